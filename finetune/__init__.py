@@ -1,0 +1,1 @@
+"""Training: the embedded base model, LoRA adapters, and the data they learn from."""

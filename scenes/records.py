@@ -1,0 +1,144 @@
+"""Records that cross a process or a disk: the answer contract, as pydantic models.
+
+Everything here is versioned JSON. Types for use inside the process are in ``scenes.types``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from scenes.types import Box3D
+
+SCHEMA_VERSION = 1
+MAX_ANSWER_CHARS = 175
+"""One glanceable sentence on a glasses display."""
+
+Status = Literal["answered", "abstained", "clarify", "error"]
+Reason = Literal[
+    "never_seen", "moved", "not_reobserved", "ambiguous", "not_localised", "unsupported", "no_depth", "out_of_range"
+]
+ValueKind = Literal["count", "bool", "length_m", "label", "color", "direction", "room", "text", "duration_s"]
+
+
+class Record(BaseModel):
+    """Base of all records: unknown fields are an error, values do not change after construction."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BoxRecord(Record):
+    """An oriented box; see ``scenes.types.Box3D``."""
+
+    center: tuple[float, float, float]
+    size: tuple[float, float, float]
+    quaternion_xyzw: tuple[float, float, float, float]
+
+    @classmethod
+    def from_box(cls, box: Box3D) -> BoxRecord:
+        """The record of a box."""
+        return cls(center=box.center, size=box.size, quaternion_xyzw=box.quaternion_xyzw)
+
+    def to_box(self) -> Box3D:
+        """The box of a record."""
+        return Box3D(center=self.center, size=self.size, quaternion_xyzw=self.quaternion_xyzw)
+
+
+class Direction(Record):
+    """Where something is as the wearer sees it: azimuth positive to the right, elevation positive up."""
+
+    azimuth_deg: float = Field(ge=-180.0, le=180.0)
+    elevation_deg: float = Field(ge=-90.0, le=90.0)
+    distance_m: float = Field(ge=0.0)
+    clock: int = Field(ge=1, le=12)
+    in_view: bool
+
+
+class Anchor(Record):
+    """A place in the world that an answer points at."""
+
+    object_id: str
+    label: str
+    box: BoxRecord
+    sigma_m: float = Field(ge=0.0)
+    """One standard deviation of the box centre, metres."""
+    confidence: float = Field(ge=0.0, le=1.0)
+    first_seen_s: float
+    last_seen_s: float
+    evidence_frames: tuple[int, ...] = ()
+    map_id: str
+    direction: Direction | None = None
+
+
+class TypedValue(Record):
+    """A machine-readable answer."""
+
+    kind: ValueKind
+    value: int | float | bool | str
+    unit: str | None = None
+
+
+class Citation(Record):
+    """A claim and the fact or object that supports it."""
+
+    claim: str
+    source: str
+    """Id of a fact or an object that a tool returned in this turn."""
+
+
+class ToolCallRecord(Record):
+    """One tool call of a turn, as it happened."""
+
+    name: str
+    arguments: dict[str, Any]
+    result: str
+    """The text that the model read."""
+    artifact: dict[str, Any] | None = None
+    latency_ms: float = 0.0
+    error: str | None = None
+
+
+class FrameRef(Record):
+    """The frame that a question was about."""
+
+    id: int
+    time_s: float
+    world_from_camera: tuple[tuple[float, float, float, float], ...] | None
+    """Four rows; None when the wearer is not localised."""
+
+
+class ModelRef(Record):
+    """What produced the words."""
+
+    base: str
+    adapter: str | None = None
+    backend: str
+
+
+class Timings(Record):
+    """Milliseconds per stage of a turn."""
+
+    ingest: float = 0.0
+    prefill: float = 0.0
+    decode: float = 0.0
+    tools: float = 0.0
+    graph: float = 0.0
+    total: float = 0.0
+
+
+class GroundedAnswer(Record):
+    """The answer contract: text, typed value, 3D anchors, and the evidence for each."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    answer: str
+    """One glanceable sentence (``MAX_ANSWER_CHARS``); optional detail after the first newline."""
+    status: Status
+    reason: Reason | None = None
+    value: TypedValue | None = None
+    anchors: tuple[Anchor, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    tool_calls: tuple[ToolCallRecord, ...] = ()
+    frame: FrameRef
+    timings_ms: Timings = Timings()
+    model: ModelRef

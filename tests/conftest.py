@@ -1,0 +1,17 @@
+"""Fixtures that every test package may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real recordings beside the checkout; skips, with a reason, where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("real recordings are not beside this checkout (../shared/data)")
+    return SHARED_DATA

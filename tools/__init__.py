@@ -1,0 +1,1 @@
+"""Frames in, facts out: depth, mapping, localisation, segmentation, scene graph, memory, and the toolbox."""
