@@ -74,29 +74,33 @@ class Closing:
     fields: tuple[str, ...]
     outcomes: tuple[str, str, str]
     """Words for: done, not possible, need to ask."""
+    reasons: tuple[str, ...]
+    """What ``reason`` may say when it was not possible."""
 
     @property
     def schema(self) -> ToolSchema:
         """OpenAI form."""
         types: dict[str, dict[str, Any]] = {
             "status": {"type": "string", "enum": list(self.outcomes)},
+            "reason": {"type": "string", "enum": list(self.reasons)},
             "cite": {"type": "array", "items": {"type": "string"}},
             "text": {"type": "string"},
         }
         parameters = {
             "type": "object",
             "properties": {field: types[field] for field in self.fields},
-            "required": list(self.fields),
+            "required": [field for field in self.fields if field in ("status", "text")],
         }
         return {
             "type": "function",
             "function": {"name": self.name, "description": "End the turn.", "parameters": parameters},
         }
 
-    def call(self, outcome: int, cite: list[str], text: str) -> Message:
-        """The call with ``outcomes[outcome]``."""
-        values = {"status": self.outcomes[outcome], "cite": cite, "text": text}
-        return call_message(ToolCall(name=self.name, arguments={field: values[field] for field in self.fields}))
+    def call(self, outcome: int, cite: list[str], text: str, reason: str | None = None) -> Message:
+        """The call with ``outcomes[outcome]``; the reason is left out where there is none."""
+        values = {"status": self.outcomes[outcome], "reason": reason, "cite": cite, "text": text}
+        arguments = {field: values[field] for field in self.fields if values[field] is not None}
+        return call_message(ToolCall(name=self.name, arguments=arguments))
 
 
 _STRING: dict[str, Any] = {"type": "string"}
@@ -120,6 +124,17 @@ _OTHER = (
     ("mode", {"type": "string", "enum": ["fast", "slow", "exact"]}, "in {v} mode"),
     ("color", {"type": "string", "enum": list(words.COLORS)}, "colored {v}"),
 )
+_REASONS = (
+    ("never_seen", "I have not seen {a}."),
+    ("not_found", "I did not find {a}."),
+    ("unknown", "I do not know {a}."),
+    ("too_far", "{The} is too far away."),
+    ("no_depth", "There is no depth at {the}."),
+    ("moved", "{The} has moved."),
+    ("hidden", "{The} is hidden."),
+    ("lost", "I lost {the}."),
+    ("unsupported", "I cannot do that with {the}."),
+)
 _OPENERS = ("", "", "", "please ", "can you ", "could you ", "I want to ", "now ", "hey, ", "ok, ", "help me ")
 
 
@@ -136,14 +151,15 @@ def invented_tool(rng: random.Random) -> Tool:
 
 def invented_closing(rng: random.Random) -> Closing:
     """One way to end a turn."""
-    fields = [field for field in ("status", "cite", "text") if field == "text" or rng.random() < 0.85]
-    if rng.random() < 0.3:
+    fields = [field for field in ("status", "reason", "cite", "text") if field == "text" or rng.random() < 0.85]
+    if rng.random() < 0.2:
         rng.shuffle(fields)
     outcomes = rng.choice(
         (("answered", "abstained", "clarify"), ("done", "failed", "ask"), ("ok", "unknown", "unclear"))
     )
     name = rng.choice(("answer", "answer", "reply", "respond", "say", "finish"))
-    return Closing(name=name, fields=tuple(fields), outcomes=outcomes)
+    reasons = tuple(reason for reason, _ in rng.sample(_REASONS, rng.randint(3, len(_REASONS))))
+    return Closing(name=name, fields=tuple(fields), outcomes=outcomes, reasons=(*reasons, "ambiguous"))
 
 
 def request(rng: random.Random, tool: Tool) -> tuple[str, dict[str, Any]]:
@@ -183,11 +199,22 @@ class Line:
     """As the line shows them."""
     said: tuple[str, ...]
     """The same facts as a predicate: ``is 2.4 m away``."""
+    spoken: bool
+    """Whether the line is itself a sentence, to be copied up to the semicolon."""
 
     @property
     def text(self) -> str:
         """The line."""
+        if self.spoken:
+            tail = f"; {self.facts[-1]}" if len(self.facts) > 1 else ""
+            return f"{self.id} {self.sentence}{tail}"
         return f"{self.id} {self.name}: {', '.join(self.facts)}"
+
+    @property
+    def sentence(self) -> str:
+        """The whole line but its tail, as a clause."""
+        facts = self.facts[:-1] if len(self.facts) > 1 else self.facts
+        return f"{words.your(self.name)} is {', '.join(facts)}"
 
 
 def _fact(rng: random.Random) -> tuple[str, str]:
@@ -215,7 +242,10 @@ def line(rng: random.Random, name: str) -> Line:
     """A line about ``name`` with one to four facts."""
     pairs = [_fact(rng) for _ in range(rng.choice((1, 2, 2, 3, 4)))]
     identifier = f"{rng.choice('ooofffrktx')}{rng.randint(1, rng.choice((9, 99)))}"
-    return Line(id=identifier, name=name, facts=tuple(p[0] for p in pairs), said=tuple(p[1] for p in pairs))
+    spoken = rng.random() < 0.6
+    return Line(
+        id=identifier, name=name, facts=tuple(p[0] for p in pairs), said=tuple(p[1] for p in pairs), spoken=spoken
+    )
 
 
 def _time_tag(rng: random.Random) -> str:
@@ -241,12 +271,9 @@ def conversation(rng: random.Random, tools: tuple[Tool, ...], closing: Closing) 
         name = _target_of(arguments)
     head.append(call_message(ToolCall(name=tool.name, arguments=arguments)))
     style = rng.random()
-    if style < 0.15:
-        reason = rng.choice(("never seen", "not found", "unknown", "too far", "no depth", "moved"))
-        head.append(tool_message(tool.name, f'none: {reason}: no "{name}" here'))
-        head.append(closing.call(1, [], f"{words.sentence(words.your(name))[:-1]}: {reason}."))
-        return tuple(head)
-    if style < 0.27:
+    if style < 0.18:
+        return (*head, *_refused(rng, tool, closing, name))
+    if style < 0.3:
         return (*head, *_ambiguous(rng, tool, closing, name))
     return (*head, *_told(rng, tool, closing, name))
 
@@ -261,12 +288,21 @@ def _mended(rng: random.Random, tool: Tool, arguments: dict[str, Any]) -> list[M
     return [failed, tool_message(tool.name, complaint)]
 
 
+def _refused(rng: random.Random, tool: Tool, closing: Closing, name: str) -> list[Message]:
+    reason = rng.choice([r for r in closing.reasons if r != "ambiguous"])
+    the, some = words.your(name), words.one(name)
+    says = dict(_REASONS)[reason].format(a=some, the=the, The=the[:1].upper() + the[1:])
+    body = f"none: {reason.replace('_', ' ')}: {some if '{a}' in dict(_REASONS)[reason] else the}"
+    return [tool_message(tool.name, body), closing.call(1, [], says, reason)]
+
+
 def _ambiguous(rng: random.Random, tool: Tool, closing: Closing, name: str) -> list[Message]:
     names = [f"{color} {name.split()[-1]}" for color in rng.sample(words.COLORS, 2)]
     lines = [line(rng, n) for n in names]
-    body = "\n".join([f"none: ambiguous: {len(lines)} match", *(entry.text for entry in lines)])
-    question = f"Do you mean the {names[0]} or the {names[1]}?"
-    return [tool_message(tool.name, body), closing.call(2, [entry.id for entry in lines], question)]
+    choice = f"the {names[0]} or the {names[1]}"
+    body = "\n".join([f"none: ambiguous: {choice}", *(entry.text for entry in lines)])
+    question = f"Do you mean {choice}?"
+    return [tool_message(tool.name, body), closing.call(2, [entry.id for entry in lines], question, "ambiguous")]
 
 
 def _told(rng: random.Random, tool: Tool, closing: Closing, name: str) -> list[Message]:
@@ -275,8 +311,10 @@ def _told(rng: random.Random, tool: Tool, closing: Closing, name: str) -> list[M
     rng.shuffle(names)
     lines = [line(rng, n) for n in names]
     wanted = lines[names.index(name)]
-    count = min(len(wanted.said), rng.choice((1, 1, 2)))
-    text = words.sentence(f"{words.your(name)} {' and '.join(wanted.said[:count])}")
+    if wanted.spoken:
+        text = words.sentence(wanted.sentence)
+    else:
+        text = words.sentence(f"{words.your(name)} {' and '.join(wanted.said[:2])}")
     return [tool_message(tool.name, "\n".join(entry.text for entry in lines)), closing.call(0, [wanted.id], text)]
 
 

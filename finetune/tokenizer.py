@@ -5,7 +5,6 @@ Digits stand alone, so a number is copied digit by digit and never half remember
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,9 +12,10 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from agent.protocol import CALL_CLOSE, CALL_OPEN, IMAGE, TURN_CLOSE, TURN_OPEN, render
+from agent.protocol import CALL_CLOSE, CALL_OPEN, IMAGE, SYSTEM_PROMPT, TURN_CLOSE, TURN_OPEN, render, render_system
 from finetune import words
 from finetune.generic import generic_pack
+from tools.toolbox import tool_schemas
 
 PAD = "<|endoftext|>"
 IMAGE_EDGE, IMAGE_GLOBAL = "<fake_token_around_image>", "<global-img>"
@@ -31,6 +31,20 @@ SPECIAL_TOKENS = (
     CALL_CLOSE,
 )
 """Ids 0, 1, 2, ... in this order."""
+
+_PLAIN = (
+    "where is my bag? where did I leave my keys? where am I? what is this? what am I looking at? which room is this?",
+    "how far away is the table? how big is it? how tall is that? how many chairs are there in the kitchen? is there",
+    "remember that this is my bag. call this my mug. forget my bag. take me to the sofa. what color is it? thanks",
+    "I have not seen a piano here. I have not seen an oven. I do not know that. Do you mean the red mug or the blue mug?",
+    "The mug is on the table, 2.4 m away, in front of you to the left; in view. You are in the kitchen, near the sink.",
+    "It was seen 12 s ago. There are two chairs. There is one lamp. There is no depth there. Saved. I will remember it.",
+    "The sofa is 2.1 m wide, 90 cm deep and 80 cm tall. The picture shows a red mug. I cannot say. Noted. Forgotten.",
+    "what is that thing? what color is my cup? is the door open? which is closer, the lamp or the desk? anything else?",
+    "at 3 o'clock, slightly behind you, straight ahead, nearby, just now, one minute ago, last seen an hour ago",
+    "a red mug. a blue cup. unclear. mug, red. chair, brown. unclear, gray. What is this? Name it and its color.",
+)
+"""Plain phrases, so that common words of questions and answers become whole tokens."""
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "agent" / "templates" / "chat_template.jinja"
 
@@ -77,9 +91,10 @@ def generated_text(seed: int, packs: int) -> Iterator[str]:
     for name in (*words.THINGS, *words.COLORS, *words.PLACES):
         # A name is read after a space and written after a quote: both forms should be one token.
         yield from (f'the {name} my {name}? "{name}" {words.plural(name)}. {name.capitalize()}',) * 12
+    yield from (render_system(SYSTEM_PROMPT, tool_schemas()),) * 100
+    yield from _PLAIN * 40
 
 
-def special_token_ids(folder: Path) -> dict[str, int]:
-    """Token -> id of the special tokens of a saved tokenizer."""
-    added = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
-    return {entry["content"]: entry["id"] for entry in added}
+def build_tokenizer(folder: Path, *, vocab_size: int = 2560, seed: int = 0, packs: int = 2000) -> None:
+    """Train on generated text and save: the whole of ``finetune tokenizer``."""
+    save_tokenizer(train_tokenizer(generated_text(seed, packs), vocab_size), folder)

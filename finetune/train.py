@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -79,9 +80,7 @@ class PackedLoss(nn.Module):
             seen = inner.model.connector(inner.model.vision_model(pixel_values=pixels).last_hidden_state)
             spots = (batch.ids == self.image_id)[..., None].expand_as(embeds)
             embeds = embeds.masked_scatter(spots, seen.to(embeds.dtype))
-        return self._text_loss(
-            embeds, batch.positions, batch.groups, batch.segments, batch.targets, batch.weights
-        )
+        return self._text_loss(embeds, batch.positions, batch.groups, batch.segments, batch.targets, batch.weights)
 
     def _eager_text_loss(
         self, embeds: Tensor, positions: Tensor, groups: Tensor, segments: Tensor, targets: Tensor, weights: Tensor
@@ -140,7 +139,9 @@ def train(
         held_out: name -> fixed batch whose loss is reported.
         stop_after: stop (with a checkpoint) at this step although ``config.steps`` is larger.
     """
-    accelerator = Accelerator(mixed_precision="bf16")
+    # A step without pictures leaves the vision tower without gradients.
+    spread = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(mixed_precision="bf16", kwargs_handlers=[spread])
     module = PackedLoss(model, image_id=image_id, compile_text=config.compile)
     optimizer = new_optimizer(module, config)
     step = load_checkpoint(out, module, optimizer)
@@ -235,7 +236,9 @@ def save_checkpoint(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     named = _trainable(module)
-    save_file({name: value.detach().contiguous().cpu() for name, value in named.items()}, partial / "weights.safetensors")
+    save_file(
+        {name: value.detach().contiguous().cpu() for name, value in named.items()}, partial / "weights.safetensors"
+    )
     moments: dict[str, Tensor] = {}
     for name, value in named.items():
         for key, moment in optimizer.state.get(value, {}).items():
@@ -254,13 +257,13 @@ def checkpoints(out: Path) -> list[Path]:
     return sorted(out.glob("checkpoint-*"))
 
 
-def load_weights(checkpoint: Path, module: nn.Module) -> int:
-    """Copy a checkpoint's weights into ``module``; returns its step.
+def load_weights(checkpoint: Path, module: nn.Module, prefix: str = "") -> int:
+    """Copy a checkpoint's weights into ``module``; returns its step. ``prefix`` is what the stored names have more.
 
     Raises:
         ValueError: the names differ.
     """
-    stored = load_file(checkpoint / "weights.safetensors")
+    stored = {n.removeprefix(prefix): v for n, v in load_file(checkpoint / "weights.safetensors").items()}
     named = _trainable(module)
     if stored.keys() != named.keys():
         odd = sorted(stored.keys() ^ named.keys())[:3]

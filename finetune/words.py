@@ -9,23 +9,26 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-THINGS = _split("""mug cup plate bowl bottle glass jar pot pan kettle spoon fork knife tray lid sponge towel apron toaster oven
+THINGS = _split(
+    """mug cup plate bowl bottle glass jar pot pan kettle spoon fork knife tray lid sponge towel apron toaster oven
     fridge stove sink tap bin basket box crate bag backpack suitcase purse wallet key phone charger cable laptop
-    tablet keyboard mouse monitor screen printer camera lens tripod speaker radio headset microphone lamp lantern
-    candle bulb torch battery clock watch timer calendar book notebook magazine newspaper letter envelope stamp pen
-    pencil marker ruler eraser stapler scissors tape glue folder binder poster painting picture frame mirror vase
-    plant flower cactus pillow cushion blanket rug carpet curtain mattress bed crib sofa couch armchair chair stool
-    bench table desk shelf bookcase cabinet drawer dresser wardrobe closet hanger coat jacket sweater shirt skirt
-    dress scarf hat cap glove sock shoe boot sandal slipper belt ring necklace bracelet umbrella cane door window
-    handle lock hinge ladder hammer wrench screwdriver drill saw nail screw bolt rope chain hook bucket mop broom
-    brush vacuum hose shovel rake toy doll ball puzzle kite guitar piano drum violin flute bicycle helmet scooter
-    skateboard racket bat dumbbell mat tent cooler thermos soap shampoo razor comb toothbrush tissue bandage pill
-    thermometer scale fan heater radiator vent socket switch remote television console controller router modem
-    server robot drone parcel package bread apple orange banana lemon carrot onion potato cheese egg cookie cake
-    sandwich pizza coffee tea milk juice sugar salt pepper shelf counter island fireplace staircase railing pillar
-    whiteboard projector trophy globe map sign statue fountain bathtub toilet washer dryer dishwasher microwave
-    teapot jug pitcher ladle grater blender mixer corkscrew napkin coaster tablecloth doormat ottoman footstool
-    nightstand sideboard bookshelf lampshade planter pot stereo turntable record photo album suitcase""")
+    tablet keyboard mouse monitor screen printer camera lens tripod speaker radio headset microphone lamp
+    lantern candle bulb torch battery clock watch timer calendar book notebook magazine newspaper letter
+    envelope stamp pen pencil marker ruler eraser stapler scissors tape glue folder binder poster painting
+    picture frame mirror vase plant flower cactus pillow cushion blanket rug carpet curtain mattress bed crib
+    sofa couch armchair chair stool bench table desk shelf bookcase cabinet drawer dresser wardrobe closet
+    hanger coat jacket sweater shirt skirt dress scarf hat cap glove sock shoe boot sandal slipper belt ring
+    necklace bracelet umbrella cane door window handle lock hinge ladder hammer wrench screwdriver drill saw
+    nail screw bolt rope chain hook bucket mop broom brush vacuum hose shovel rake toy doll ball puzzle kite
+    guitar piano drum violin flute bicycle helmet scooter skateboard racket bat dumbbell mat tent cooler thermos
+    soap shampoo razor comb toothbrush tissue bandage pill thermometer scale fan heater radiator vent socket
+    switch remote television console controller router modem server robot drone parcel package bread apple
+    orange banana lemon carrot onion potato cheese egg cookie cake sandwich pizza coffee tea milk juice sugar
+    salt pepper shelf counter island fireplace staircase railing pillar whiteboard projector trophy globe map
+    sign statue fountain bathtub toilet washer dryer dishwasher microwave teapot jug pitcher ladle grater
+    blender mixer corkscrew napkin coaster tablecloth doormat ottoman footstool nightstand sideboard bookshelf
+    lampshade planter pot stereo turntable record photo album suitcase"""
+)
 """Common indoor things."""
 
 COLORS = ("red", "green", "blue", "yellow", "orange", "purple", "pink", "brown", "black", "white", "gray", "beige")
@@ -36,12 +39,16 @@ PLACES = (
     *("living room", "dining room", "guest room", "bed room", "bath room"),
 )
 RELATIONS = ("on", "in", "under", "next to", "above", "below", "attached to")
-VERBS = _split("""find get list show search check read open count fetch track scan query inspect locate name tag mark note save
-    store keep drop delete remove forget plan route guide compare measure estimate compute describe explain report
-    watch""")
-TOPICS = _split("""place spot position distance size height width color state owner history time price label weight age path way
-    room floor object item thing part event visit note reminder contact message order parcel sensor light door
-    signal level""")
+VERBS = _split(
+    """find get list show search check read open count fetch track scan query inspect locate name tag mark note
+    save store keep drop delete remove forget plan route guide compare measure estimate compute describe explain
+    report watch"""
+)
+TOPICS = _split(
+    """place spot position distance size height width color state owner history time price label weight age path
+    way room floor object item thing part event visit note reminder contact message order parcel sensor light
+    door signal level"""
+)
 TIMES = (
     *("now", "today", "yesterday", "this morning", "this afternoon", "tonight", "last night", "last week"),
     *("an hour ago", "two minutes ago", "before lunch", "after dinner", "a moment ago", "earlier", "just now"),
@@ -52,8 +59,10 @@ DIRECTIONS = (
     *("behind you to the left", "behind you to the right", "ahead and slightly left", "ahead and slightly right"),
     *("in front of you to the left", "in front of you to the right", "at your feet", "above you", "below you"),
 )
-ATTRIBUTES = _split("""distance height width length depth size color weight age price state material room owner count temperature
-    level shape""")
+ATTRIBUTES = _split(
+    """distance height width length depth size color weight age price state material room owner count temperature
+    level shape"""
+)
 UNITS = ("m", "cm", "kg", "g", "s", "min", "h", "percent", "liters", "degrees")
 STATES = (
     "open",
@@ -72,8 +81,8 @@ STATES = (
 )
 MATERIALS = ("wood", "metal", "plastic", "glass", "fabric", "leather", "stone", "paper", "rubber", "ceramic")
 
-_ONSETS = (
-    "b bl br c ch cl d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sh sk sl sm sn sp st t th tr v w y z".split()
+_ONSETS = _split(
+    """b bl br c ch cl d dr f fl fr g gl gr h j k kl kr l m n p pl pr qu r s sh sk sl sm sn sp st t th tr v w y z"""
 )
 _VOWELS = _split("a e i o u ai ee ea oa oo ou ie y")
 _CODAS = ["", "", "", *_split("b d ck f g l ll m n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th x z")]
@@ -135,3 +144,10 @@ def your(name: str) -> str:
 def sentence(text: str) -> str:
     """First letter upper case, a full stop at the end."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def one(name: str) -> str:
+    """``a mug``, ``an oven``, ``your bag``."""
+    if name.startswith("my "):
+        return your(name)
+    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"
