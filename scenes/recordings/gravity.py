@@ -27,6 +27,9 @@ UPRIGHT_RAD = math.radians(60.0)
 """How far the vertical may be from the cameras' mean up."""
 FRAMES = 16
 MIN_NORMALS = 300
+HOLD = 1e-3
+CLEAR_GAP = 0.1
+"""From this eigenvalue gap on (a tenth of the normals on floors) the vertical is determined."""
 
 
 def aligned_to_gravity(recording: IndexedRecording) -> IndexedRecording:
@@ -44,17 +47,19 @@ def find_up(frames: Iterable[Frame], camera_up: Tensor) -> tuple[Tensor, Gravity
     """(3,) float64 unit vector up in the frames' world, with how sure it is.
 
     The confidence is the share of normals that agree, above what directions drawn at random would give
-    (1 - cos a + sin a for the angle a). With fewer than ``MIN_NORMALS`` normals the cameras' own up is assumed.
+    (1 - cos a + sin a for the angle a), less where the normals leave the vertical free to turn. With fewer than
+    ``MIN_NORMALS`` normals the cameras' own up is assumed.
     """
     camera_up = camera_up.double() / camera_up.double().norm()
     normals = torch.cat([surface_normals(frame) for frame in frames] or [torch.zeros(0, 3, dtype=torch.float64)])
     if normals.shape[0] < MIN_NORMALS:
         return camera_up, Gravity(source="assumed", confidence=0.0)
-    up = _refined(_best_candidate(normals, camera_up), normals)
+    up, gap = _refined(_best_candidate(normals, camera_up), normals)
     chance = 1 - math.cos(AGREES_RAD) + math.sin(AGREES_RAD)
     level, upright = _votes(up[None], normals)
     share = float((level + upright).mean())
-    return up, Gravity(source="planes", confidence=round(max(0.0, (share - chance) / (1 - chance)), 3))
+    confidence = (share - chance) / (1 - chance) * min(1.0, gap / CLEAR_GAP)
+    return up, Gravity(source="planes", confidence=round(max(0.0, confidence), 3))
 
 
 def surface_normals(frame: Frame) -> Tensor:
@@ -100,14 +105,21 @@ def _best_candidate(normals: Tensor, camera_up: Tensor) -> Tensor:
     return candidates[int((level + 0.3 * upright).sum(-1).argmax())]
 
 
-def _refined(up: Tensor, normals: Tensor) -> Tensor:
-    """The least-squares vertical of the normals that agree: along minus across is largest (power iteration)."""
+def _refined(up: Tensor, normals: Tensor) -> tuple[Tensor, float]:
+    """The least-squares vertical of the normals that agree, and how far it stands out from other directions.
+
+    It maximises the mean over agreeing normals of cos^2 (along) minus cos^2 (across). The gap between the two
+    largest eigenvalues is 1 for a floor alone, 0.5 for two walls, and 0 for one wall, which leaves the vertical
+    free to turn; a slight pull to the direction found so far then holds it in place and moves nothing else.
+    """
+    gap = 0.0
     for _ in range(5):
         level, upright = (votes[0] for votes in _votes(up[None], normals))
-        scatter = torch.einsum("n,ni,nj->ij", level - upright, normals, normals)
-        vector = torch.linalg.eigh(scatter).eigenvectors[:, -1]
-        up = vector * torch.sign(vector @ up)
-    return up
+        scatter = torch.einsum("n,ni,nj->ij", level - upright, normals, normals) / normals.shape[0]
+        values, vectors = torch.linalg.eigh(scatter + HOLD * torch.outer(up, up))
+        gap = float(values[-1] - values[-2]) - HOLD
+        up = vectors[:, -1] * torch.where(vectors[:, -1] @ up < 0, -1.0, 1.0)
+    return up, gap
 
 
 def rotation_between(a: Tensor | Sequence[float], b: Tensor | Sequence[float]) -> Tensor:

@@ -7,7 +7,7 @@
   does not state its gravity is ``assumed`` level.
 - What the layout has no place for is kept in fields that other programs ignore. Of a frame: ``frame_id``,
   ``timestamp``, ``depth_timestamp``, ``depth_unit_m``, ``depth_camera`` (intrinsics), ``camera_from_depth``. Of the
-  file: ``sightline`` (version, gravity, skipped, notes) and ``frames_without_pose``.
+  file: ``sightline`` (version, gravity, skipped, notes), ``frames_without_pose`` (each with its ``position``).
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def open_nerfstudio(path: Path) -> IndexedRecording:
     """A recording in this layout. Raises RecordingError."""
     table = read_json(path / FILE)
     extension = _extension(table, path)
-    posed, unposed = _frames(table, "frames", path), _frames(table, "frames_without_pose", path)
+    entries = _entries(table, path)
     notes, skipped = list(extension["notes"]), list(extension["skipped"])
     reader = _Reader(path, table)
     sources: list[FrameSource] = []
-    for index, entry in enumerate([*posed, *unposed]):
+    for index, (entry, has_pose) in enumerate(entries):
         where = f"{path / FILE} frame {index}"
         image = _image_file(path, entry, where)
         if not image.is_file():
             skipped.append(f"{entry.get('file_path')}: no such image")
             continue
-        sources.append(reader.source(index, entry, image, where, has_pose=index < len(posed)))
+        sources.append(reader.source(index, entry, image, where, has_pose=has_pose))
     if reader.timeless:
         notes.append(f"no times in the file: position / {ASSUMED_HZ:g}")
     return IndexedRecording(
@@ -203,6 +203,15 @@ def _extension(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
         if not isinstance(value, list) or not all(isinstance(line, str) for line in value):
             raise RecordingError(f"{where}: expected a list of lines in {key!r}, got {str(value)[:60]}")
     return {"gravity": Gravity(source=gravity["source"], confidence=number(gravity, "confidence", where)), **lists}
+
+
+def _entries(table: Mapping[str, Any], path: Path) -> list[tuple[dict[str, Any], bool]]:
+    """All frames in order, each with whether it has a pose."""
+    entries = [(entry, True) for entry in _frames(table, "frames", path)]
+    for entry in _frames(table, "frames_without_pose", path):
+        position = int(number(entry, "position", f"{path / FILE} frames_without_pose"))
+        entries.insert(max(0, position), (entry, False))
+    return entries
 
 
 def _frames(table: Mapping[str, Any], key: str, path: Path) -> list[dict[str, Any]]:

@@ -70,7 +70,10 @@ def _write_frames(folder: Path, frames: Iterable[Frame]) -> dict[str, Any]:
         entry = _write_frame(folder, frame)
         # Intrinsics that change are stated at the frame, where they win over those of the file.
         entry |= {key: value for key, value in intrinsics.items() if shared[key] != value}
-        (unposed if frame.world_from_camera is None else posed).append(entry)
+        if frame.world_from_camera is None:
+            unposed.append(entry | {"position": len(seen) - 1})
+        else:
+            posed.append(entry)
     if not seen:
         raise RecordingError("expected at least one frame to write, got none")
     table = {"camera_model": "PINHOLE", **shared, "frames": posed}
