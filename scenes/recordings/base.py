@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from scenes.errors import InputError
 from scenes.types import Frame
 
 
-class RecordingError(ValueError):
+class RecordingError(InputError):
     """A recording that cannot be read. The message is one line: what was expected, what came, what to do."""
 
 

@@ -1,0 +1,318 @@
+"""Puts furniture along walls and in the open, things on and in it, and pictures on walls.
+
+One rule decides everything: the axis-aligned hull of a new thing overlaps no hull that is already there (except of
+the thing that carries it), and the doors of a room stay reachable from one another.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from scenes.worlds.catalogue import CATEGORIES, CATEGORY, Category, build
+from scenes.worlds.floorplan import HALF_WALL_M, FloorPlan, Rect, RoomPlan, Side
+from scenes.worlds.programme import ROOM_KIND
+from scenes.worlds.shape import Shape, Surface
+
+BODY_RADIUS_M = 0.22
+"""Half the width of a walking person: doors must stay this reachable."""
+_CELL = 0.08
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hull:
+    """Axis-aligned 3D bounds."""
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+
+    def overlaps(self, other: Hull, gap: float = 0.0) -> bool:
+        """Whether the two come closer than ``gap`` on every axis."""
+        return all(
+            a < d + gap and c < b + gap for a, b, c, d in zip(self.low, self.high, other.low, other.high, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placed:
+    """One thing in its place."""
+
+    number: int
+    category: str
+    color: str
+    shape_seed: int
+    shape: Shape
+    position: tuple[float, float, float]
+    """Of the middle of its base."""
+    yaw: float
+    room: str
+    support: int = 0
+    """Number of the thing that carries it; 0 for the floor or a wall."""
+    predicate: str = ""
+    """``on`` or ``in`` the support, ``""`` without one."""
+
+    @property
+    def hull(self) -> Hull:
+        """Axis-aligned bounds in the world."""
+        return hull_of(self.shape, self.position, self.yaw)
+
+
+def hull_of(shape: Shape, position: tuple[float, float, float], yaw: float) -> Hull:
+    """Bounds of a shape's box after a yaw."""
+    low, high = shape.mesh.bounds
+    c, s = abs(math.cos(yaw)), abs(math.sin(yaw))
+    half_x, half_z = float(high[0] - low[0]) / 2, float(high[2] - low[2]) / 2
+    ex, ez = c * half_x + s * half_z, s * half_x + c * half_z
+    x, y, z = position
+    return Hull(low=(x - ex, y + float(low[1]), z - ez), high=(x + ex, y + float(high[1]), z + ez))
+
+
+def turn(yaw: float, x: float, z: float) -> tuple[float, float]:
+    """Rotate a floor vector by a yaw about +y."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    return c * x + s * z, -s * x + c * z
+
+
+@dataclass(slots=True)
+class Furnisher:
+    """Fills one world; state is what is placed so far."""
+
+    plan: FloorPlan
+    rng: Generator
+    placed: list[Placed] = field(default_factory=list)
+    reserved: list[Hull] = field(default_factory=list)
+    """Space that must stay free: in front of doors and windows."""
+
+    def run(self, clutter: float = 1.0) -> list[Placed]:
+        """Furnish every room."""
+        self._reserve()
+        for room in self.plan.rooms:
+            self._furnish(room)
+        for room in self.plan.rooms:
+            self._hang(room)
+            self._clutter(room, clutter)
+        return self.placed
+
+    def _reserve(self) -> None:
+        for o in self.plan.openings:
+            reach = 0.85 if o.kind == "door" else 0.35
+            side = 0.1 if o.kind == "door" else 0.0
+            x, z = o.center
+            half = (o.high - o.low) / 2 + side
+            dx, dz = (half, reach) if o.axis == "x" else (reach, half)
+            self.reserved.append(Hull(low=(x - dx, o.bottom, z - dz), high=(x + dx, o.top, z + dz)))
+
+    def _free(self, hull: Hull, room: RoomPlan, *, ignore: int = 0, gap: float = 0.015) -> bool:
+        f = room.floor
+        inside = hull.low[0] >= f.x0 and hull.high[0] <= f.x1 and hull.low[2] >= f.z0 and hull.high[2] <= f.z1
+        if not inside or any(hull.overlaps(r) for r in self.reserved):
+            return False
+        return not any(hull.overlaps(p.hull, gap) for p in self.placed if p.number != ignore and p.category != "rug")
+
+    def _choose(self, name: str) -> tuple[str, int, Shape]:
+        color = str(self.rng.choice(CATEGORY[name].colors))
+        seed = int(self.rng.integers(2**31))
+        return color, seed, build(name, color, seed)
+
+    def _add(self, name: str, color: str, seed: int, shape: Shape, position: tuple[float, float, float], yaw: float, room: str, support: int = 0, predicate: str = "") -> Placed:  # fmt: skip  # noqa: E501
+        thing = Placed(
+            number=len(self.placed) + 1, category=name, color=color, shape_seed=seed, shape=shape, position=position,
+            yaw=yaw, room=room, support=support, predicate=predicate,
+        )  # fmt: skip
+        self.placed.append(thing)
+        return thing
+
+    def _furnish(self, room: RoomPlan) -> None:
+        kind = ROOM_KIND[room.kind]
+        wanted = [*kind.must, *(name for name, p in kind.may if self.rng.random() < p)]
+        for name in wanted:
+            thing = self._against_wall(name, room) if CATEGORY[name].place == "wall" else self._in_open(name, room)
+            if thing is None:
+                continue
+            if name == "table":
+                self._seat_around(thing, room)
+            elif name == "desk":
+                self._seat_in_front(thing, room)
+
+    def _against_wall(self, name: str, room: RoomPlan) -> Placed | None:
+        color, seed, shape = self._choose(name)
+        low, high = shape.mesh.bounds
+        w, d = float(high[0] - low[0]), float(high[2] - low[2])
+        for _ in range(30):
+            side = room.sides[self.rng.integers(4)]
+            span_low, span_high = side.low + HALF_WALL_M + w / 2, side.high - HALF_WALL_M - w / 2
+            if span_high < span_low:
+                continue
+            along = float(self.rng.uniform(span_low, span_high))
+            across = side.at + side.inward * (HALF_WALL_M + 0.02 + d / 2 + float(self.rng.uniform(0, 0.03)))
+            x, z = (along, across) if side.axis == "x" else (across, along)
+            if self._fits(shape, (x, 0.0, z), side.yaw, room):
+                return self._add(name, color, seed, shape, (x, 0.0, z), side.yaw, room.id)
+        return None
+
+    def _in_open(self, name: str, room: RoomPlan) -> Placed | None:
+        color, seed, shape = self._choose(name)
+        f, flat = room.floor, name == "rug"
+        for _ in range(30):
+            x, z = float(self.rng.uniform(f.x0, f.x1)), float(self.rng.uniform(f.z0, f.z1))
+            yaw = float(self.rng.integers(4)) * math.pi / 2
+            sofa = next((p for p in self.placed if p.category == "sofa" and p.room == room.id), None)
+            if name == "coffee table" and sofa is not None:
+                dx, dz = turn(sofa.yaw, float(self.rng.uniform(-0.3, 0.3)), float(self.rng.uniform(0.95, 1.25)))
+                x, z, yaw = sofa.position[0] + dx, sofa.position[2] + dz, sofa.yaw
+            hull = hull_of(shape, (x, 0.0, z), yaw)
+            if flat:
+                fits = not any(hull.overlaps(p.hull) for p in self.placed) and f.shrunk(0.1).contains(*hull.low[::2]) and f.shrunk(0.1).contains(*hull.high[::2])  # fmt: skip  # noqa: E501
+            else:
+                fits = self._fits(shape, (x, 0.0, z), yaw, room)
+            if fits:
+                return self._add(name, color, seed, shape, (x, 0.0, z), yaw, room.id)
+        return None
+
+    def _fits(self, shape: Shape, position: tuple[float, float, float], yaw: float, room: RoomPlan) -> bool:
+        hull = hull_of(shape, position, yaw)
+        return self._free(hull, room) and self._passable(room, hull)
+
+    def _passable(self, room: RoomPlan, extra: Hull) -> bool:
+        """Whether a person can still walk between all doors of the room, and most of the floor hangs together."""
+        f = room.floor
+        hulls = [extra, *(p.hull for p in self.placed if p.room == room.id and p.support == 0 and p.category != "rug")]
+        blocked = occupancy(f, [h for h in hulls if h.low[1] < 1.9], _CELL, BODY_RADIUS_M)
+        labels, count = ndimage.label(~blocked)
+        if count == 0:
+            return False
+        sizes = np.bincount(labels.reshape(-1))[1:]
+        if sizes.max() < 0.9 * sizes.sum():
+            return False
+        main = int(sizes.argmax()) + 1
+        for door in self.plan.doors:
+            if room.id in door.rooms:
+                x, z = door.center
+                i = int(np.clip((z - f.z0) / _CELL, 3, labels.shape[0] - 4))
+                j = int(np.clip((x - f.x0) / _CELL, 3, labels.shape[1] - 4))
+                if labels[i, j] != main:
+                    return False
+        return True
+
+    def _seat_around(self, table: Placed, room: RoomPlan) -> None:
+        """Chairs of one kind on the sides of a table, facing it."""
+        color, seed, shape = self._choose("chair")
+        low, high = shape.mesh.bounds
+        t_low, t_high = table.shape.mesh.bounds
+        depth = float(high[2] - low[2])
+        long_side = float(t_high[0]) > 0.65
+        spots = [(x, s) for s in (-1, 1) for x in ((-0.3, 0.3) if long_side else (0.0,))]
+        places = [(x, s * (float(t_high[2]) + depth / 2 + 0.03), 0.0 if s < 0 else math.pi) for x, s in spots]
+        places += [(s * (float(t_high[0]) + depth / 2 + 0.03), 0.0, -s * math.pi / 2) for s in (-1, 1)]
+        for x, z, yaw in places:
+            if self.rng.random() < 0.25:
+                continue
+            dx, dz = turn(table.yaw, x, z)
+            at = (table.position[0] + dx, 0.0, table.position[2] + dz)
+            if self._fits(shape, at, table.yaw + yaw, room):
+                self._add("chair", color, seed, shape, at, table.yaw + yaw, room.id)
+
+    def _seat_in_front(self, desk: Placed, room: RoomPlan) -> None:
+        name = "office chair" if self.rng.random() < 0.7 else "chair"
+        color, seed, shape = self._choose(name)
+        depth = float(shape.mesh.bounds[1][2])
+        reach = float(desk.shape.mesh.bounds[1][2]) + depth + 0.05
+        for _ in range(5):
+            yaw = desk.yaw + math.pi + float(self.rng.uniform(-0.5, 0.5))
+            dx, dz = turn(desk.yaw, float(self.rng.uniform(-0.2, 0.2)), reach + float(self.rng.uniform(0.05, 0.25)))
+            at = (desk.position[0] + dx, 0.0, desk.position[2] + dz)
+            if self._fits(shape, at, yaw, room):
+                self._add(name, color, seed, shape, at, yaw, room.id)
+                return
+
+    def _hang(self, room: RoomPlan) -> None:
+        for name, probability in ROOM_KIND[room.kind].walls:
+            if self.rng.random() >= probability:
+                continue
+            color, seed, shape = self._choose(name)
+            low, high = shape.mesh.bounds
+            w, h, d = (float(v) for v in high - low)
+            for _ in range(20):
+                side = room.sides[self.rng.integers(4)]
+                along = float(self.rng.uniform(side.low + 0.3 + w / 2, max(side.high - 0.3 - w / 2, side.low + 0.31 + w / 2)))
+                y = float(self.rng.uniform(1.45, 1.75)) - h / 2
+                at = _on_face(side, along, y, HALF_WALL_M + d / 2 + 0.002)
+                if self._free(hull_of(shape, at, side.yaw), room, gap=0.05):
+                    self._add(name, color, seed, shape, at, side.yaw, room.id)
+                    break
+
+    def _clutter(self, room: RoomPlan, clutter: float) -> None:
+        """Small things on and in everything in the room that has a surface."""
+        factor = clutter * ROOM_KIND[room.kind].clutter
+        for host in [p for p in self.placed if p.room == room.id and p.shape.surfaces]:
+            options = [(c, c.hosts[host.category]) for c in CATEGORIES if c.hosts.get(host.category, 0) > 0]
+            if not options:
+                continue
+            weights = np.array([w for _, w in options])
+            for surface in host.shape.surfaces:
+                area = (surface.x[1] - surface.x[0]) * (surface.z[1] - surface.z[0])
+                mean = min(6.0, 1.0 + 5.5 * area) * factor * (0.5 if host.category in ("chair", "bench", "stool") else 1.0)
+                used: set[str] = set()
+                for _ in range(int(self.rng.poisson(mean))):
+                    pick = options[self.rng.choice(len(options), p=weights / weights.sum())][0]
+                    # A second monitor or kettle on one surface is rare.
+                    if pick.name in used and (pick.spot != "any" or self.rng.random() < 0.5):
+                        continue
+                    if self._put(pick, host, surface, room) is not None:
+                        used.add(pick.name)
+
+    def _put(self, category: Category, host: Placed, surface: Surface, room: RoomPlan) -> Placed | None:
+        color, seed, shape = self._choose(category.name)
+        low, high = shape.mesh.bounds
+        if float(high[1] - low[1]) > surface.headroom:
+            return None
+        for _ in range(10):
+            if category.faces_front:
+                local_yaw = float(self.rng.normal(0, 0.12)) if surface.predicate == "on" else 0.0
+            else:
+                local_yaw = float(self.rng.uniform(-math.pi, math.pi))
+            local = hull_of(shape, (0.0, 0.0, 0.0), local_yaw)
+            at = _spot(self.rng, surface, local, category.spot)
+            if at is None:
+                continue
+            dx, dz = turn(host.yaw, *at)
+            position = (host.position[0] + dx, host.position[1] + surface.y + 0.001, host.position[2] + dz)
+            hull = hull_of(shape, position, host.yaw + local_yaw)
+            if self._free(hull, room, ignore=host.number, gap=0.01):
+                return self._add(category.name, color, seed, shape, position, host.yaw + local_yaw, room.id, host.number, surface.predicate)  # fmt: skip  # noqa: E501
+        return None
+
+
+def _on_face(side: Side, along: float, y: float, off: float) -> tuple[float, float, float]:
+    across = side.at + side.inward * off
+    return (along, y, across) if side.axis == "x" else (across, y, along)
+
+
+def _spot(rng: Generator, surface: Surface, local: Hull, spot: str) -> tuple[float, float] | None:
+    """A place for a footprint on a surface, or None where it is too large."""
+    ex, ez = local.high[0], local.high[2]
+    x0, x1, z0, z1 = surface.x[0] + ex, surface.x[1] - ex, surface.z[0] + ez, surface.z[1] - ez
+    if x1 < x0 or z1 < z0:
+        return None
+    share = {"back": (0.0, 0.15), "front": (0.65, 1.0), "any": (0.0, 1.0)}[spot]
+    z = z0 + (z1 - z0) * float(rng.uniform(*share))
+    return float(rng.uniform(x0, x1)), z
+
+
+def occupancy(area: Rect, hulls: list[Hull], cell: float, radius: float) -> NDArray[np.bool_]:
+    """(rows along z, columns along x) grid: True where the centre of a person cannot be."""
+    rows, columns = int(area.depth / cell) + 1, int(area.width / cell) + 1
+    grid = np.zeros((rows, columns), bool)
+    for h in hulls:
+        i0, i1 = (h.low[2] - area.z0) / cell, (h.high[2] - area.z0) / cell
+        j0, j1 = (h.low[0] - area.x0) / cell, (h.high[0] - area.x0) / cell
+        grid[max(0, math.floor(i0)) : max(0, math.ceil(i1)) + 1, max(0, math.floor(j0)) : max(0, math.ceil(j1)) + 1] = True
+    reach = math.ceil(radius / cell)
+    grown = ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True))
+    assert isinstance(grown, np.ndarray)
+    return grown[1:-1, 1:-1] <= reach - 0.5

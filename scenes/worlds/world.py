@@ -1,0 +1,183 @@
+"""A seed becomes a World: rooms, things in them, and what is true about them.
+
+Object 12 of a world has the id ``w12``, and the instance images hold 12 at its pixels; walls, floors and ceilings
+hold 0. The same seed and generator version give the same world on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scenes.render import Instance, Renderer
+from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
+from scenes.worlds.catalogue import CATEGORY
+from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan, room_shell
+from scenes.worlds.furnish import Furnisher, Placed
+from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
+from scenes.worlds.programme import choose_rooms
+from scenes.worlds.relations import geometric_relations
+
+GENERATOR_VERSION = 1
+"""Goes up whenever the same seed would give another world."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WorldObject:
+    """One thing of a world: ground truth, with its mesh."""
+
+    number: int
+    category: str
+    color: str
+    box: Box3D
+    """The tight yaw-aligned box of the mesh."""
+    room: str
+    support: str
+    """Id of the object that carries it, ``""`` for floor or wall."""
+    predicate: str
+    """``on`` or ``in`` the support, ``""`` without one."""
+    mesh: Mesh
+    """In the world frame."""
+    position: Vec3
+    yaw: float
+
+    @property
+    def id(self) -> str:
+        """``w`` and the number."""
+        return f"w{self.number}"
+
+    def to_scene_object(self, time_s: float = 0.0) -> SceneObject:
+        """The shared type."""
+        return SceneObject(
+            id=self.id, label=self.category, box=self.box, color=self.color, room=self.room, last_seen_s=time_s
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class World:
+    """Everything that is true at one moment."""
+
+    seed: int
+    style: str
+    plan: FloorPlan
+    objects: Mapping[str, WorldObject]
+    shells: Mapping[str, Mesh]
+    """Walls, floor and ceiling of each room, by room id."""
+    version: int = GENERATOR_VERSION
+    lights: tuple[Vec3, ...] = field(default=())
+
+    @property
+    def map_id(self) -> str:
+        """Names the world's own frame."""
+        return f"world-{self.seed}"
+
+    @property
+    def rooms(self) -> dict[str, Room]:
+        """Rooms by id."""
+        return {plan.id: plan.to_room() for plan in self.plan.rooms}
+
+    def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
+        """The true scene graph: support relations, and what follows from the boxes."""
+        objects = {id: o.to_scene_object(time_s) for id, o in self.objects.items()}
+        support = [
+            Relation(subject=o.id, predicate=o.predicate, object=o.support, time_s=time_s)
+            for o in self.objects.values()
+            if o.support
+        ]
+        relations = (*support, *geometric_relations(self.objects, time_s))
+        return SceneGraph(map_id=self.map_id, time_s=time_s, objects=objects, relations=relations, rooms=self.rooms)
+
+    def instances(self) -> list[Instance]:
+        """What the renderer draws."""
+        light = {room.id: i for i, room in enumerate(self.plan.rooms)}
+        shells = [Instance(number=0, mesh=mesh, light=light[id]) for id, mesh in self.shells.items()]
+        things = [
+            Instance(number=o.number, mesh=o.mesh, light=light[o.room], origin=o.position, yaw=o.yaw)
+            for o in self.objects.values()
+        ]
+        return shells + things
+
+    def renderer(self) -> Renderer:
+        """A renderer of this moment (loads Open3D)."""
+        return Renderer(self.instances(), self.lights)
+
+
+def yaw_box(mesh: Mesh, yaw: float) -> Box3D:
+    """The tight box around a world mesh whose axes are turned by a yaw about +y."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    # Columns of world_from_box.
+    rotation = np.array([(c, 0, s), (0, 1, 0), (-s, 0, c)])
+    local = mesh.vertices.astype(np.float64) @ rotation
+    low, high = local.min(0), local.max(0)
+    center = rotation @ ((low + high) / 2)
+    size = high - low
+    return Box3D(
+        center=(float(center[0]), float(center[1]), float(center[2])),
+        size=(float(size[0]), float(size[1]), float(size[2])),
+        quaternion_xyzw=(0.0, math.sin(yaw / 2), 0.0, math.cos(yaw / 2)),
+    )
+
+
+def _object(p: Placed) -> WorldObject:
+    mesh = p.shape.mesh.turned("y", p.yaw).moved(p.position)
+    return WorldObject(
+        number=p.number, category=p.category, color=p.color if CATEGORY[p.category].one_color else "", box=yaw_box(mesh, p.yaw), room=p.room,
+        support=f"w{p.support}" if p.support else "", predicate=p.predicate, mesh=mesh, position=p.position, yaw=p.yaw,
+    )  # fmt: skip
+
+
+def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
+    """A pane and a frame in every window opening."""
+    out: list[WorldObject] = []
+    frame, pane = Finish((0.93, 0.93, 0.93)), Finish((0.9, 0.95, 1.0), "sky")
+    for o in (o for o in plan.openings if o.kind == "window"):
+        room = next(r for r in plan.rooms if r.id == o.rooms[0])
+        side = next(s for s in room.sides if s.axis == o.axis and s.at == o.at)
+        w, h = o.high - o.low, o.top - o.bottom
+        parts = [box((w, h, 0.012), pane)]
+        parts += [box((0.05, h, 0.03), frame, (x, 0, 0.01)) for x in (-w / 2 + 0.025, 0.0, w / 2 - 0.025)]
+        parts += [box((w, 0.05, 0.03), frame, (0, y, 0.01)) for y in (0.0, h - 0.05)]
+        x, z = o.center
+        mesh = join(*parts).turned("y", side.yaw).moved((x, o.bottom, z))
+        out.append(
+            WorldObject(
+                number=first + len(out), category="window", color="", box=yaw_box(mesh, side.yaw), room=room.id,
+                support="", predicate="", mesh=mesh, position=(x, o.bottom, z), yaw=side.yaw,
+            )
+        )  # fmt: skip
+    return out
+
+
+def make_world(seed: int, *, rooms: int | None = None, style: str | None = None, clutter: float = 1.0) -> World:
+    """The world of a seed.
+
+    Args:
+        seed: any non-negative integer.
+        rooms: 3 to 9; by default 3 or 4, drawn from the seed.
+        style: ``apartment`` (default) or ``office``.
+        clutter: factor on how many small things lie around.
+
+    Raises:
+        ValueError: for a negative seed, another style, or a room count out of range.
+    """
+    if seed < 0:
+        raise ValueError(f"expected a seed >= 0, got {seed}")
+    rng = np.random.default_rng((GENERATOR_VERSION, seed))
+    count = rooms if rooms is not None else int(rng.integers(3, 5))
+    chosen = choose_rooms(count, style or "apartment", rng)
+    plan = make_plan(chosen, rng)
+    shells = {room.id: room_shell(plan, room, rng) for room in plan.rooms}
+    placed = Furnisher(plan=plan, rng=rng).run(clutter)
+    things = [_object(p) for p in placed]
+    things += _windows(plan, len(things) + 1)
+    lights: list[Vec3] = []
+    for room in plan.rooms:
+        x, z = room.rect.center
+        lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
+    return World(
+        seed=seed, style=style or "apartment", plan=plan, objects={o.id: o for o in things}, shells=shells,
+        lights=tuple(lights),
+    )  # fmt: skip

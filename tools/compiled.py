@@ -1,0 +1,222 @@
+"""The only ``torch.compile`` sites of ``tools``: each kernel of ``tools.core``, compiled with ``fullgraph=True``.
+
+The first result never waits for a compile: a kernel runs eagerly until a background thread has compiled it for the
+shapes at hand. Compiled code is kept in a folder that outlives the process. A machine without a C++ compiler runs
+eagerly and says so once. ``SIGHTLINE_COMPILE=0`` turns compilation off, ``1`` on (the default); an argument wins over
+the variable. Knows nothing of frames or maps.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tools.core import backproject, blocks, fusion, raycast, warp
+
+logger = logging.getLogger(__name__)
+
+COMPILE_VARIABLE = "SIGHTLINE_COMPILE"
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+
+
+class Kernel:
+    """A pure tensor function that is eager at first and compiled when ready, per set of input shapes."""
+
+    def __init__(self, eager: FunctionType, *, growing: tuple[int, ...] = ()) -> None:
+        """``growing``: positions of arguments whose first dimension varies (a pool, a table) and stays symbolic."""
+        self.eager = eager
+        self.name = eager.__name__
+        self._growing = growing
+        self._ready: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._requested: set[tuple[Any, ...]] = set()
+
+    def __call__(self, *args: Any) -> Any:
+        key = self._signature(args)
+        ready = self._ready.get(key)
+        if ready is not None:
+            with torch.no_grad():
+                return ready(*args)
+        if key not in self._requested:
+            self._requested.add(key)
+            _WORKER.submit(self, key, _snapshot(args))
+        with torch.no_grad():
+            return self.eager(*args)
+
+    def prepare(self, *args: Any) -> bool:
+        """Compile for these arguments' shapes now and wait for it; whether compiled code is in place.
+
+        For benchmarks, tests and servers that warm up before the first request.
+        """
+        key = self._signature(args)
+        if key not in self._ready:
+            self._requested.add(key)
+            self.compile(key, _snapshot(args))
+        return key in self._ready
+
+    def compile(self, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+        """Compile and run once on ``args``, which must be private copies. Failure leaves the kernel eager."""
+        if not compiler_available():
+            return
+        os.environ.setdefault(CACHE_VARIABLE, str(default_cache_folder()))
+        for position in self._growing:
+            torch._dynamo.mark_dynamic(args[position], 0)
+        compiled = torch.compile(self._twin(len(self._requested)), fullgraph=True, dynamic=False)
+        try:
+            with torch.no_grad():
+                compiled(*args)
+        except RuntimeError as error:  # Dynamo's and Inductor's own errors derive from it.
+            logger.warning("%s stays eager: torch.compile failed: %s", self.name, str(error).splitlines()[0])
+            return
+        self._ready[key] = compiled
+
+    def _twin(self, number: int) -> Callable[..., Any]:
+        """The same function under its own code object: Dynamo counts recompiles (at most 8) per code object, and
+        every set of shapes here is meant to be a compile of its own."""
+        code = self.eager.__code__.replace(co_name=f"{self.name}_{number}")
+        twin = FunctionType(code, self.eager.__globals__, code.co_name, self.eager.__defaults__, None)
+        twin.__kwdefaults__ = self.eager.__kwdefaults__
+        return twin
+
+    def _signature(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(
+            (tuple(arg.shape[1:]) if i in self._growing else tuple(arg.shape), arg.dtype)
+            if isinstance(arg, Tensor)
+            else arg
+            for i, arg in enumerate(args)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelSet:
+    """The kernels as one choice: all eager, or all compiled when ready."""
+
+    backproject_normals: Callable[..., Any]
+    touched_cells: Callable[..., Any]
+    carvable_blocks: Callable[..., Any]
+    integrate_chunk: Callable[..., Any]
+    tile_ranges: Callable[..., Any]
+    march: Callable[..., Any]
+    refine: Callable[..., Any]
+    sample_color: Callable[..., Any]
+    forward_warp: Callable[..., Any]
+
+
+EAGER = KernelSet(
+    backproject_normals=backproject.backproject_normals,
+    touched_cells=blocks.touched_cells,
+    carvable_blocks=blocks.carvable_blocks,
+    integrate_chunk=fusion.integrate_chunk,
+    tile_ranges=raycast.tile_ranges,
+    march=raycast.march,
+    refine=raycast.refine,
+    sample_color=raycast.sample_color,
+    forward_warp=warp.forward_warp,
+)
+
+COMPILED = KernelSet(
+    backproject_normals=Kernel(backproject.backproject_normals),
+    touched_cells=Kernel(blocks.touched_cells),
+    carvable_blocks=Kernel(blocks.carvable_blocks, growing=(0, 1)),
+    integrate_chunk=Kernel(fusion.integrate_chunk),
+    tile_ranges=Kernel(raycast.tile_ranges, growing=(0, 1)),
+    march=Kernel(raycast.march, growing=(0, 1)),
+    refine=Kernel(raycast.refine, growing=(0, 1)),
+    sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
+    forward_warp=Kernel(warp.forward_warp),
+)
+
+
+def kernels(compiled: bool | None = None) -> KernelSet:
+    """The kernels to use: as the argument says, else as ``SIGHTLINE_COMPILE`` says, else compiled.
+
+    Raises:
+        ValueError: the variable holds something other than 0 or 1.
+    """
+    if compiled is None:
+        value = os.environ.get(COMPILE_VARIABLE, "1")
+        if value not in ("0", "1"):
+            raise ValueError(f"{COMPILE_VARIABLE} must be 0 or 1, got {value!r}")
+        compiled = value == "1"
+    return COMPILED if compiled and compiler_available() else EAGER
+
+
+def default_cache_folder() -> Path:
+    """Where compiled code is kept between processes, unless ``TORCHINDUCTOR_CACHE_DIR`` says otherwise."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "sightline" / "inductor"
+
+
+def compiler_available() -> bool:
+    """Whether a C++ compiler is there; the first time that it is not, one warning says so."""
+    global _warned
+    names = (os.environ["CXX"],) if os.environ.get("CXX") else ("g++", "clang++")
+    if any(shutil.which(name) for name in names):
+        return True
+    if not _warned:
+        _warned = True
+        logger.warning("no C++ compiler (%s): kernels run eagerly, several times slower", " or ".join(names))
+    return False
+
+
+_warned = False
+
+
+def wait_until_compiled(timeout_s: float = 600.0) -> bool:
+    """Wait until every compile asked for so far is done; False when the time ran out first."""
+    return _WORKER.wait(timeout_s)
+
+
+def _snapshot(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Copies, so that a pool may change while its kernel is being compiled."""
+    return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
+
+
+class _Worker:
+    """One daemon thread that compiles requests in order; started by the first request."""
+
+    def __init__(self) -> None:
+        self._requests: queue.Queue[tuple[Kernel, tuple[Any, ...], tuple[Any, ...]]] = queue.Queue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._idle = threading.Condition()
+        self._pending = 0
+
+    def submit(self, kernel: Kernel, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
+        with self._lock:
+            if self._thread is None:
+                threads = torch.get_num_threads()
+                self._thread = threading.Thread(target=self._run, args=(threads,), name="compile", daemon=True)
+                self._thread.start()
+        with self._idle:
+            self._pending += 1
+        self._requests.put((kernel, key, args))
+
+    def wait(self, timeout_s: float) -> bool:
+        with self._idle:
+            return self._idle.wait_for(lambda: self._pending == 0, timeout_s)
+
+    def _run(self, threads: int) -> None:
+        # The thread count is per thread, is compiled into the code, and is guarded on: it must be the caller's.
+        torch.set_num_threads(threads)
+        while True:
+            kernel, key, args = self._requests.get()
+            try:
+                kernel.compile(key, args)
+            finally:
+                with self._idle:
+                    self._pending -= 1
+                    self._idle.notify_all()
+
+
+_WORKER = _Worker()

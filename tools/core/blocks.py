@@ -1,0 +1,123 @@
+"""Addresses of a sparse voxel volume: blocks of 8^3 voxels, found through a view-local table. Pure kernels.
+
+A voxel (x, y, z) has its centre at ``(x + 0.5, y + 0.5, z + 0.5) * voxel_m``; it lies in block ``(x, y, z) >> 3``.
+Blocks live in a pool, in the order in which they were allocated. A kernel finds a block through a *window*: a
+direct-mapped table over the box of blocks that one view can reach (``origin``, ``size``), filled from the pool's
+block coordinates. Against a hash table this costs one gather and no probing per look-up, which is what ray casting
+spends its time on, and it needs memory for one view, not for the whole space.
+
+Cell 0 of a table is reserved for "outside the window" and always holds -1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+BLOCK = 8
+"""Voxels along the edge of a block."""
+BLOCK_VOXELS = BLOCK**3
+FREE_BLOCK = 1 << 28
+"""Coordinate of a pool slot that holds no block: outside of every window."""
+UNKNOWN = 2.0
+"""The stored distance of a voxel that was never observed; observed ones lie in [-1, 1]."""
+
+
+def cell_of_block(block_xyz: Tensor, window_origin: Tensor, window_size: Tensor) -> Tensor:
+    """(..., 3) int32 block coordinates -> (...,) int64 table cells; 0 for a block outside the window."""
+    x = block_xyz[..., 0] - window_origin[0]
+    y = block_xyz[..., 1] - window_origin[1]
+    z = block_xyz[..., 2] - window_origin[2]
+    sx, sy, sz = window_size[0], window_size[1], window_size[2]
+    inside = (x >= 0) & (x < sx) & (y >= 0) & (y < sy) & (z >= 0) & (z < sz)
+    cell = (x * sy + y) * sz + z + 1
+    return torch.where(inside, cell, torch.zeros_like(cell)).long()
+
+
+def block_of_cell(cell: Tensor, window_origin: Tensor, window_size: Tensor) -> Tensor:
+    """(N,) int64 non-zero cells -> (N, 3) int32 block coordinates: the inverse of ``cell_of_block``."""
+    flat = cell - 1
+    sy, sz = window_size[1].long(), window_size[2].long()
+    z = flat % sz
+    y = (flat // sz) % sy
+    x = flat // (sz * sy)
+    return torch.stack([x, y, z], dim=-1).int() + window_origin
+
+
+def touched_cells(
+    depth_m: Tensor,
+    intrinsics: Tensor,
+    world_from_depth: Tensor,
+    window_origin: Tensor,
+    window_size: Tensor,
+    block_m: Tensor,
+    truncation_m: Tensor,
+) -> Tensor:
+    """Cells of all blocks that the truncation band of a depth image passes through.
+
+    Every second pixel of every second row casts three samples (near end, surface, far end of the band); with a
+    truncation of half a block their distance is half a block, and neighbouring rays fill the corners.
+
+    Args:
+        depth_m: (H, W) float32, 0 = invalid. intrinsics: (4,) float32. world_from_depth: (4, 4) float32.
+        window_origin, window_size: (3,) int32. block_m, truncation_m: 0-d float32.
+
+    Returns:
+        (3 * ceil(H/2) * ceil(W/2),) int64, 0 where there is nothing.
+    """
+    fx, fy, cx, cy = intrinsics.unbind()
+    depth = depth_m[::2, ::2]
+    height, width = depth.shape
+    u = torch.arange(width, dtype=torch.float32, device=depth.device) * 2 + 0.5
+    v = torch.arange(height, dtype=torch.float32, device=depth.device) * 2 + 0.5
+    x = ((u - cx) / fx)[None, None, :]
+    y = ((v - cy) / fy)[None, :, None]
+    offset = torch.stack([-truncation_m, torch.zeros_like(truncation_m), truncation_m])
+    z = depth[None] + offset[:, None, None]
+    m = world_from_depth
+    block = torch.stack(
+        [
+            torch.floor(((m[i, 0] * x + m[i, 1] * y + m[i, 2]) * z + m[i, 3]) / block_m).int().reshape(-1)
+            for i in range(3)
+        ],
+        dim=-1,
+    )
+    cell = cell_of_block(block, window_origin, window_size)
+    valid = (depth[None] > 0) & (z > 0)
+    return torch.where(valid.reshape(-1), cell, torch.zeros_like(cell))
+
+
+def carvable_blocks(
+    block_xyz: Tensor,
+    block_min: Tensor,
+    depth_m: Tensor,
+    intrinsics: Tensor,
+    depth_from_world: Tensor,
+    block_m: Tensor,
+) -> Tensor:
+    """Which blocks hold something and lie, at least in part, in front of what a depth image sees.
+
+    Args:
+        block_xyz: (C, 3) int32. block_min: (C,) float32, the smallest stored distance of each block.
+        depth_m: (H, W) float32. depth_from_world: (4, 4) float32.
+
+    Returns:
+        (C,) bool. Conservative: a block is kept when its bounding sphere's near side is in front of the largest
+        depth in the 3x3 neighbourhood of 16-pixel tiles around its centre.
+    """
+    height, width = depth_m.shape
+    tiles = torch.nn.functional.max_pool2d(depth_m[None, None], 16, ceil_mode=True)
+    tiles = torch.nn.functional.max_pool2d(tiles, 3, stride=1, padding=1)[0, 0]
+    centre = (block_xyz.float() + 0.5) * block_m
+    m = depth_from_world
+    xc, yc, zc = (m[i, 0] * centre[:, 0] + m[i, 1] * centre[:, 1] + m[i, 2] * centre[:, 2] + m[i, 3] for i in range(3))
+    radius = block_m * 0.8661
+    fx, fy, cx, cy = intrinsics.unbind()
+    z_safe = zc.clamp_min(1e-3)
+    u, v = xc / z_safe * fx + cx, yc / z_safe * fy + cy
+    margin_u, margin_v = radius / z_safe * fx, radius / z_safe * fy
+    inside = (u > -margin_u) & (u < width + margin_u) & (v > -margin_v) & (v < height + margin_v)
+    column = (u / 16).clamp(0, tiles.shape[1] - 1).long()
+    row = (v / 16).clamp(0, tiles.shape[0] - 1).long()
+    in_front = zc - radius < tiles[row, column]
+    return inside & in_front & (zc > -radius) & (block_min < 1)
