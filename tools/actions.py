@@ -86,14 +86,16 @@ def find_objects(
             return never_seen(selection).result()
         what = "no " + (_kind(selection) or "objects")
         value = TypedValue(kind="count", value=0)
-        return _result(Fact(id=f"f{number}", text=f"there is {what}{suffix}", value=value), artifact=artifact)
+        return _result(Fact(id=f"f{number}", text=f"{what}{suffix}", value=value), artifact=artifact)
     if selection.query.rank:
         name = f"the {selection.query.rank} {plain_name(matches[0], selection.query.color)}"
         return _result(_object_line(ctx, matches[0], name), artifact=artifact)
     ids = tuple(o.id for o in matches)
     what = _kind(selection) or "object"
     counted = f"{len(matches)} {what if len(matches) == 1 else plural(what)}{suffix}"
-    facts = [Fact(id=f"f{number}", text=counted, value=TypedValue(kind="count", value=len(matches)), object_ids=ids)]
+    facts: list[Fact] = []
+    value = TypedValue(kind="count", value=len(matches))
+    facts.append(Fact(id=f"f{number}", text=counted, value=value, object_ids=ids))
     if not selection.query.words:
         listed = f"{suffix.strip().removeprefix('that ') or 'I know'}: {_listed(matches)}"
         value = TypedValue(kind="text", value=", ".join(plain_name(o) for o in matches))
@@ -155,11 +157,13 @@ def measure(ctx: ToolContext, number: int, kind: str, a: str, b: str | None = No
 def measure_depth(ctx: ToolContext, number: int, u: float, v: float) -> ToolResult:
     """Depth at a pixel of the asked frame."""
     if ctx.camera is None or not ctx.camera.contains(u, v):
-        size = f"the image is {ctx.camera.width} by {ctx.camera.height}" if ctx.camera else "there is no image"
-        return Miss(reason="out_of_range", clause=size).result()
+        size = [ctx.camera.width, ctx.camera.height] if ctx.camera else None
+        return Miss(
+            reason="out_of_range", clause="that pixel is outside the image", artifact={"image_size": size}
+        ).result()
     depth = ctx.depth_at(u, v)
     if depth is None:
-        return Miss(reason="no_depth", clause=f"there is no depth at ({u:g}, {v:g})").result()
+        return Miss(reason="no_depth", clause="there is no depth at that pixel").result()
     return _result(
         Fact(id=f"f{number}", text=f"the depth at ({u:g}, {v:g}) is {length_words(depth)}", value=_length(depth))
     )

@@ -31,7 +31,7 @@ class AnswerArguments(BaseModel):
 
     status: Status = Field(json_schema_extra={"enum": ["answered", "abstained", "clarify"]})
     reason: Reason | None = None
-    cite: tuple[str, ...] = Field(default=(), description="ids from this turn")
+    cite: tuple[str, ...] = Field(description="ids from this turn")
     text: str = Field(description="one sentence", max_length=MAX_ANSWER_CHARS)
 
 

@@ -8,7 +8,7 @@ from scenes.types import Room, SceneGraph, SceneObject
 from tools.context import ToolContext
 from tools.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.extents import width_depth_height
-from tools.matching import fold, singular
+from tools.matching import RANKS, fold, singular
 from tools.queries import support_of, taught_name
 
 MANY = 3
@@ -18,9 +18,10 @@ MANY = 3
 def plain_name(obj: SceneObject, color: str = "") -> str:
     """A name without article; with the colour where it was asked for: ``red mug``."""
     name = taught_name(obj) or obj.label or "unnamed thing"
-    if color and obj.color == color and color not in name.split():
-        return f"{color} {name}"
-    return name
+    if not color or obj.color != color or color in name.split():
+        return name
+    first, _, rest = name.partition(" ")
+    return f"{first} {color} {rest}" if rest and _is_owner(first) else f"{color} {name}"
 
 
 def the(name: str) -> str:
@@ -28,7 +29,7 @@ def the(name: str) -> str:
     first = name.split(" ", 1)[0]
     if first == "my":
         return "your" + name[2:]
-    return name if first in ("your", "the") or first.endswith(("'s", "s'")) else f"the {name}"
+    return name if first == "the" or _is_owner(first) else f"the {name}"
 
 
 def a(name: str) -> str:
@@ -37,7 +38,12 @@ def a(name: str) -> str:
     if not defined.startswith("the ") or is_plural(name):
         return defined.removeprefix("the ") if defined.startswith("the ") else defined
     name = defined[4:]
-    return f"an {name}" if name[:1] in "aeiou" else f"a {name}"
+    vowel = name[:1] in "aeiou" and not name.startswith(("uni", "usb", "use", "ute", "uku", "eu"))
+    return f"an {name}" if vowel else f"a {name}"
+
+
+def _is_owner(word: str) -> bool:
+    return word in ("my", "your") or word.endswith(("'s", "s'"))
 
 
 def is_plural(name: str) -> bool:
@@ -59,19 +65,16 @@ def joined(parts: Sequence[str], last: str = "and") -> str:
 def asked_for(text: str) -> str:
     """What an argument asked for, as it is said back: ``a red mug``, ``your bag``."""
     words = text.strip().lower().split()
-    while words and words[0] in ("the", "a", "an", "any", "some"):
-        words = words[1:]
-    name = " ".join(words)
+    name = " ".join(w for w in words if w not in ("the", "a", "an", "any", "some") and w not in RANKS)
     return a(name) if name else "anything"
 
 
 def place_words(graph: SceneGraph, obj: SceneObject) -> str:
-    """``on the sofa``, ``in the kitchen``, or ``""``."""
-    support = support_of(graph, obj)
-    if support and support[1].label:
-        return f"{support[0]} {the(plain_name(support[1]))}"
-    room = graph.rooms.get(obj.room)
-    return f"in the {room.label}" if room and room.label else ""
+    """``on the sofa in the kitchen``, or what of it is known."""
+    support, room = support_of(graph, obj), graph.rooms.get(obj.room)
+    parts = [f"{support[0]} {the(plain_name(support[1]))}"] if support and support[1].label else []
+    parts += [f"in {room_name(room)}"] if room and room.label else []
+    return " ".join(parts)
 
 
 def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
@@ -104,7 +107,9 @@ def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str
     placed = [f"{n} {place_words(ctx.graph, o)}".rstrip() for n, o in zip(base, objects, strict=True)]
     bearings = [bearing_words(ctx, o.box.center) for o in objects]
     turned = [f"{n} {b.split(', ', 1)[1]}" if b else n for n, b in zip(base, bearings, strict=True)]
-    schemes = (base, colored, placed, turned)
+    # A colour tells apart only if nobody is left with the bare name that they all share.
+    all_colored = all(c != b or base.count(b) == 1 for c, b in zip(colored, base, strict=True))
+    schemes = (base, *((colored,) if all_colored else ()), placed, turned)
     names = next((s for s in schemes if len(set(s)) == len(s)), None)
     if names is None:
         names = [f"{n} {o.id}" for n, o in zip(base, objects, strict=True)]
