@@ -31,6 +31,12 @@ JSON_SEPARATORS = (", ", ": ")
 
 SYSTEM_PROMPT = "You are Sightline. Use tools, then answer with ids that they returned."
 
+NAME_SYSTEM = "Look and say."
+"""System turn of questions about one crop; no tools."""
+NAME_QUESTION = "Name it and its color."
+UNCLEAR = "unclear"
+"""What a model says of a picture that shows nothing it can name."""
+
 
 class ProtocolError(ValueError):
     """Text that is not one well-formed tool call; the message says what was expected and what came."""

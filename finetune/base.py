@@ -12,8 +12,10 @@ from transformers import AutoTokenizer
 from transformers.tokenization_utils_tokenizers import PreTrainedTokenizerFast
 
 from finetune.collate import Batch, Encoder, make_batch
+from finetune.crops import CropFile
 from finetune.data import CopySource, GenericSource, Mixture, Source
 from finetune.embedded import IMAGE_TOKENS, embedded_config, new_model, save_embedded
+from finetune.naming import NamingSource
 from finetune.train import TrainConfig, checkpoints, load_weights, train
 
 CONTEXT_WEIGHT = 0.1
@@ -39,9 +41,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     return AutoTokenizer.from_pretrained(folder)
 
 
-def text_sources() -> list[tuple[Source, float]]:
+def text_mixture() -> Mixture:
     """The first stage."""
-    return [(GenericSource(), 0.85), (CopySource(), 0.15)]
+    return Mixture([(GenericSource(), 0.85), (CopySource(), 0.15)])
+
+
+def full_mixture(crops: CropFile) -> Mixture:
+    """The second stage: half of it is pictures."""
+    return Mixture([(NamingSource(crops), 0.5), (GenericSource(), 0.4), (CopySource(), 0.1)])
 
 
 def train_base(settings: BaseSettings, config: TrainConfig, *, stop_after: int | None = None) -> int:
@@ -49,14 +56,21 @@ def train_base(settings: BaseSettings, config: TrainConfig, *, stop_after: int |
     tokenizer = load_tokenizer(settings.tokenizer)
     encoder = Encoder(tokenizer, image_tokens=IMAGE_TOKENS, context_weight=CONTEXT_WEIGHT)
     judge = Encoder(tokenizer, image_tokens=IMAGE_TOKENS)
-    first = Mixture(text_sources())
+    if settings.crops is None and (stop_after or config.steps) > TEXT_STEPS:
+        raise ValueError(f"expected a folder of crops for the steps after {TEXT_STEPS}; run `finetune crops` first")
+    first, second = text_mixture(), full_mixture(CropFile(settings.crops)) if settings.crops else None
     model = new_model(embedded_config(tokenizer), config.seed)
 
     def batch_at(step: int, rows: range) -> Batch:
-        return make_batch(first, encoder, seed=config.seed, step=step, rows=rows, length=config.row_tokens)
+        mixture = first if step < TEXT_STEPS or second is None else second
+        return make_batch(mixture, encoder, seed=config.seed, step=step, rows=rows, length=config.row_tokens)
 
-    def held_out(mixture: Mixture) -> Batch:
-        return make_batch(mixture, judge, seed=-1, step=0, rows=range(4), length=config.row_tokens)
+    def held_out(source: Source) -> Batch:
+        return make_batch(Mixture([(source, 1)]), judge, seed=-1, step=0, rows=range(4), length=config.row_tokens)
+
+    fixed = {"generic": held_out(GenericSource()), "copy": held_out(CopySource())}
+    if settings.crops:
+        fixed["naming"] = held_out(NamingSource(CropFile(settings.crops, held_out=True), augment=False))
 
     return train(
         model,
@@ -64,7 +78,7 @@ def train_base(settings: BaseSettings, config: TrainConfig, *, stop_after: int |
         config,
         settings.out,
         image_id=encoder.image_id,
-        held_out={"generic": held_out(Mixture([(GenericSource(), 1)])), "copy": held_out(Mixture([(CopySource(), 1)]))},
+        held_out=fixed,
         stop_after=stop_after,
     )
 

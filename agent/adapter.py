@@ -1,0 +1,54 @@
+"""A PEFT LoRA folder -> merged weights, without importing PEFT (which costs a second of start-up).
+
+Only what PEFT's plain LoRA does is understood: ``W + scale * B A`` on linear layers, with ``scale = alpha / r`` (or
+``alpha / sqrt(r)`` with rsLoRA). Anything else is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+_UNSUPPORTED = ("use_dora", "modules_to_save", "layer_replication", "alora_invocation_tokens", "lora_bias")
+
+
+def merge_adapter(model: nn.Module, folder: Path) -> int:
+    """Add an adapter's low-rank updates to the model's weights, in place; returns how many layers changed.
+
+    Raises:
+        OSError: the folder lacks a file.
+        ValueError: another kind of adapter, or one for another model.
+    """
+    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    if config.get("peft_type") != "LORA":
+        raise ValueError(f"expected a LoRA adapter in {folder}, got {config.get('peft_type')}")
+    odd = [key for key in _UNSUPPORTED if config.get(key)]
+    if odd or config.get("bias", "none") != "none":
+        raise ValueError(f"expected plain LoRA in {folder}, got {', '.join(odd) or 'trained biases'}; merge it by PEFT")
+    stored = load_file(folder / "adapter_model.safetensors")
+    layers = {name.removesuffix(".lora_A.weight") for name in stored if name.endswith(".lora_A.weight")}
+    if len(stored) != 2 * len(layers):
+        raise ValueError(f"expected pairs of lora_A and lora_B in {folder}, got {len(stored)} tensors")
+    for layer in sorted(layers):
+        _merge_layer(model, layer, stored[f"{layer}.lora_A.weight"], stored[f"{layer}.lora_B.weight"], config)
+    return len(layers)
+
+
+def _merge_layer(model: nn.Module, layer: str, down: torch.Tensor, up: torch.Tensor, config: dict[str, object]) -> None:
+    name = layer.removeprefix("base_model.model.")
+    try:
+        target = model.get_submodule(name)
+    except AttributeError as error:
+        raise ValueError(f"expected an adapter for this model, got one with a layer {name!r}") from error
+    weight = getattr(target, "weight", None)
+    if not isinstance(weight, nn.Parameter) or weight.shape != (up.shape[0], down.shape[1]):
+        raise ValueError(f"expected an update of shape {tuple(getattr(weight, 'shape', ()))} for {name}")
+    rank, alpha = down.shape[0], float(config["lora_alpha"])  # type: ignore[arg-type]
+    scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
+    with torch.no_grad():
+        weight += (scale * (up.float() @ down.float())).to(weight.dtype)
