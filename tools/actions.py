@@ -12,10 +12,10 @@ from typing import Any
 
 from scenes.records import TypedValue
 from scenes.types import Room, SceneObject
+from tools.box_measures import box_gap, width_depth_height
 from tools.context import Fact, ToolContext, ToolResult
 from tools.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.errors import ToolError
-from tools.extents import box_gap, width_depth_height
 from tools.matching import plural
 from tools.phrases import (
     a,
@@ -101,7 +101,7 @@ def find_objects(
         value = TypedValue(kind="text", value=", ".join(plain_name(o) for o in matches))
         facts.append(Fact(id=f"f{number + 1}", text=listed, value=value, object_ids=ids))
     near = matches[:LISTED]
-    names = distinct_names(ctx, near) if len(near) > 1 else [the(plain_name(near[0], selection.query.color))]
+    names = distinct_names(ctx, near) if len(near) > 1 else [the(plain_name(o, selection.query.color)) for o in near]
     facts += [_object_line(ctx, o, n) for o, n in zip(near, names, strict=True)]
     return _result(*facts, artifact=artifact)
 

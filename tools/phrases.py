@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenes.types import Room, SceneGraph, SceneObject
+from tools.box_measures import width_depth_height
 from tools.context import ToolContext
 from tools.directions import Pose, ago_words, direction_to, direction_words, length_words
-from tools.extents import width_depth_height
 from tools.matching import RANKS, fold, singular
 from tools.queries import support_of, taught_name
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from scenes.types import Room, SceneGraph, SceneObject
-from tools.extents import box_gap, width_depth_height
+from tools.box_measures import box_gap, width_depth_height
 from tools.matching import EXACT, SIMILARITY_MIN, Query, Similarity, name_tier, parse_query
 
 When = Literal["now", "ever", "moved"]

@@ -55,7 +55,8 @@ class Phrase:
 
 def split_of(group: int) -> Split:
     """Of every six groups, the fifth is for test and the sixth for val."""
-    return {4: "test", 5: "val"}.get(group % 6, "train")
+    place = group % 6
+    return "test" if place == 4 else "val" if place == 5 else "train"
 
 
 def patterns_of(family: str) -> tuple[str, ...]:
