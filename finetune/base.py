@@ -20,7 +20,7 @@ from finetune.train import TrainConfig, checkpoints, load_weights, train
 
 CONTEXT_WEIGHT = 0.1
 """Loss weight of what the user and the tools say: language is learnt from it too, but it is not what is written."""
-TEXT_STEPS = 1500
+TEXT_STEPS = 1000
 """Steps of the first stage, which has no pictures."""
 
 
@@ -43,12 +43,12 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 def text_mixture() -> Mixture:
     """The first stage."""
-    return Mixture([(GenericSource(), 0.85), (CopySource(), 0.15)])
+    return Mixture([(GenericSource(), 0.6), (CopySource(), 0.4)])
 
 
 def full_mixture(crops: CropFile) -> Mixture:
-    """The second stage: half of it is pictures."""
-    return Mixture([(NamingSource(crops), 0.5), (GenericSource(), 0.4), (CopySource(), 0.1)])
+    """The second stage: two fifths of it are pictures."""
+    return Mixture([(NamingSource(crops), 0.4), (GenericSource(), 0.35), (CopySource(), 0.25)])
 
 
 def train_base(settings: BaseSettings, config: TrainConfig, *, stop_after: int | None = None) -> int:

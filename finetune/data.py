@@ -64,24 +64,42 @@ class CopySource:
     """Say it again, pick the line, answer from the note: reading without tools."""
 
     conversations: int = 8
+    repeat: float = 0.6
+    """Share of plain repetition, from which attention learns to copy before it can select."""
 
     def __call__(self, rng: random.Random) -> Group:
-        chats = tuple(Chat(messages=_reading(rng), family="reading") for _ in range(self.conversations))
+        chats = tuple(
+            Chat(messages=_repeating(rng) if rng.random() < self.repeat else _reading(rng), family="reading")
+            for _ in range(self.conversations)
+        )
         return Group(chats=chats, system="Read and answer.")
 
 
+def _repeating(rng: random.Random) -> tuple[Message, ...]:
+    """Words, names or numbers, to be written again as they are."""
+    makers = (
+        lambda: words.thing_name(rng, invented=0.5),
+        lambda: words.invented_word(rng),
+        lambda: rng.choice(words.THINGS),
+        lambda: f"{words.number(rng)} {rng.choice(words.UNITS)}",
+    )
+    maker = rng.choice(makers)
+    separator = rng.choice((", ", " ", "; ", " and "))
+    text = separator.join(maker() for _ in range(rng.randint(2, 9)))
+    asked = f"{rng.choice(('repeat', 'say', 'copy', 'write'))}: {text}"
+    return user_message(asked, images=0), {"role": "assistant", "content": text}
+
+
 def _reading(rng: random.Random) -> tuple[Message, ...]:
-    style = rng.randrange(4)
+    style = rng.randrange(3)
     names = [words.thing_name(rng, invented=0.5) for _ in range(rng.randint(2, 5))]
     values = [f"{words.number(rng)} {rng.choice(words.UNITS)}" for _ in names]
     keys = [f"{rng.choice('oftkx')}{number}" for number in rng.sample(range(1, 100), len(names))]
     chosen = rng.randrange(len(names))
     listing = "\n".join(f"{k} {n}: {v}" for k, n, v in zip(keys, names, values, strict=True))
     if style == 0:
-        question, answer = f"repeat: {', '.join(names)}", ", ".join(names)
-    elif style == 1:
         question, answer = f"{listing}\nhow much is {names[chosen]}?", values[chosen]
-    elif style == 2:
+    elif style == 1:
         question, answer = f"{listing}\nwhich id is {names[chosen]}?", keys[chosen]
     else:
         question = f"{listing}\nsay {keys[chosen]}"

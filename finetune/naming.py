@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from agent.protocol import NAME_QUESTION, NAME_SYSTEM
+from agent.protocol import NAME_QUESTION, NAME_SYSTEM, UNCLEAR
 from finetune.augment import augmented
 from finetune.crops import CropFile, LabelledCrop
 from finetune.data import Chat, Group
+from finetune.words import one
+
+COLOR_QUESTIONS = ("what color is it?", "which color is this?", "what color is that thing?", "its color?")
+THING_QUESTIONS = ("what is this?", "what is it?", "what is that thing?", "what does it show?", "which thing is this?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,19 @@ class NamingSource:
         crop = self.crops[rng.randrange(len(self.crops))]
         if self.augment:
             crop = augmented(crop, self.crops[rng.randrange(len(self.crops))], rng)
-        return naming_chat(crop)
+        style = rng.random()
+        if style < 0.7:
+            return naming_chat(crop)
+        return naming_chat(crop, rng.choice(COLOR_QUESTIONS if style < 0.85 else THING_QUESTIONS))
 
 
-def naming_chat(crop: LabelledCrop) -> Chat:
-    """The picture, the question, the caption."""
-    asked = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": NAME_QUESTION}]}
-    said = {"role": "assistant", "content": crop.caption}
-    return Chat(messages=(asked, said), images=(crop.image,), family="naming")
+def naming_chat(crop: LabelledCrop, question: str = NAME_QUESTION) -> Chat:
+    """The picture, a question, what a person would say."""
+    asked = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}
+    if question in COLOR_QUESTIONS:
+        text = crop.color or UNCLEAR
+    elif question in THING_QUESTIONS:
+        text = one(crop.name) if crop.name else UNCLEAR
+    else:
+        text = crop.caption
+    return Chat(messages=(asked, {"role": "assistant", "content": text}), images=(crop.image,), family="naming")
