@@ -22,7 +22,9 @@ APART_STRENGTH = 0.7
 """A segment inside a known part becomes a part of its own when its border to the part's main segment is this strong."""
 SAME_SEGMENT_STRENGTH = 0.1
 """Border strength that counts as seen when one segment covers two parts."""
-MAX_RANGE_M = 6.0
+CRUMB_AFTER_S = 1.0
+"""A piece that one frame alone saw is noise after this long."""
+MAX_RANGE_M = 5.0
 """Farther surfaces are too noisy to cut."""
 
 
@@ -134,6 +136,21 @@ class PartMap:
         """Live voxels per part."""
         owner, count = np.unique(self.voxels.owner, return_counts=True)
         return {int(o): int(c) for o, c in zip(owner, count, strict=True) if o > 0}
+
+    def clean(self, background: NDArray[np.bool_], time_s: float) -> None:
+        """Remove voxels that turned out to be background (a mask of rows) and crumbs that nobody saw again."""
+        size = np.bincount(self.voxels.owner, minlength=self.next_id + 1)
+        crumb = np.zeros(self.next_id + 1, bool)
+        for part in self.parts.values():
+            old = time_s - part.last_seen_s > CRUMB_AFTER_S
+            crumb[part.id] = old and (part.frames < 2 or size[part.id] < 3) and part.id not in self.locked
+        gone = crumb[self.voxels.owner]
+        if self.locked:
+            background = background & ~np.isin(self.voxels.owner, list(self.locked))
+        gone |= background
+        if gone.any():
+            self.voxels.remove(gone)
+        self.drop_empty()
 
     def drop_empty(self) -> list[int]:
         """Forget parts that own no voxel any more; returns their ids."""

@@ -9,14 +9,17 @@ the frame have (cut at one strength), and what is the thing under this pixel (th
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from tools.surfaces import Bools, Floats, SurfaceImage, shifted
+from tools.surfaces import Bools, Floats, SurfaceImage, dot, shifted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +58,14 @@ def borders(surface: SurfaceImage) -> Borders:
         n1, n2 = shifted(surface.normals, -dy, -dx), shifted(surface.normals, dy, dx)
         ok = shifted(surface.valid, -dy, -dx) & shifted(surface.valid, dy, dx)
         between = p2 - p1
-        length = np.linalg.norm(between, axis=-1) + 1e-6
-        off1, off2 = np.abs((between * n1).sum(-1)), np.abs((between * n2).sum(-1))
+        length = np.sqrt(dot(between, between)) + 1e-6
+        off1, off2 = np.abs(dot(between, n1)), np.abs(dot(between, n2))
         scale = 0.02 + 0.02 * surface.depth_m
         jump = np.maximum(jump, np.where(ok, np.minimum(off1, off2) / scale, 0.0))
-        inward = -((n2 - n1) * between).sum(-1) / length
+        inward = -dot(n2 - n1, between) / length
         fold = np.maximum(fold, np.where(ok & (length < 0.15 + 0.05 * surface.depth_m), inward, 0.0))
         difference = shifted(surface.lab, -dy, -dx) - shifted(surface.lab, dy, dx)
-        color = np.maximum(color, np.linalg.norm(difference, axis=-1) / 25.0)
+        color = np.maximum(color, np.sqrt(dot(difference, difference)) / 25.0)
     return Borders(np.minimum(jump, 2.0), np.clip(fold - 0.08, 0.0, 1.5), np.minimum(color, 2.0))
 
 
@@ -78,6 +81,29 @@ def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
     labels = ndimage.watershed_ift(smooth, markers.astype(np.int32))
     labels[~inside] = 0
     return labels.astype(np.int32)
+
+
+def split_at_jumps(labels: NDArray[np.int32], surface: SurfaceImage) -> NDArray[np.int32]:
+    """Break each label where neighbouring pixels are not neighbours in space; a watershed crosses thin edges."""
+    h, w = labels.shape
+    index = np.arange(h * w).reshape(h, w)
+    first, second = [], []
+    for a, b in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+                 ((slice(None, -1), slice(None)), (slice(1, None), slice(None)))):
+        step = surface.points[b] - surface.points[a]
+        off = np.minimum(np.abs(dot(step, surface.normals[a])), np.abs(dot(step, surface.normals[b])))
+        near = np.minimum(surface.depth_m[a], surface.depth_m[b])
+        linked = (labels[a] == labels[b]) & (labels[a] > 0) & (off < 0.02 + 0.015 * near)
+        first.append(index[a][linked])
+        second.append(index[b][linked])
+    rows, columns = np.concatenate(first), np.concatenate(second)
+    graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(h * w, h * w))
+    _, component = connected_components(graph, directed=False)
+    component = component.reshape(h, w)
+    component[labels == 0] = -1
+    _, out = np.unique(component, return_inverse=True)
+    out = out.reshape(h, w).astype(np.int32)
+    return out if (labels == 0).any() else out + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +147,7 @@ class Hierarchy:
 
 def hierarchy(surface: SurfaceImage, edge: Borders, inside: Bools, weights: BorderWeights) -> Hierarchy:
     """Merge watershed basins, weakest border first."""
-    labels = basins(edge.total(weights), inside)
+    labels = split_at_jumps(basins(edge.total(weights), inside), surface)
     n = int(labels.max())
     pairs, sums = border_sums(labels, edge, surface)
     lab = np.stack([np.bincount(labels.ravel(), surface.lab[..., k].ravel(), n + 1) for k in range(3)], -1)
@@ -193,7 +219,8 @@ class Merging:
     def _border(self, a: int, b: int, sums: list[float]) -> float:
         w, count = self.weights, sums[0]
         la, lb, na, nb = self.lab[a], self.lab[b], self.size[a], self.size[b]
-        far = sum((la[k] / na - lb[k] / nb) ** 2 for k in range(3)) ** 0.5 / 25.0
+        dl, da, db = la[0] / na - lb[0] / nb, la[1] / na - lb[1] / nb, la[2] / na - lb[2] / nb
+        far = math.sqrt(dl * dl + da * da + db * db) / 25.0
         edge = (w.jump * sums[1] + w.fold * sums[2] + w.color * sums[3]) / count
         strength = edge + w.region_color * min(far, 2.0)
         # Crumbs carry no evidence of their own: below a dozen pixels they join their best neighbour early.

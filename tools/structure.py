@@ -72,6 +72,20 @@ class Structure:
             out[inliers & (np.abs(merged.distance(surface.points)) < _slack(surface)) & (out == THING)] = WALL
         return out
 
+    def holds(self, points: Floats) -> Bools:
+        """(N,) which points lie on the known floor, ceiling or walls."""
+        out = np.zeros(len(points), bool)
+        if self.floor_y is not None:
+            out |= points[:, 1] < self.floor_y + 0.025
+        if self.ceiling_y is not None:
+            out |= points[:, 1] > self.ceiling_y - 0.06
+        for wall in self.walls:
+            if wall.frames >= KNOWN_WALL_FRAMES:
+                along = wall.along(points)
+                inside = (along > wall.extent[0] - 0.1) & (along < wall.extent[1] + 0.1)
+                out |= inside & (np.abs(wall.distance(points)) < 0.04)
+        return out
+
     def _see_floor(self, surface: SurfaceImage) -> None:
         eye_y = float(surface.eye[1])
         low, high = eye_y - EYE_ABOVE_FLOOR_M[1], eye_y - EYE_ABOVE_FLOOR_M[0]

@@ -137,12 +137,19 @@ def _reduced_depth(depth: Floats, stride: int) -> Floats:
     return np.where(enough, mean, 0.0).astype(np.float32)
 
 
+def dot(a: NDArray, b: NDArray) -> NDArray:
+    """Inner product over the last axis; ``(a * b).sum(-1)`` is five times slower for three components."""
+    return np.einsum("...i,...i->...", a, b)
+
+
 def shifted(image: NDArray, dy: int, dx: int) -> NDArray:
     """``out[y, x] = image[y + dy, x + dx]``, edge pixels repeated."""
     h, w = image.shape[:2]
     rows = np.clip(np.arange(h) + dy, 0, h - 1)
     columns = np.clip(np.arange(w) + dx, 0, w - 1)
-    return image[rows][:, columns]
+    if dx == 0:
+        return image[rows]
+    return image[:, columns] if dy == 0 else image[rows[:, None], columns]
 
 
 def _tangent(points: Floats, depth: Floats, dy: int, dx: int) -> tuple[Floats, Bools]:
@@ -164,17 +171,17 @@ def _normals(points: Floats, depth: Floats) -> tuple[Floats, Bools]:
     tx, ok_x = _tangent(points, depth, 0, k)
     ty, ok_y = _tangent(points, depth, k, 0)
     raw = np.cross(ty, tx)
-    length = np.linalg.norm(raw, axis=-1)
+    length = np.sqrt(dot(raw, raw))
     known = ok_x & ok_y & (depth > 0) & (length > 1e-12)
     raw = np.where(known[..., None], raw / np.maximum(length, 1e-12)[..., None], 0.0)
-    raw = np.where(((raw * points).sum(-1) > 0)[..., None], -raw, raw).astype(np.float32)
+    raw = np.where((dot(raw, points) > 0)[..., None], -raw, raw).astype(np.float32)
     total = raw.copy()
     for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
         other = shifted(raw, dy, dx)
-        off_plane = np.abs(((shifted(points, dy, dx) - points) * raw).sum(-1))
-        same = (off_plane < 0.004 + 0.006 * depth) & ((other * raw).sum(-1) > 0.5)
+        off_plane = np.abs(dot(shifted(points, dy, dx) - points, raw))
+        same = (off_plane < 0.004 + 0.006 * depth) & (dot(other, raw) > 0.5)
         total += other * same[..., None]
-    norm = np.linalg.norm(total, axis=-1, keepdims=True)
+    norm = np.sqrt(dot(total, total))[..., None]
     return (total / np.maximum(norm, 1e-6)).astype(np.float32), known
 
 
