@@ -45,7 +45,8 @@ def match_moved(things: Sequence[MapObject]) -> list[tuple[MapObject, MapObject]
 
 def _likeness(old: MapObject, new: MapObject) -> float:
     """Colour similarity of two things whose sizes and times allow that they are one; else 0."""
-    assert old.box is not None and new.box is not None
+    assert old.box is not None
+    assert new.box is not None
     if new.first_seen_s < old.last_seen_s:
         return 0.0
     a, b = np.sort(old.box.size), np.sort(new.box.size)

@@ -93,7 +93,7 @@ def to_box_frame(box: Box3D, points: NDArray) -> NDArray[np.float64]:
 
 def contains(box: Box3D, points: NDArray, margin_m: float = 0.0) -> NDArray[np.bool_]:
     """(N,) which points lie in the box grown by a margin."""
-    return (np.abs(to_box_frame(box, points)) <= np.array(box.size) / 2 + margin_m).all(-1)
+    return np.all(np.abs(to_box_frame(box, points)) <= np.array(box.size) / 2 + margin_m, axis=-1)
 
 
 def footprint(box: Box3D) -> NDArray[np.float64]:

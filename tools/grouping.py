@@ -37,7 +37,7 @@ def group_parts(
         if a in number and b in number:
             tree.connect(number[a], number[b], sums)
     tree.run(level)
-    groups: dict[int, list[int]] = {}
+    groups: dict[int | str, list[int]] = {}
     for p, k in number.items():
         groups.setdefault(pinned_root(tree.root(k), pinned.get(p)), []).append(p)
     return list(groups.values())

@@ -114,7 +114,11 @@ class PartMap:
             self._add_border(int(part_of[a]), int(part_of[b]), sums)
 
     def _see_joint(
-        self, rows: NDArray[np.int32], owners: NDArray[np.int32], shared: NDArray[np.float64], part_of: NDArray[np.int32]
+        self,
+        rows: NDArray[np.int32],
+        owners: NDArray[np.int32],
+        shared: NDArray[np.float64],
+        part_of: NDArray[np.int32],
     ) -> None:
         """One segment over two parts says that this view shows no border between them."""
         for r, label in enumerate(rows):

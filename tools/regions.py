@@ -46,7 +46,7 @@ class Borders:
 
     def total(self, weights: BorderWeights) -> Floats:
         """Weighted sum."""
-        return weights.jump * self.jump + weights.fold * self.fold + weights.color * self.color
+        return (weights.jump * self.jump + weights.fold * self.fold + weights.color * self.color).astype(np.float32)
 
 
 def borders(surface: SurfaceImage) -> Borders:
@@ -66,7 +66,7 @@ def borders(surface: SurfaceImage) -> Borders:
         fold = np.maximum(fold, np.where(ok & (length < 0.15 + 0.05 * surface.depth_m), inward, 0.0))
         difference = shifted(surface.lab, -dy, -dx) - shifted(surface.lab, dy, dx)
         color = np.maximum(color, np.sqrt(dot(difference, difference)) / 25.0)
-    return Borders(np.minimum(jump, 2.0), np.clip(fold - 0.08, 0.0, 1.5), np.minimum(color, 2.0))
+    return Borders(np.minimum(jump, 2.0), np.clip(fold - 0.08, 0.0, 1.5).astype(np.float32), np.minimum(color, 2.0))
 
 
 def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
@@ -88,8 +88,10 @@ def split_at_jumps(labels: NDArray[np.int32], surface: SurfaceImage) -> NDArray[
     h, w = labels.shape
     index = np.arange(h * w).reshape(h, w)
     first, second = [], []
-    for a, b in (((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
-                 ((slice(None, -1), slice(None)), (slice(1, None), slice(None)))):
+    for a, b in (
+        ((slice(None), slice(None, -1)), (slice(None), slice(1, None))),
+        ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
+    ):
         step = surface.points[b] - surface.points[a]
         off = np.minimum(np.abs(dot(step, surface.normals[a])), np.abs(dot(step, surface.normals[b])))
         near = np.minimum(surface.depth_m[a], surface.depth_m[b])

@@ -137,7 +137,8 @@ def _inside(a: Body, b: Body) -> float:
     level = np.abs(local[:, 1]) <= a.box.size[1] / 2
     half = np.array(a.box.size) / 2
     sides = [
-        (level & (sign * local[:, axis] > half[axis] - 0.02) & (np.abs(local[:, 2 - axis]) <= half[2 - axis])).sum() >= 2
+        (level & (sign * local[:, axis] > half[axis] - 0.02) & (np.abs(local[:, 2 - axis]) <= half[2 - axis])).sum()
+        >= 2
         for axis in (0, 2)
         for sign in (1, -1)
     ]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from scenes.types import Frame, Relation, SceneGraph
@@ -103,7 +103,7 @@ class SceneGraphBuilder:
 
     def _judge_presence(self, surface: SurfaceImage, time_s: float, seen_parts: set[int]) -> None:
         for thing in list(self.objects.values()):
-            if not thing.present or thing.box is None or thing.last_seen_s == time_s and not thing.parts - seen_parts:
+            if not thing.present or thing.box is None or (thing.last_seen_s == time_s and not thing.parts - seen_parts):
                 continue
             verdict = look(surface, thing.points)
             if verdict.positive:
@@ -218,7 +218,8 @@ class SceneGraphBuilder:
 
     def _continue_as(self, old: MapObject, new: MapObject, time_s: float) -> None:
         """The new thing is the old one at another place."""
-        assert new.box is not None and old.box is not None
+        assert new.box is not None
+        assert old.box is not None
         before = old.box
         for part in new.parts:
             self.object_of_part[part] = old.id
@@ -387,7 +388,7 @@ class SceneGraphBuilder:
 
 def _connected_to(keys: NDArray[np.int64], point: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which voxels hang together with the one nearest to a point; a pixel mask may leak across a depth edge."""
-    tree = cKDTree((unpack(keys) + 0.5) * VOXEL_M)
+    tree = KDTree((unpack(keys) + 0.5) * VOXEL_M)
     graph = tree.sparse_distance_matrix(tree, 2.5 * VOXEL_M, output_type="coo_matrix")
     _, label = connected_components(graph, directed=False)
     _, nearest = tree.query(point)

@@ -215,7 +215,9 @@ def fit_plane(points: Floats) -> Plane | None:
     _, _, vt = np.linalg.svd(points[:: max(1, len(points) // 500)] - centre, full_matrices=False)
     normal = vt[2]
     rms = float(np.sqrt((((points - centre) @ normal) ** 2).mean()))
-    return Plane(normal=(float(normal[0]), float(normal[1]), float(normal[2])), offset=float(normal @ centre), rms_m=rms)
+    return Plane(
+        normal=(float(normal[0]), float(normal[1]), float(normal[2])), offset=float(normal @ centre), rms_m=rms
+    )
 
 
 __all__ = [

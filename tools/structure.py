@@ -166,7 +166,9 @@ def _peak(y: Floats, area: Floats, low: float, high: float, *, lowest: bool) -> 
 def _on_known_wall(surface: SurfaceImage, wall: Wall) -> Bools:
     p = surface.points
     along = wall.along(p)
-    near = (np.abs(wall.distance(p)) < _slack(surface)) & (along > wall.extent[0] - 0.3) & (along < wall.extent[1] + 0.3)
+    near = (
+        (np.abs(wall.distance(p)) < _slack(surface)) & (along > wall.extent[0] - 0.3) & (along < wall.extent[1] + 0.3)
+    )
     facing = surface.normals[..., 0] * wall.normal[0] + surface.normals[..., 2] * wall.normal[1]
     return (surface.depth_m > 0) & near & ((facing > 0.6) | ~surface.valid)
 
