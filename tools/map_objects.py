@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from scenes.types import Box3D, SceneObject
 from tools.colors import dominant_color, lab_signature, term_histogram
-from tools.extents import fit_box
+from tools.upright_boxes import fit_box
 from tools.naming import NAMED_FROM, LabelVotes
 from tools.views import Views
 

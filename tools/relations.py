@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Box3D, Relation
-from tools.extents import contains, footprint, to_box_frame
+from tools.upright_boxes import contains, footprint, to_box_frame
 
 CONTACT_M = 0.06
 """Gap that still counts as contact: a voxel and a half."""

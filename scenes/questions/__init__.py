@@ -1,0 +1,1 @@
+"""Questions about worlds: the words people use, and gold answers for them."""

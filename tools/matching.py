@@ -1,0 +1,216 @@
+"""Does a name in a tool argument fit the name of an object? Lexical, deterministic, fast.
+
+``parse_query`` splits an argument such as ``the red mugs on the table`` into category words, colour, rank and relation;
+``name_tier`` says how well the category words fit one name. This reads arguments only: what the wearer's question means
+is the model's business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+Similarity = Callable[[str, Sequence[str]], Sequence[float]]
+"""Optional text encoder: (query, names) -> cosine similarities, so that "couch" can find "sofa"."""
+
+SIMILARITY_MIN = 0.6
+"""all-MiniLM-L6-v2 gives 0.6 and more to near-synonyms and less than 0.5 to different furniture."""
+
+COLORS = (
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
+    "brown",
+    "black",
+    "white",
+    "gray",
+    "beige",
+    "turquoise",
+)
+"""Basic colour terms (Berlin and Kay, 1969) and two that people use of furniture."""
+COLOR_ALIASES = {"grey": "gray", "violet": "purple", "teal": "turquoise", "tan": "beige", "cream": "beige"}
+
+RANKS = {
+    "nearest": "nearest",
+    "closest": "nearest",
+    "farthest": "farthest",
+    "furthest": "farthest",
+    "biggest": "largest",
+    "largest": "largest",
+    "smallest": "smallest",
+    "tallest": "tallest",
+    "highest": "highest",
+    "lowest": "lowest",
+}
+ANYTHING = frozenset({"object", "thing", "item", "anything", "something", "everything", "stuff"})
+_SKIPPED = frozenset({"the", "a", "an", "any", "some", "that", "this", "these", "those", "all", "of"})
+_POSSESSIVES = frozenset({"my", "your", "our"})
+_RELATIONS = (
+    ("on top of", "on"),
+    ("attached to", "attached to"),
+    ("next to", "next to"),
+    ("inside of", "in"),
+    ("close to", "next to"),
+    ("underneath", "under"),
+    ("beneath", "under"),
+    ("beside", "next to"),
+    ("inside", "in"),
+    ("under", "under"),
+    ("above", "above"),
+    ("below", "below"),
+    ("near", "next to"),
+    ("by", "next to"),
+    ("on", "on"),
+    ("in", "in"),
+)
+RELATION_WORDS = dict(_RELATIONS)
+_RELATION_SPLIT = re.compile(r"\s(" + "|".join(words for words, _ in _RELATIONS) + r")\s")
+_WORD = re.compile(r"[^\s,.;:!?\"()]+")
+
+_IRREGULAR = {
+    "knives": "knife",
+    "shelves": "shelf",
+    "bookshelves": "bookshelf",
+    "leaves": "leaf",
+    "loaves": "loaf",
+    "scarves": "scarf",
+    "people": "person",
+    "mice": "mouse",
+    "men": "man",
+    "women": "woman",
+    "feet": "foot",
+    "children": "child",
+    "dice": "die",
+}
+_SAME = frozenset({"glasses", "scissors", "headphones", "stairs", "trousers", "jeans", "shorts", "blinds", "keys"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A parsed tool argument."""
+
+    text: str
+    core: str = ""
+    """The text without its relation: ``red mug`` of ``red mug on the table``."""
+    words: tuple[str, ...] = ()
+    """Folded category words, head last; empty = anything."""
+    possessive: bool = False
+    color: str = ""
+    rank: str = ""
+    """One of the values of ``RANKS`` or ``""``."""
+    relation: str = ""
+    reference: str = ""
+    """Text of the object or room that ``relation`` points to."""
+
+
+@lru_cache(maxsize=8192)
+def singular(word: str) -> str:
+    """Fold an English plural: ``boxes`` -> ``box``, ``shelves`` -> ``shelf``; other words come back unchanged."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word in _SAME or len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses", "zes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def plural(noun: str) -> str:
+    """English plural of a noun phrase's head: ``coffee table`` -> ``coffee tables``."""
+    head = noun.rsplit(" ", 1)[-1]
+    start = noun[: len(noun) - len(head)]
+    for many, one in _IRREGULAR.items():
+        if one == head:
+            return start + many
+    if head in _SAME:
+        return noun
+    if head.endswith(("s", "x", "z", "ch", "sh")):
+        return noun + "es"
+    if head.endswith("y") and head[-2:-1] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + "s"
+
+
+@lru_cache(maxsize=8192)
+def fold(name: str) -> tuple[str, ...]:
+    """A name as comparable words: lower case, no articles, singular."""
+    words = (w.strip("'’") for w in _WORD.findall(name.lower().replace("-", " ")))
+    return tuple(singular(w) for w in words if w and w not in _SKIPPED)
+
+
+def parse_query(text: str) -> Query:
+    """Split an argument into category words, colour, rank and relation."""
+    core, relation, reference = text.strip().lower(), "", ""
+    split = _RELATION_SPLIT.search(" " + core)
+    if split:
+        relation, reference = RELATION_WORDS[split[1]], core[split.end() - 1 :].strip()
+        core = core[: max(split.start() - 1, 0)].strip() if split.start() else ""
+    words: list[str] = []
+    color, rank, possessive = "", "", False
+    for word in fold(core):
+        if word in _POSSESSIVES:
+            possessive = True
+        elif COLOR_ALIASES.get(word, word) in COLORS:
+            color = COLOR_ALIASES.get(word, word)
+        elif word in RANKS:
+            rank = RANKS[word]
+        elif word not in ANYTHING:
+            words.append(word)
+    if not words and color and not rank and core.split()[-1:] == ["orange"]:
+        words, color = ["orange"], ""  # the fruit
+    return Query(
+        text=text.strip(),
+        core=core,
+        words=tuple(words),
+        possessive=possessive,
+        color=color,
+        rank=rank,
+        relation=relation,
+        reference=reference,
+    )
+
+
+EXACT, HEAD, FUZZY = 3, 2, 1
+"""Tiers of ``name_tier``, best first; 0 is no match."""
+
+
+def name_tier(words: tuple[str, ...], name: str) -> int:
+    """How well query words fit a name: the same words, its head with some of the others, or a small misspelling."""
+    have = tuple(w for w in fold(name) if w not in _POSSESSIVES)
+    if not words or not have:
+        return 0
+    if words == have:
+        return EXACT
+    if words[-1] == have[-1] and set(words) <= set(have):
+        return HEAD
+    if "".join(words) == "".join(have):  # "tea pot", "teapot"
+        return EXACT
+    same_length = len(words) == len(have)
+    if same_length and all(a == b or _one_edit(a, b) for a, b in zip(words, have, strict=True)):
+        return FUZZY
+    return 0
+
+
+@lru_cache(maxsize=65536)
+def _one_edit(a: str, b: str) -> bool:
+    """One insertion, deletion, substitution or swap apart, in words of five letters and more."""
+    if abs(len(a) - len(b)) > 1 or min(len(a), len(b)) < 5:
+        return False
+    if len(a) > len(b):
+        a, b = b, a
+    start = 0
+    while start < len(a) and a[start] == b[start]:
+        start += 1
+    if len(a) < len(b):
+        return a[start:] == b[start + 1 :]
+    rest_a, rest_b = a[start + 1 :], b[start + 1 :]
+    swapped = rest_a[1:] == rest_b[1:] and a[start : start + 2] == b[start : start + 2][::-1]
+    return rest_a == rest_b or swapped

@@ -1,0 +1,126 @@
+"""Words for tool lines: names, lists, sentences. Written so that a small model can answer by copying spans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scenes.types import Room, SceneGraph, SceneObject
+from tools.context import ToolContext
+from tools.directions import Pose, ago_words, direction_to, direction_words, length_words
+from tools.extents import width_depth_height
+from tools.matching import RANKS, fold, singular
+from tools.queries import support_of, taught_name
+
+MANY = 3
+"""More alternatives than this are counted, not listed."""
+
+
+def plain_name(obj: SceneObject, color: str = "") -> str:
+    """A name without article; with the colour where it was asked for: ``red mug``."""
+    name = taught_name(obj) or obj.label or "unnamed thing"
+    if not color or obj.color != color or color in name.split():
+        return name
+    first, _, rest = name.partition(" ")
+    return f"{first} {color} {rest}" if rest and _is_owner(first) else f"{color} {name}"
+
+
+def the(name: str) -> str:
+    """``the mug``, ``your bag`` (taught as "my bag"), ``bob's mug``."""
+    first = name.split(" ", 1)[0]
+    if first == "my":
+        return "your" + name[2:]
+    return name if first == "the" or _is_owner(first) else f"the {name}"
+
+
+def a(name: str) -> str:
+    """``a mug``, ``an oven``, ``your bag``, ``scissors``."""
+    defined = the(name)
+    if not defined.startswith("the ") or is_plural(name):
+        return defined.removeprefix("the ") if defined.startswith("the ") else defined
+    name = defined[4:]
+    vowel = name[:1] in "aeiou" and not name.startswith(("uni", "usb", "use", "ute", "uku", "eu"))
+    return f"an {name}" if vowel else f"a {name}"
+
+
+def _is_owner(word: str) -> bool:
+    return word in ("my", "your") or word.endswith(("'s", "s'"))
+
+
+def is_plural(name: str) -> bool:
+    """Whether a name takes "are": ``keys``, ``scissors``, ``books``."""
+    head = name.rsplit(" ", 1)[-1]
+    return head in ("glasses", "scissors", "headphones", "keys") or singular(head) != head
+
+
+def be(name: str) -> str:
+    """``is`` or ``are``."""
+    return "are" if is_plural(name) else "is"
+
+
+def joined(parts: Sequence[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def asked_for(text: str) -> str:
+    """What an argument asked for, as it is said back: ``a red mug``, ``your bag``."""
+    words = text.strip().lower().split()
+    name = " ".join(w for w in words if w not in ("the", "a", "an", "any", "some") and w not in RANKS)
+    return a(name) if name else "anything"
+
+
+def place_words(graph: SceneGraph, obj: SceneObject) -> str:
+    """``on the sofa in the kitchen``, or what of it is known."""
+    support, room = support_of(graph, obj), graph.rooms.get(obj.room)
+    parts = [f"{support[0]} {the(plain_name(support[1]))}"] if support and support[1].label else []
+    parts += [f"in {room_name(room)}"] if room and room.label else []
+    return " ".join(parts)
+
+
+def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
+    """``2.4 m away, behind you to the left``, or ``""`` when the wearer is not localised."""
+    if ctx.world_from_camera is None:
+        return ""
+    direction = direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, point)
+    return f"{length_words(direction.distance_m)} away, {direction_words(direction)}"
+
+
+def seen_words(ctx: ToolContext, obj: SceneObject) -> str:
+    """``in view`` or ``seen 12 s ago``."""
+    if ctx.world_from_camera is not None:
+        pose = Pose.from_matrix(ctx.world_from_camera)
+        if direction_to(pose, ctx.camera, obj.box.center).in_view and ctx.time_s - obj.last_seen_s < 1.5:
+            return "in view"
+    return f"seen {ago_words(ctx.time_s - obj.last_seen_s)}"
+
+
+def size_words(obj: SceneObject) -> str:
+    """``2.1 m wide, 90 cm deep and 80 cm tall``."""
+    width, depth, height = (length_words(x) for x in width_depth_height(obj.box))
+    return f"{width} wide, {depth} deep and {height} tall"
+
+
+def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str]:
+    """Names with article that tell objects apart: by name, colour, place or direction; by id as a last resort."""
+    base = [plain_name(o) for o in objects]
+    colored = [plain_name(o, o.color) for o in objects]
+    placed = [f"{n} {place_words(ctx.graph, o)}".rstrip() for n, o in zip(base, objects, strict=True)]
+    bearings = [bearing_words(ctx, o.box.center) for o in objects]
+    turned = [f"{n} {b.split(', ', 1)[1]}" if b else n for n, b in zip(base, bearings, strict=True)]
+    # A colour tells apart only if nobody is left with the bare name that they all share.
+    all_colored = all(c != b or base.count(b) == 1 for c, b in zip(colored, base, strict=True))
+    schemes = (base, *((colored,) if all_colored else ()), placed, turned)
+    names = next((s for s in schemes if len(set(s)) == len(s)), None)
+    if names is None:
+        names = [f"{n} {o.id}" for n, o in zip(base, objects, strict=True)]
+    return [the(n) for n in names]
+
+
+def room_name(room: Room) -> str:
+    """``the kitchen``."""
+    return f"the {room.label or room.id}"
+
+
+def same_name(x: str, y: str) -> bool:
+    """Whether two names are the same but for articles, case and number."""
+    return fold(x) == fold(y)
