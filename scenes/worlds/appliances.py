@@ -63,7 +63,7 @@ def toilet(look: Look) -> Shape:
     finish = look.light("ceramic")
     foot = cushion((0.24, 0.36, 0.42), finish, (0, 0, 0.02), roundness=0.5)
     bowl = lathe([(0.1, 0.15), (0.17, 0.3), (0.19, 0.4), (0.14, 0.4), (0.1, 0.3), (0, 0.28)], finish)
-    seat = lathe([(0.13, 0.4), (0.2, 0.4), (0.2, 0.425), (0.13, 0.425)], look.main("plastic"), segments=26)
+    seat = lathe([(0.13, 0.4), (0.2, 0.4), (0.2, 0.425), (0.13, 0.425)], look.accent("plastic") if look.chance(0.3) else finish, segments=26)
     cistern = box((0.38, 0.36, 0.17), finish, (0, 0.4, -0.27))
     lid = box((0.4, 0.03, 0.19), finish.shade(0.97), (0, 0.76, -0.27))
     button = cylinder(0.03, 0.01, look.metal(), (0, 0.79, -0.27))
@@ -212,7 +212,7 @@ def plant(look: Look) -> Shape:
     r, pot_h = look.u(0.07, 0.16), look.u(0.1, 0.26)
     size = r * look.u(2.6, 4.2)
     green = Finish((look.u(0.12, 0.3), look.u(0.38, 0.6), look.u(0.1, 0.22)), "leaf")
-    pot = lathe([(0, 0), (r * 0.72, 0), (r, pot_h), (r * 0.9, pot_h), (r * 0.85, pot_h - 0.02)], look.main("ceramic"))
+    pot = lathe([(0, 0), (r * 0.72, 0), (r, pot_h), (r * 0.9, pot_h), (r * 0.85, pot_h - 0.02)], look.accent("ceramic"))
     parts = [pot, cylinder(r * 0.88, 0.01, Finish((0.2, 0.13, 0.08), "carpet"), (0, pot_h - 0.03, 0))]
     blades = look.chance(0.5)
     for _ in range(int(look.rng.integers(10, 18))):

@@ -44,11 +44,14 @@ class Category:
     spot: str = "any"
     """For ``top``: ``back``, ``front``, ``any`` of the surface. Anything but ``any`` also faces the front."""
     faces_front: bool = False
+    one_color: bool = True
+    """False where no single colour term describes it: its truth then has no colour."""
 
 
-def _top(name: str, build: Callable[[Look], Shape], colors: tuple[str, ...], hosts: Mapping[str, float], spot: str = "any", *, front: bool = False) -> Category:  # fmt: skip  # noqa: E501
+def _top(name: str, build: Callable[[Look], Shape], colors: tuple[str, ...], hosts: Mapping[str, float], spot: str = "any", *, front: bool = False, one_color: bool = True) -> Category:  # fmt: skip  # noqa: E501
     return Category(
-        name=name, build=build, colors=colors, place="top", hosts=hosts, spot=spot, faces_front=front or spot != "any"
+        name=name, build=build, colors=colors, place="top", hosts=hosts, spot=spot, faces_front=front or spot != "any",
+        one_color=one_color,
     )
 
 
@@ -74,7 +77,7 @@ CATEGORIES = (
     Category(name="fridge", build=app.fridge, colors=("white", "gray", "black", "red", "blue"), place="wall"),
     Category(name="oven", build=app.oven, colors=("white", "gray", "black"), place="wall"),
     Category(name="sink", build=app.sink, colors=(*WOODEN, "blue"), place="wall"),
-    Category(name="toilet", build=app.toilet, colors=("white", "white", "blue", "pink", "black"), place="wall"),
+    Category(name="toilet", build=app.toilet, colors=("white",), place="wall"),
     Category(name="bathtub", build=app.bathtub, colors=("white",), place="wall"),
     Category(name="washing machine", build=app.washing_machine, colors=("white", "gray"), place="wall"),
     Category(name="bin", build=app.bin_, colors=("gray", "black", "white", "red", "green", "blue"), place="wall"),
@@ -84,13 +87,13 @@ CATEGORIES = (
     Category(name="basket", build=app.basket, colors=("brown", "white", "gray", "yellow"), place="wall"),
     Category(name="suitcase", build=app.suitcase, colors=BRIGHT, place="wall"),
     Category(name="guitar", build=app.guitar, colors=("brown", "brown", "orange", "red", "black"), place="wall"),
-    Category(name="plant", build=app.plant, colors=("white", "brown", "gray", "orange", "blue"), place="wall"),
+    Category(name="plant", build=app.plant, colors=("green",), place="wall"),
     Category(name="backpack", build=decor.backpack, colors=BRIGHT, place="wall"),
     Category(name="shoe", build=decor.shoe, colors=BRIGHT, place="wall"),
     Category(name="ball", build=decor.ball, colors=BRIGHT, place="wall"),
-    Category(name="picture", build=decor.picture, colors=("black", "white", "brown", "yellow"), place="hung"),
+    Category(name="picture", build=decor.picture, colors=("black", "white", "brown", "yellow"), place="hung", one_color=False),
     Category(name="clock", build=decor.clock, colors=("black", "white", "red", "blue", "gray"), place="hung"),
-    Category(name="mirror", build=decor.mirror, colors=("brown", "white", "black"), place="hung"),
+    Category(name="mirror", build=decor.mirror, colors=("brown", "white", "black"), place="hung", one_color=False),
     Category(name="wall shelf", build=decor.wall_shelf, colors=WOODEN, place="hung"),
     _top("mug", ware.mug, BRIGHT, {**TABLES, **WORKTOP, "nightstand": 0.7, "desk": 1.2}),
     _top("cup", ware.cup, BRIGHT, {**TABLES, "nightstand": 0.3}),
@@ -119,7 +122,7 @@ CATEGORIES = (
     _top("printer", gadgets.printer, DEVICE, {"cabinet": 0.5, "desk": 0.3, "dresser": 0.2}, "back"),
     _top("pen holder", gadgets.pen, (*BRIGHT,), {"desk": 1.0, "bookshelf": 0.2}, "back"),
     _top("book", decor.book, ALL, {**TABLES, **STORAGE, "bed": 0.5, "sofa": 0.3, "bookshelf": 0.6}),
-    _top("books", decor.books, ALL, {"bookshelf": 3.0, "wall shelf": 1.5, "desk": 0.3}, "back"),
+    _top("books", decor.books, ALL, {"bookshelf": 3.0, "wall shelf": 1.5, "desk": 0.3}, "back", one_color=False),
     _top("vase", decor.vase, BRIGHT, {**STORAGE, "table": 0.5, "coffee table": 0.4, "bookshelf": 0.5}),
     _top("candle", decor.candle, ("white", "red", "yellow", "purple", "orange"), {**STORAGE, "table": 0.3, "coffee table": 0.4}),
     _top("pillow", decor.pillow, CLOTH, {"sofa": 3.0, "armchair": 1.5, "bed": 1.0}, "back"),

@@ -54,7 +54,7 @@ def tv(look: Look) -> Shape:
     """Wide dark screen with a thin frame on two feet."""
     w = look.u(0.85, 1.25)
     h = w * 0.57
-    panel = Finish((0.06, 0.07, 0.09), "mirror") if look.chance(0.5) else Finish((0.7, 0.7, 0.8), "art_c")
+    panel = Finish((0.06, 0.07, 0.09), "mirror") if look.chance(0.5) else Finish((0.5, 0.5, 0.6), "sky")
     parts = [box((w, h, 0.04), look.dark(), (0, 0.06, 0)), box((w - 0.02, h - 0.025, 0.005), panel, (0, 0.073, 0.02))]
     for s in (-1, 1):
         parts.append(tube([(s * w * 0.3, 0.008, 0.1), (s * w * 0.3, 0.08, 0), (s * w * 0.3, 0.008, -0.1)], 0.008, look.dark()))

@@ -14,6 +14,7 @@ import numpy as np
 
 from scenes.render import Instance, Renderer
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
+from scenes.worlds.catalogue import CATEGORY
 from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan, room_shell
 from scenes.worlds.furnish import Furnisher, Placed
 from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
@@ -123,7 +124,7 @@ def yaw_box(mesh: Mesh, yaw: float) -> Box3D:
 def _object(p: Placed) -> WorldObject:
     mesh = p.shape.mesh.turned("y", p.yaw).moved(p.position)
     return WorldObject(
-        number=p.number, category=p.category, color=p.color, box=yaw_box(mesh, p.yaw), room=p.room,
+        number=p.number, category=p.category, color=p.color if CATEGORY[p.category].one_color else "", box=yaw_box(mesh, p.yaw), room=p.room,
         support=f"w{p.support}" if p.support else "", predicate=p.predicate, mesh=mesh, position=p.position, yaw=p.yaw,
     )  # fmt: skip
 
@@ -143,7 +144,7 @@ def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
         mesh = join(*parts).turned("y", side.yaw).moved((x, o.bottom, z))
         out.append(
             WorldObject(
-                number=first + len(out), category="window", color="white", box=yaw_box(mesh, side.yaw), room=room.id,
+                number=first + len(out), category="window", color="", box=yaw_box(mesh, side.yaw), room=room.id,
                 support="", predicate="", mesh=mesh, position=(x, o.bottom, z), yaw=side.yaw,
             )
         )  # fmt: skip
