@@ -15,7 +15,7 @@ from scenes.boxes import corners
 from scenes.records import Anchor, GroundedAnswer
 from scenes.types import Camera, Frame
 
-# Corner order of scenes.boxes.corners: bit k of the index is the sign along the box's axis k.
+# Corners whose indices differ in one bit share an edge: each bit is one axis of the box (scenes.boxes.CORNER_SIGNS).
 EDGES = tuple((a, a | 1 << k) for a in range(8) for k in range(3) if not a & 1 << k)
 NEAR_M = 0.05
 PALETTE = ((255, 196, 0), (0, 200, 255), (255, 96, 160), (120, 230, 90), (190, 130, 255))

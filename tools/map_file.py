@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from scenes.errors import InputError
 from tools.core.blocks import BLOCK_VOXELS
 from tools.volume import BlockVolume
 
@@ -23,7 +24,7 @@ FORMAT_VERSION = 1
 FILE_NAME = "surface.safetensors"
 
 
-class MapError(ValueError):
+class MapError(InputError):
     """A map that cannot be read or written. The message is one line: what was expected, what came, what to do."""
 
 

@@ -63,12 +63,17 @@ def toilet(look: Look) -> Shape:
     finish = look.light("ceramic")
     foot = cushion((0.24, 0.36, 0.42), finish, (0, 0, 0.02), roundness=0.5)
     bowl = lathe([(0.1, 0.15), (0.17, 0.3), (0.19, 0.4), (0.14, 0.4), (0.1, 0.3), (0, 0.28)], finish)
-    seat = lathe([(0.13, 0.4), (0.2, 0.4), (0.2, 0.425), (0.13, 0.425)], look.accent("plastic") if look.chance(0.3) else finish, segments=26)
+    seat = lathe(
+        [(0.13, 0.4), (0.2, 0.4), (0.2, 0.425), (0.13, 0.425)],
+        look.accent("plastic") if look.chance(0.3) else finish,
+        segments=26,
+    )
     cistern = box((0.38, 0.36, 0.17), finish, (0, 0.4, -0.27))
     lid = box((0.4, 0.03, 0.19), finish.shade(0.97), (0, 0.76, -0.27))
     button = cylinder(0.03, 0.01, look.metal(), (0, 0.79, -0.27))
-    return Shape(mesh=join(foot, bowl.scaled((1, 1, 1.25)).moved((0, 0, 0.08)), seat.scaled((1, 1, 1.25)).moved(
-        (0, 0, 0.08)), cistern, lid, button))  # fmt: skip
+    oval = (1.0, 1.0, look.u(1.15, 1.35))
+    parts = [m.scaled(oval).moved((0, 0, 0.08)) for m in (bowl, seat)]
+    return Shape(mesh=join(foot, *parts, cistern, lid, button).scaled((look.u(0.93, 1.05), look.u(0.93, 1.05), 1.0)))
 
 
 def bathtub(look: Look) -> Shape:
@@ -85,7 +90,7 @@ def bathtub(look: Look) -> Shape:
 
 def washing_machine(look: Look) -> Shape:
     """White cube with a round glass door and a control strip."""
-    w, height = 0.6, 0.85
+    w, height = look.u(0.58, 0.62), look.u(0.82, 0.88)
     finish = look.main("plastic")
     parts = [box((w, height, 0.55), finish)]
     ring = lathe([(0.15, 0), (0.2, 0), (0.19, 0.03), (0.15, 0.03)], look.metal(0.7), segments=28)
@@ -104,10 +109,20 @@ def bin_(look: Look) -> Shape:
     finish = look.main("metal" if look.term == "gray" else "plastic")
     if height > 0.42:
         body = cylinder(r, height * 0.85, finish, segments=24)
-        lid = lathe([(r * 1.03, 0), (r * 1.03, 0.04), (r * 0.7, 0.09), (0, 0.11)], finish.shade(0.6), (0, height * 0.85, 0))
+        lid = lathe(
+            [(r * 1.03, 0), (r * 1.03, 0.04), (r * 0.7, 0.09), (0, 0.11)], finish.shade(0.6), (0, height * 0.85, 0)
+        )
         pedal = box((0.07, 0.015, 0.05), look.dark(), (0, 0.02, r + 0.015))
         return Shape(mesh=join(body, lid, pedal))
-    profile = [(0, 0), (r * 0.75, 0), (r, height), (r * 1.05, height), (r * 0.95, height - 0.01), (r * 0.7, 0.02), (0, 0.02)]
+    profile = [
+        (0, 0),
+        (r * 0.75, 0),
+        (r, height),
+        (r * 1.05, height),
+        (r * 0.95, height - 0.01),
+        (r * 0.7, 0.02),
+        (0, 0.02),
+    ]
     paper = ellipsoid((r * 1.1, r * 0.8, r * 1.1), look.light("paper"), (0, height * 0.45, 0), 8)
     return Shape(mesh=join(lathe(profile, finish, segments=24), paper))
 
@@ -200,7 +215,9 @@ def guitar(look: Look) -> Shape:
     for i in range(6):
         x = -0.016 + 0.0064 * i
         parts.append(box((0.0016, 0.78, 0.002), look.metal(0.85), (x, 0.16, 0.058)))
-    parts += [cylinder(0.008, 0.02, look.metal(), (s * 0.045, 0.96 + 0.045 * k, 0.035)) for s in (-1, 1) for k in range(3)]
+    parts += [
+        cylinder(0.008, 0.02, look.metal(), (s * 0.045, 0.96 + 0.045 * k, 0.035)) for s in (-1, 1) for k in range(3)
+    ]
     body = join(*parts).scaled((scale, scale, scale)).turned("x", -0.12)
     stand = join(tube([(-0.16, 0.01, 0.12), (0, 0.12, -0.02), (0.16, 0.01, 0.12)], 0.011, look.dark()),
                  tube([(0, 0.12, -0.02), (0, 0.01, -0.2)], 0.011, look.dark()))  # fmt: skip

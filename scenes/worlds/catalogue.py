@@ -50,7 +50,13 @@ class Category:
 
 def _top(name: str, build: Callable[[Look], Shape], colors: tuple[str, ...], hosts: Mapping[str, float], spot: str = "any", *, front: bool = False, one_color: bool = True) -> Category:  # fmt: skip  # noqa: E501
     return Category(
-        name=name, build=build, colors=colors, place="top", hosts=hosts, spot=spot, faces_front=front or spot != "any",
+        name=name,
+        build=build,
+        colors=colors,
+        place="top",
+        hosts=hosts,
+        spot=spot,
+        faces_front=front or spot != "any",
         one_color=one_color,
     )
 

@@ -71,7 +71,12 @@ def pillow(look: Look) -> Shape:
     finish = look.main("knit" if look.chance(0.4) else "fabric")
     body = cushion((w, w, t), finish, roundness=0.55, segments=20)
     n = 0.42 * w
-    piping = tube([(-n, w / 2 - n, 0), (n, w / 2 - n, 0), (n, w / 2 + n, 0), (-n, w / 2 + n, 0)], 0.006, finish.shade(0.7), closed=True)
+    piping = tube(
+        [(-n, w / 2 - n, 0), (n, w / 2 - n, 0), (n, w / 2 + n, 0), (-n, w / 2 + n, 0)],
+        0.006,
+        finish.shade(0.7),
+        closed=True,
+    )
     return Shape(mesh=join(body, piping).turned("x", -look.u(0.3, 0.6)).grounded())
 
 
@@ -123,7 +128,16 @@ def teddy(look: Look) -> Shape:
 def shoe(look: Look) -> Shape:
     """A pair of shoes: sole, upper, opening, laces."""
     parts: list[Mesh] = []
-    side_view = [(-0.13, 0.02), (0.13, 0.02), (0.14, 0.04), (0.1, 0.065), (0.03, 0.085), (-0.02, 0.12), (-0.12, 0.125), (-0.14, 0.08)]
+    side_view = [
+        (-0.13, 0.02),
+        (0.13, 0.02),
+        (0.14, 0.04),
+        (0.1, 0.065),
+        (0.03, 0.085),
+        (-0.02, 0.12),
+        (-0.12, 0.125),
+        (-0.14, 0.08),
+    ]
     for x in (-0.065, 0.065):
         sole = cushion((0.09, 0.03, 0.29), look.light("plastic"), roundness=0.4)
         upper = prism(side_view, 0.078, look.main("fabric")).turned("y", -math.pi / 2)
@@ -143,7 +157,11 @@ def backpack(look: Look) -> Shape:
     loop = [(0.05 * math.cos(a), h - 0.005 + 0.05 * math.sin(a), 0.0) for a in (0, 0.8, 1.57, 2.34, 3.14)]
     parts.append(tube(loop, 0.009, look.dark("fabric")))
     for s in (-1, 1):
-        strap = [(s * w * 0.25, h * 0.92, -d * 0.35), (s * w * 0.3, h * 0.6, -d * 0.75), (s * w * 0.35, h * 0.12, -d * 0.45)]
+        strap = [
+            (s * w * 0.25, h * 0.92, -d * 0.35),
+            (s * w * 0.3, h * 0.6, -d * 0.75),
+            (s * w * 0.35, h * 0.12, -d * 0.45),
+        ]
         parts.append(tube(strap, 0.018, look.dark("fabric")))
     return Shape(mesh=join(*parts).grounded())
 
@@ -173,7 +191,11 @@ def towel(look: Look) -> Shape:
     """Folded towel: three soft layers."""
     w, d = look.u(0.26, 0.36), look.u(0.2, 0.26)
     finish = look.main("knit" if look.chance(0.4) else "carpet")
-    return Shape(mesh=join(*(cushion((w, 0.032, d), finish.shade(1 - 0.06 * i), (0, 0.028 * i, 0), roundness=0.2) for i in range(3))))
+    return Shape(
+        mesh=join(
+            *(cushion((w, 0.032, d), finish.shade(1 - 0.06 * i), (0, 0.028 * i, 0), roundness=0.2) for i in range(3))
+        )
+    )
 
 
 def tissue_box(look: Look) -> Shape:
@@ -201,7 +223,9 @@ def picture(look: Look) -> Shape:
 def clock(look: Look) -> Shape:
     """Round wall clock: rim, face, twelve marks, two hands."""
     r = look.u(0.12, 0.19)
-    rim = lathe([(0, 0), (r, 0), (r, 0.04), (r * 0.88, 0.04), (r * 0.88, 0.025), (0, 0.025)], look.main("plastic"), segments=32)
+    rim = lathe(
+        [(0, 0), (r, 0), (r, 0.04), (r * 0.88, 0.04), (r * 0.88, 0.025), (0, 0.025)], look.main("plastic"), segments=32
+    )
     parts = [rim, cylinder(r * 0.88, 0.004, look.light("plain"), (0, 0.024, 0), segments=32)]
     for i in range(12):
         length = 0.16 if i % 3 == 0 else 0.09

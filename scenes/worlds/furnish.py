@@ -239,7 +239,9 @@ class Furnisher:
             w, h, d = (float(v) for v in high - low)
             for _ in range(20):
                 side = room.sides[self.rng.integers(4)]
-                along = float(self.rng.uniform(side.low + 0.3 + w / 2, max(side.high - 0.3 - w / 2, side.low + 0.31 + w / 2)))
+                along = float(
+                    self.rng.uniform(side.low + 0.3 + w / 2, max(side.high - 0.3 - w / 2, side.low + 0.31 + w / 2))
+                )
                 y = float(self.rng.uniform(1.45, 1.75)) - h / 2
                 at = _on_face(side, along, y, HALF_WALL_M + d / 2 + 0.002)
                 if self._free(hull_of(shape, at, side.yaw), room, gap=0.05):
@@ -256,7 +258,9 @@ class Furnisher:
             weights = np.array([w for _, w in options])
             for surface in host.shape.surfaces:
                 area = (surface.x[1] - surface.x[0]) * (surface.z[1] - surface.z[0])
-                mean = min(6.0, 1.0 + 5.5 * area) * factor * (0.5 if host.category in ("chair", "bench", "stool") else 1.0)
+                mean = (
+                    min(6.0, 1.0 + 5.5 * area) * factor * (0.5 if host.category in ("chair", "bench", "stool") else 1.0)
+                )
                 used: set[str] = set()
                 for _ in range(int(self.rng.poisson(mean))):
                     pick = options[self.rng.choice(len(options), p=weights / weights.sum())][0]
@@ -311,7 +315,9 @@ def occupancy(area: Rect, hulls: list[Hull], cell: float, radius: float) -> NDAr
     for h in hulls:
         i0, i1 = (h.low[2] - area.z0) / cell, (h.high[2] - area.z0) / cell
         j0, j1 = (h.low[0] - area.x0) / cell, (h.high[0] - area.x0) / cell
-        grid[max(0, math.floor(i0)) : max(0, math.ceil(i1)) + 1, max(0, math.floor(j0)) : max(0, math.ceil(j1)) + 1] = True
+        grid[max(0, math.floor(i0)) : max(0, math.ceil(i1)) + 1, max(0, math.floor(j0)) : max(0, math.ceil(j1)) + 1] = (
+            True
+        )
     reach = math.ceil(radius / cell)
     grown = ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True))
     assert isinstance(grown, np.ndarray)

@@ -274,7 +274,9 @@ def rug(look: Look) -> Shape:
     if look.chance(0.3):
         radius = look.u(0.6, 0.9)
         disc = cylinder(radius, 0.012, look.main("rug"), segments=36)
-        return Shape(mesh=join(disc, lathe([(radius, 0), (radius + 0.05, 0.0), (radius, 0.013)], look.accent("carpet"))))
+        return Shape(
+            mesh=join(disc, lathe([(radius, 0), (radius + 0.05, 0.0), (radius, 0.013)], look.accent("carpet")))
+        )
     w, d = look.u(1.2, 1.9), look.u(0.8, 1.3)
     inner = box((w - 0.14, 0.014, d - 0.14), look.main("rug"))
     return Shape(mesh=join(box((w, 0.01, d), look.accent("carpet")), inner))

@@ -17,7 +17,8 @@ def laptop(look: Look) -> Shape:
     parts.append(_keys(w * 0.86, d * 0.44, 4, 12, 0.019, look, (0, -d * 0.14)))
     parts.append(box((w * 0.3, 0.001, d * 0.24), shell.shade(0.85), (0, 0.016, d * 0.3)))
     lid = join(
-        box((w, d, 0.008), shell), box((w * 0.94, d * 0.88, 0.003), Finish((0.8, 0.85, 0.95), "screen"), (0, d * 0.07, 0.005))
+        box((w, d, 0.008), shell),
+        box((w * 0.94, d * 0.88, 0.003), Finish((0.8, 0.85, 0.95), "screen"), (0, d * 0.07, 0.005)),
     )
     parts.append(lid.turned("x", -look.u(0.15, 0.45)).moved((0, 0.012, -d / 2)))
     return Shape(mesh=join(*parts).grounded())
@@ -57,7 +58,9 @@ def tv(look: Look) -> Shape:
     panel = Finish((0.06, 0.07, 0.09), "mirror") if look.chance(0.5) else Finish((0.5, 0.5, 0.6), "sky")
     parts = [box((w, h, 0.04), look.dark(), (0, 0.06, 0)), box((w - 0.02, h - 0.025, 0.005), panel, (0, 0.073, 0.02))]
     for s in (-1, 1):
-        parts.append(tube([(s * w * 0.3, 0.008, 0.1), (s * w * 0.3, 0.08, 0), (s * w * 0.3, 0.008, -0.1)], 0.008, look.dark()))
+        parts.append(
+            tube([(s * w * 0.3, 0.008, 0.1), (s * w * 0.3, 0.08, 0), (s * w * 0.3, 0.008, -0.1)], 0.008, look.dark())
+        )
     return Shape(mesh=join(*parts).grounded())
 
 
@@ -73,7 +76,8 @@ def mouse(look: Look) -> Shape:
     body = cushion((0.062, 0.036, 0.108), look.main("plastic"), roundness=0.75)
     wheel = cylinder(0.01, 0.008, look.dark()).turned("z", math.pi / 2).moved((0.004, 0.034, 0.028))
     line = box((0.002, 0.004, 0.05), look.dark(), (0, 0.033, 0.022))
-    return Shape(mesh=join(body, wheel, line))
+    scale = (look.u(0.92, 1.1), look.u(0.9, 1.15), look.u(0.9, 1.12))
+    return Shape(mesh=join(body, wheel, line).scaled(scale))
 
 
 def phone(look: Look) -> Shape:
@@ -106,7 +110,15 @@ def lamp(look: Look) -> Shape:
         return Shape(mesh=join(*parts, head.moved((0, 0.35, 0.1))).grounded())
     h, r = look.u(0.3, 0.48), look.u(0.1, 0.16)
     base = look.accent("ceramic")
-    foot = [(0, 0), (0.06, 0), (0.065, 0.02), (0.03, 0.06), (look.u(0.03, 0.06), h * 0.3), (0.012, h * 0.55), (0, h * 0.55)]
+    foot = [
+        (0, 0),
+        (0.06, 0),
+        (0.065, 0.02),
+        (0.03, 0.06),
+        (look.u(0.03, 0.06), h * 0.3),
+        (0.012, h * 0.55),
+        (0, h * 0.55),
+    ]
     shade = lathe([(r, 0), (r * look.u(0.55, 0.95), h * 0.42)], look.main("fabric"), (0, h * 0.55, 0), segments=24)
     bulb = ellipsoid((0.05, 0.07, 0.05), Finish((1.0, 0.95, 0.8), "glow"), (0, h * 0.62, 0), 8)
     return Shape(mesh=join(lathe(foot, base), shade, bulb))
@@ -129,7 +141,9 @@ def speaker(look: Look) -> Shape:
     w, d, h = look.u(0.13, 0.2), look.u(0.14, 0.2), look.u(0.22, 0.34)
     parts = [box((w, h, d), look.body("plain"))]
     for r, y in ((w * 0.36, h * 0.33), (w * 0.2, h * 0.76)):
-        cone = lathe([(r, 0.006), (r * 0.9, 0.008), (r * 0.3, 0.002), (0, 0.008)], Finish((0.2, 0.2, 0.22)), segments=20)
+        cone = lathe(
+            [(r, 0.006), (r * 0.9, 0.008), (r * 0.3, 0.002), (0, 0.008)], Finish((0.2, 0.2, 0.22)), segments=20
+        )
         ring = lathe([(r, 0), (r * 1.1, 0), (r * 1.1, 0.006), (r, 0.006)], look.metal(0.6), segments=20)
         parts.append(join(cone, ring).turned("x", math.pi / 2).moved((0, y, d / 2)))
     return Shape(mesh=join(*parts).grounded())

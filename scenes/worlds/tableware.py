@@ -39,7 +39,9 @@ def cup(look: Look) -> Shape:
     """Paper or plastic cup without a handle: a taper with a lid or a rim."""
     r, h = look.u(0.036, 0.045), look.u(0.09, 0.14)
     finish = look.main("plain")
-    body = lathe([(0, 0), (r * 0.7, 0), (r, h), (r * 1.05, h), (r * 0.93, h - 0.003), (r * 0.66, 0.01), (0, 0.01)], finish)
+    body = lathe(
+        [(0, 0), (r * 0.7, 0), (r, h), (r * 1.05, h), (r * 0.93, h - 0.003), (r * 0.66, 0.01), (0, 0.01)], finish
+    )
     parts = [body]
     if look.chance(0.5):
         lid = [(r * 1.08, 0), (r * 1.06, 0.012), (r * 0.9, 0.016), (r * 0.88, 0.01), (0, 0.01)]
@@ -63,12 +65,22 @@ def bottle(look: Look) -> Shape:
     r, h = look.u(0.03, 0.043), look.u(0.2, 0.32)
     finish = look.main("ceramic")
     shoulder, neck = look.u(0.55, 0.7) * h, look.u(0.011, 0.015)
-    profile = [(0, 0), (r * 0.95, 0), (r, 0.008), (r, shoulder), (neck * 1.3, shoulder + h * 0.15), (neck, h - 0.02), (0, h - 0.02)]
+    profile = [
+        (0, 0),
+        (r * 0.95, 0),
+        (r, 0.008),
+        (r, shoulder),
+        (neck * 1.3, shoulder + h * 0.15),
+        (neck, h - 0.02),
+        (0, h - 0.02),
+    ]
     parts = [lathe(profile, finish, segments=22)]
     parts.append(cylinder(neck * 1.15, 0.026, look.accent("plastic"), (0, h - 0.026, 0), segments=14))
     low, high = shoulder * 0.3, shoulder * 0.8
     parts.append(lathe([(r + 0.001, low), (r + 0.001, high)], look.light("paper"), segments=22))
-    parts.append(lathe([(r + 0.0015, low + 0.01), (r + 0.0015, low + (high - low) * 0.4)], look.accent("plain"), segments=22))
+    parts.append(
+        lathe([(r + 0.0015, low + 0.01), (r + 0.0015, low + (high - low) * 0.4)], look.accent("plain"), segments=22)
+    )
     return Shape(mesh=join(*parts))
 
 

@@ -67,7 +67,9 @@ class _Leg:
 def _interesting(world: World, room: str) -> list[WorldObject]:
     """Things worth a stop: what carries small things first, then the rest."""
     carriers = {o.support for o in world.objects.values() if o.support}
-    mine = [o for o in world.objects.values() if o.room == room and not o.support and o.category not in ("rug", "window")]
+    mine = [
+        o for o in world.objects.values() if o.room == room and not o.support and o.category not in ("rug", "window")
+    ]
     return sorted(mine, key=lambda o: (o.id not in carriers, -o.box.volume))
 
 

@@ -1,0 +1,217 @@
+"""A map's folder: the surface, the scene graph with its memory, and which recordings it has seen.
+
+    DIR/map.json               what this folder is; written last, so a folder without it is not a map
+    DIR/surface.safetensors    the fused surface (tools.mapping)
+    DIR/memory.sqlite          objects, names, notes, turns (tools.memory)
+    DIR/last_frame/            the newest frame, as a recording of one frame: where the wearer was last
+
+Knows nothing of models or of questions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from scenes.errors import InputError
+from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
+from scenes.types import Frame
+from tools.mapping import SurfaceMap
+from tools.memory import Memory
+from tools.naming import Namer
+from tools.scene_graph import SceneGraphBuilder
+
+FORMAT_VERSION = 1
+HEADER, MEMORY, LAST_FRAME = "map.json", "memory.sqlite", "last_frame"
+KEYFRAME_MOVE_M, KEYFRAME_TURN_DEG = 0.3, 15.0
+"""A keyframe is kept when the wearer has moved or turned this far since the last one."""
+THUMBNAIL_WIDTH = 160
+
+Progress = Callable[[int, int], None]
+"""Called with (frames done, frames in all)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A recording that went into a map, up to a frame."""
+
+    fingerprint: str
+    """Of the recording's first and last frame; the same recording under another path is the same visit."""
+    path: str
+    format: str
+    last_index: int
+    """Frames 0..last_index of the recording are in the map."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """``map.json``."""
+
+    map_id: str
+    gravity: Gravity
+    visits: tuple[Visit, ...] = ()
+    last_frame_id: int | None = None
+    format_version: int = FORMAT_VERSION
+
+
+def fingerprint(recording: Recording) -> str:
+    """Identifies a recording by its frame ids and the content of its first and last frame."""
+    digest = hashlib.sha256(repr((recording.format, recording.frame_ids)).encode())
+    for index in (0, len(recording) - 1):
+        frame = recording[index]
+        digest.update(frame.rgb.numpy().tobytes())
+        if frame.world_from_camera is not None:
+            digest.update(frame.world_from_camera.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+class MapStore:
+    """One open map. One process at a time may hold it; the memory file's lock sees to that."""
+
+    def __init__(self, folder: Path, header: Header, surface: SurfaceMap, memory: Memory, namer: Namer | None) -> None:
+        self.folder = folder
+        self.header = header
+        self.surface = surface
+        self.memory = memory
+        self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer)
+        self._keyframe_pose: Tensor | None = None
+        self._last_frame: Frame | None = None
+
+    @classmethod
+    def create(cls, folder: Path, gravity: Gravity, namer: Namer | None = None) -> MapStore:
+        """A new map in an empty or missing folder. It becomes a map on disk with the first ``save``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        surface = SurfaceMap()
+        header = Header(map_id=surface.map_id, gravity=gravity)
+        return cls(folder, header, surface, Memory(folder / MEMORY), namer)
+
+    @classmethod
+    def open(cls, folder: Path, namer: Namer | None = None) -> MapStore:
+        """An existing map. Raises InputError: no map there, damaged, of another version, or held by a process."""
+        header = read_header(folder)
+        surface = SurfaceMap.load(folder)
+        if surface.map_id != header.map_id:
+            raise InputError(
+                f"{folder}: expected the surface of map {header.map_id}, got that of {surface.map_id}; "
+                "restore the folder from one backup"
+            )
+        return cls(folder, header, surface, Memory(folder / MEMORY), namer)
+
+    def __enter__(self) -> MapStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the files. What was not saved is lost; what was said (names, notes, turns) is already on disk."""
+        self.memory.close()
+
+    def visit_of(self, recording: Recording) -> Visit | None:
+        """The visit that this recording is, or None when this map has never seen it."""
+        mark = fingerprint(recording)
+        return next((v for v in self.header.visits if v.fingerprint == mark), None)
+
+    def ingest(self, recording: Recording, last_index: int, progress: Progress | None = None) -> int:
+        """Take in the frames up to and including ``last_index`` that are not in the map yet; returns how many.
+
+        The recording's poses must be in this map's frame: a recording that the map has seen, or the first one.
+        """
+        visit = self.visit_of(recording) or Visit(
+            fingerprint=fingerprint(recording), path=recording.path.name, format=recording.format, last_index=-1
+        )
+        start, stop = visit.last_index + 1, min(last_index, len(recording) - 1) + 1
+        for index in range(start, stop):
+            self._take(recording[index])
+            if progress is not None:
+                progress(index - start + 1, stop - start)
+        if stop > start:
+            others = tuple(v for v in self.header.visits if v.fingerprint != visit.fingerprint)
+            last_id = self._last_frame.id if self._last_frame is not None else None
+            self.header = replace(
+                self.header, visits=(*others, replace(visit, last_index=stop - 1)), last_frame_id=last_id
+            )
+        return max(0, stop - start)
+
+    def _take(self, frame: Frame) -> None:
+        self.surface.integrate(frame)
+        self.builder.observe(frame)
+        self._last_frame = frame
+        if frame.world_from_camera is not None and self._is_keyframe(frame.world_from_camera):
+            self._keyframe_pose = frame.world_from_camera
+            self.memory.add_keyframe(frame.id, frame.time_s, frame.world_from_camera, _thumbnail(frame.rgb))
+
+    def _is_keyframe(self, world_from_camera: Tensor) -> bool:
+        if self._keyframe_pose is None:
+            return True
+        from scenes.geometry import pose_error
+
+        moved, turned = pose_error(self._keyframe_pose, world_from_camera)
+        return float(moved) > KEYFRAME_MOVE_M or float(torch.rad2deg(turned)) > KEYFRAME_TURN_DEG
+
+    def save(self) -> None:
+        """Write everything; the header last. A crash leaves the map as it was before or as it is after."""
+        if self._last_frame is not None:
+            write_nerfstudio(
+                self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True
+            )
+        self.surface.save(self.folder)
+        self.memory.save_graph(self.builder)
+        _write_header(self.folder, self.header)
+
+    def save_graph(self) -> None:
+        """Write the objects and their names: what a turn of conversation can change."""
+        self.memory.save_graph(self.builder)
+
+    def last_frame(self) -> Recording:
+        """The newest frame, as a recording of one frame. Raises InputError when the map holds none."""
+        return open_recording(self.folder / LAST_FRAME)
+
+    def walk(self) -> list[tuple[float, float]]:
+        """(x, z) of the keyframes, in order of time."""
+        return [(float(k.world_from_camera[0, 3]), float(k.world_from_camera[2, 3])) for k in self.memory.keyframes()]
+
+
+def is_map(folder: Path) -> bool:
+    """Whether a folder holds a finished map."""
+    return (folder / HEADER).is_file()
+
+
+def read_header(folder: Path) -> Header:
+    """Read ``map.json``. Raises InputError with one line."""
+    path = folder / HEADER
+    if not path.is_file():
+        found = "an unfinished map" if (folder / MEMORY).exists() else "something else" if folder.exists() else "nothing"
+        raise InputError(f"{folder}: expected a map (a folder with {HEADER}), got {found}; build one with `sightline map`")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        version = raw["format_version"]
+        if version != FORMAT_VERSION:
+            raise InputError(f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it")
+        visits = tuple(Visit(**v) for v in raw["visits"])
+        return Header(**{**raw, "visits": visits, "gravity": Gravity(**raw["gravity"])})
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: expected a map header, got a damaged one ({error}); build the map again") from error
+
+
+def _write_header(folder: Path, header: Header) -> None:
+    handle, name = tempfile.mkstemp(prefix=HEADER, suffix=".part", dir=folder)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(asdict(header), file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(name).replace(folder / HEADER)
+
+
+def _thumbnail(rgb: Tensor) -> Tensor:
+    """(h, w, 3) uint8, reduced by an integer step: evidence for a person, not input for a model."""
+    step = max(1, rgb.shape[1] // THUMBNAIL_WIDTH)
+    return rgb[::step, ::step].contiguous()

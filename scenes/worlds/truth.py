@@ -1,0 +1,161 @@
+"""The ground truth of a written world, as JSON: ``ground_truth/world.json`` and ``ground_truth/frames.json``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scenes.recordings.base import RecordingError
+from scenes.records import BoxRecord, Record
+from scenes.types import Relation, SceneGraph, SceneObject
+from scenes.types import Room as SceneRoom
+from scenes.worlds.world import World
+
+FOLDER = "ground_truth"
+WORLD_FILE, FRAMES_FILE = "world.json", "frames.json"
+NOTHING = 65535
+"""Value in the 16-bit instance images where no surface was hit."""
+
+
+class ObjectTruth(Record):
+    """One thing."""
+
+    id: str
+    number: int
+    """Its value in the instance images."""
+    category: str
+    color: str
+    box: BoxRecord
+    room: str
+    support: str
+    predicate: str
+
+
+class RelationTruth(Record):
+    """``subject predicate object``."""
+
+    subject: str
+    predicate: str
+    object: str
+
+
+class RoomTruth(Record):
+    """A room."""
+
+    id: str
+    label: str
+    floor_polygon: tuple[tuple[float, float], ...]
+    floor_y: float
+    height_m: float
+
+
+class DoorTruth(Record):
+    """A doorway between two rooms: its middle on the floor, and its width."""
+
+    rooms: tuple[str, ...]
+    center: tuple[float, float]
+    width_m: float
+
+
+class WorldTruth(Record):
+    """What is true of a world at one time."""
+
+    format_version: int = 1
+    seed: int
+    generator_version: int
+    style: str
+    map_id: str
+    rooms: tuple[RoomTruth, ...]
+    doors: tuple[DoorTruth, ...]
+    objects: tuple[ObjectTruth, ...]
+    relations: tuple[RelationTruth, ...]
+
+    def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
+        """The shared type."""
+        objects = {
+            o.id: SceneObject(
+                id=o.id, label=o.category, box=o.box.to_box(), color=o.color, room=o.room, last_seen_s=time_s
+            )
+            for o in self.objects
+        }
+        relations = tuple(
+            Relation(subject=r.subject, predicate=r.predicate, object=r.object, time_s=time_s) for r in self.relations
+        )
+        rooms = {
+            r.id: SceneRoom(
+                id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m
+            )
+            for r in self.rooms
+        }
+        return SceneGraph(map_id=self.map_id, time_s=time_s, objects=objects, relations=relations, rooms=rooms)
+
+
+class FrameTruth(Record):
+    """What one frame shows."""
+
+    frame_id: int
+    time_s: float
+    room: str
+    """Room of the wearer."""
+    pixels: dict[str, int]
+    """Visible pixels of each object that shows."""
+
+
+class FramesTruth(Record):
+    """All frames, in order."""
+
+    format_version: int = 1
+    frames: tuple[FrameTruth, ...]
+
+
+def world_truth(world: World) -> WorldTruth:
+    """The record of a world."""
+    graph = world.scene_graph()
+    return WorldTruth(
+        seed=world.seed,
+        generator_version=world.version,
+        style=world.style,
+        map_id=world.map_id,
+        rooms=tuple(
+            RoomTruth(
+                id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m
+            )
+            for r in graph.rooms.values()
+        ),
+        doors=tuple(DoorTruth(rooms=d.rooms, center=d.center, width_m=d.high - d.low) for d in world.plan.doors),
+        objects=tuple(
+            ObjectTruth(
+                id=o.id, number=o.number, category=o.category, color=o.color, box=BoxRecord.from_box(o.box),
+                room=o.room, support=o.support, predicate=o.predicate,
+            )
+            for o in world.objects.values()
+        ),
+        relations=tuple(
+            RelationTruth(subject=r.subject, predicate=r.predicate, object=r.object) for r in graph.relations
+        ),
+    )  # fmt: skip
+
+
+def read_world_truth(recording: Path | str) -> WorldTruth:
+    """The ground truth beside a written world. Raises RecordingError where it is missing or not valid."""
+    path = Path(recording) / FOLDER / WORLD_FILE
+    try:
+        return WorldTruth.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordingError(f"{path}: expected the ground truth of a generated world: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise RecordingError(f"{path}: {where}: {first['msg']}") from error
+
+
+def read_frames_truth(recording: Path | str) -> FramesTruth:
+    """Per-frame visibility beside a written world. Raises RecordingError where it is missing or not valid."""
+    path = Path(recording) / FOLDER / FRAMES_FILE
+    try:
+        return FramesTruth.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise RecordingError(f"{path}: expected the ground truth of a generated world: {error.strerror}") from error
+    except ValidationError as error:
+        raise RecordingError(f"{path}: {error.errors()[0]['msg']}") from error

@@ -1,0 +1,395 @@
+"""The live scene graph: frames in, things with identity, place and history out.
+
+``SceneGraphBuilder`` joins the pieces: a segmenter finds pieces of things in a frame, ``tools.parts`` follows them,
+``tools.grouping`` makes things of them, and this module keeps the things' identity, views, names and presence.
+It never asks who is right about the world: nothing here sees ground truth.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+from torch import Tensor
+
+from scenes.types import Frame, Relation, SceneGraph
+from tools.changes import Event, match_moved
+from tools.errors import ToolError
+from tools.grouping import group_parts, keep_ids
+from tools.map_objects import MapObject
+from tools.naming import Namer, clean_name
+from tools.parts import PartMap
+from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, look, seen_through
+from tools.regions import BorderWeights
+from tools.relations import Body, relations
+from tools.segmentation import GazeMiss, GazeSegment, GeometricSegmenter, Segmenter, Segments
+from tools.surfaces import SurfaceImage
+from tools.voxels import VOXEL_M, reduce_to_voxels, unpack
+
+logger = logging.getLogger(__name__)
+
+REGROUP_EVERY_S = 0.5
+SAME_THING_SHARE = 0.5
+"""A gaze segment is a mapped thing when they share this much of their union, as the frame shows them."""
+RENAME_FACTOR = 1.5
+"""The namer looks again when the best view is this much better than the one it saw."""
+CARVE_MISSES = 4
+"""Looks through a voxel before it is removed."""
+
+
+class NameTakenError(ToolError):
+    """Another thing already has that name."""
+
+
+class UnknownObjectError(ToolError):
+    """No thing with that id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """Why nothing is found at a pixel."""
+
+    reason: str
+    """See ``tools.segmentation.GazeMiss``; also ``no_pose``."""
+    text: str
+
+
+class SceneGraphBuilder:
+    """Builds and keeps the scene graph of one map. Not thread-safe: one owner feeds it frames."""
+
+    def __init__(self, map_id: str, namer: Namer | None = None, segmenter: Segmenter | None = None) -> None:
+        self.map_id = map_id
+        self.namer = namer
+        self.segmenter: Segmenter = segmenter if segmenter is not None else GeometricSegmenter()
+        self.parts = PartMap()
+        self.objects: dict[str, MapObject] = {}
+        self.object_of_part: dict[int, str] = {}
+        self.events: list[Event] = []
+        self.next_object = 1
+        self.time_s = 0.0
+        self._regrouped_s = float("-inf")
+        self._relations: tuple[Relation, ...] | None = None
+
+    # ---- frames in
+
+    def observe(self, frame: Frame) -> None:
+        """Learn from a frame. A frame without pose or depth teaches nothing and is skipped."""
+        if frame.world_from_camera is None or frame.depth_m is None:
+            return
+        segments = self.segmenter.segment(frame)
+        self.time_s = max(self.time_s, frame.time_s)
+        part_of = self.parts.observe(segments, frame.time_s)
+        self._credit(frame, segments, part_of)
+        self._judge_presence(segments.surface, frame.time_s, {int(p) for p in part_of})
+        if frame.time_s - self._regrouped_s >= REGROUP_EVERY_S or frame.time_s < self._regrouped_s:
+            self.regroup(frame.time_s)
+
+    def _credit(self, frame: Frame, segments: Segments, part_of: NDArray[np.int32]) -> None:
+        """Tell each thing that this frame shows it, and keep the view if it is good."""
+        ids = sorted({self.object_of_part[int(p)] for p in part_of if int(p) in self.object_of_part})
+        number = {object_id: k + 1 for k, object_id in enumerate(ids)}
+        lookup = np.array([number.get(self.object_of_part.get(int(p), ""), 0) for p in part_of], np.int32)
+        image = lookup[segments.labels]
+        for object_id, k in number.items():
+            thing = self.objects[object_id]
+            thing.see(frame.time_s)
+            thing.views.consider(frame, segments.surface, image == k)
+
+    def _judge_presence(self, surface: SurfaceImage, time_s: float, seen_parts: set[int]) -> None:
+        for thing in list(self.objects.values()):
+            if not thing.present or thing.box is None or (thing.last_seen_s == time_s and not thing.parts - seen_parts):
+                continue
+            verdict = look(surface, thing.points)
+            if verdict.positive:
+                thing.negative_looks, thing.negative_since_s = 0, None
+            elif verdict.negative:
+                thing.negative_looks += 1
+                if thing.negative_since_s is None:
+                    thing.negative_since_s = time_s
+                if thing.negative_looks >= ABSENT_LOOKS and time_s - thing.negative_since_s >= ABSENT_AFTER_S:
+                    self._vanish(thing, time_s)
+        self._carve(surface)
+
+    def _carve(self, surface: SurfaceImage) -> None:
+        """Remove voxels that several frames saw through: noise, or the trail of something that moved."""
+        voxels = self.parts.voxels
+        _, through = seen_through(surface, voxels.point)
+        voxels.misses[through] += 1
+        gone = voxels.misses >= CARVE_MISSES
+        if gone.any():
+            voxels.remove(gone)
+
+    def _vanish(self, thing: MapObject, time_s: float) -> None:
+        thing.present = False
+        self.parts.voxels.remove(self.parts.voxels.of(list(thing.parts)))
+        for part in thing.parts:
+            self.object_of_part.pop(part, None)
+        self.parts.locked -= thing.parts
+        thing.parts = set()
+        self.parts.drop_empty()
+        self._note(Event(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s))
+        self._relations = None
+
+    # ---- things
+
+    def regroup(self, time_s: float) -> None:
+        """Make things of parts, keep their identity, and refit what changed."""
+        self.parts.clean(self._background_rows(), time_s)
+        sizes = self.parts.sizes()
+        pinned = {p: t.id for t in self.objects.values() if t.pinned for p in t.parts}
+        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
+        groups = group_parts(self.parts, weights, pinned)
+        kept = keep_ids(groups, sizes, self.object_of_part, pinned)
+        self.object_of_part = {}
+        alive: set[str] = set()
+        for group, object_id in zip(groups, kept, strict=True):
+            thing = self.objects[object_id] if object_id is not None else self._new_object(group)
+            thing.parts = set(group)
+            alive.add(thing.id)
+            for part in group:
+                self.object_of_part[part] = thing.id
+        self._absorb(alive)
+        self._refresh_surfaces()
+        for old, new in match_moved(list(self.objects.values())):
+            self._continue_as(old, new, time_s)
+        self._regrouped_s = time_s
+        self._relations = None
+
+    def _new_object(self, group: Sequence[int]) -> MapObject:
+        parts = [self.parts.parts[p] for p in group]
+        thing = MapObject(
+            id=f"o{self.next_object}",
+            first_seen_s=min(p.first_seen_s for p in parts),
+            last_seen_s=max(p.last_seen_s for p in parts),
+            frames=max(p.frames for p in parts),
+        )
+        thing.intervals.append((thing.first_seen_s, thing.last_seen_s))
+        self.next_object += 1
+        self.objects[thing.id] = thing
+        return thing
+
+    def _absorb(self, alive: set[str]) -> None:
+        """Things without parts that have not vanished were merged into others, or were noise: drop them."""
+        for object_id in [k for k, t in self.objects.items() if t.present and k not in alive]:
+            thing = self.objects[object_id]
+            if thing.taught or thing.pinned:
+                continue
+            del self.objects[object_id]
+
+    def _refresh_surfaces(self) -> None:
+        voxels = self.parts.voxels
+        lookup = np.zeros(self.parts.next_id + 1, np.int64)
+        ids = sorted({*self.object_of_part.values()}, key=lambda k: int(k[1:]))
+        number = {k: n + 1 for n, k in enumerate(ids)}
+        for part, object_id in self.object_of_part.items():
+            lookup[part] = number[object_id]
+        of_row = lookup[voxels.owner]
+        # One stray look makes no surface, unless there was only one look so far.
+        order = np.argsort(of_row, kind="stable")
+        starts = np.searchsorted(of_row[order], np.arange(len(ids) + 2))
+        for k, object_id in enumerate(ids, start=1):
+            thing = self.objects[object_id]
+            if thing.box is not None and thing.last_seen_s < self._regrouped_s and len(thing.points):
+                continue
+            rows = order[starts[k] : starts[k + 1]]
+            sure = rows[voxels.hits[rows] >= 2]
+            rows = sure if len(sure) >= 8 else rows
+            thing.set_surface(voxels.point[rows], voxels.lab[rows], self._room_yaw())
+
+    def _background_rows(self) -> NDArray[np.bool_]:
+        """Voxels that the floor, ceiling and walls known by now explain."""
+        point = self.parts.voxels.point
+        if isinstance(self.segmenter, GeometricSegmenter):
+            return self.segmenter.structure.holds(point)
+        return np.zeros(len(point), bool)
+
+    def _room_yaw(self) -> float | None:
+        """Direction of the walls seen most often."""
+        if not isinstance(self.segmenter, GeometricSegmenter) or not self.segmenter.structure.walls:
+            return None
+        wall = max(self.segmenter.structure.walls, key=lambda w: w.frames * (w.extent[1] - w.extent[0]))
+        return float(np.arctan2(-wall.normal[1], wall.normal[0]))
+
+    def _continue_as(self, old: MapObject, new: MapObject, time_s: float) -> None:
+        """The new thing is the old one at another place."""
+        assert new.box is not None
+        assert old.box is not None
+        before = old.box
+        for part in new.parts:
+            self.object_of_part[part] = old.id
+        old.parts, old.present = new.parts, True
+        old.negative_looks, old.negative_since_s = 0, None
+        old.intervals += new.intervals
+        old.frames += new.frames
+        left_s, old.last_seen_s = old.last_seen_s, new.last_seen_s
+        old.points, old.lab, old.box = new.points, new.lab, new.box
+        old.placements += new.placements
+        old.views.best = sorted([*old.views.best, *new.views.best], key=lambda v: -v.score)[:3]
+        for label, weight in new.labels.weights.items():
+            old.labels.add(label, weight)
+        del self.objects[new.id]
+        if old.pinned:
+            self.parts.locked |= old.parts
+        self._note(
+            Event(time_s=time_s, kind="moved", object_id=old.id, since_s=left_s, from_box=before, to_box=new.box)
+        )
+
+    def _note(self, event: Event) -> None:
+        self.events.append(event)
+        logger.debug("%s", event)
+
+    # ---- questions
+
+    def snapshot(self, time_s: float | None = None) -> SceneGraph:
+        """The graph as it is known now. ``time_s`` stamps it (default: the newest frame's time)."""
+        shown = {k: t for k, t in self.objects.items() if t.shown}
+        if self._relations is None:
+            here = [Body(id=k, box=t.box, points=t.points) for k, t in shown.items() if t.present and t.box is not None]
+            self._relations = relations(here, self.time_s)
+        return SceneGraph(
+            map_id=self.map_id,
+            time_s=self.time_s if time_s is None else time_s,
+            objects={k: t.to_scene_object() for k, t in shown.items()},
+            relations=self._relations,
+        )
+
+    def crop(self, object_id: str) -> Tensor | None:
+        """(h, w, 3) uint8 picture of a thing from its best view; None when no view is kept."""
+        best = self._get(object_id).views.best
+        return torch.from_numpy(best[0].crop.copy()) if best else None
+
+    def crops(self, object_id: str) -> tuple[Tensor, ...]:
+        """All kept pictures of a thing, best first."""
+        return tuple(torch.from_numpy(v.crop.copy()) for v in self._get(object_id).views.best)
+
+    def object_at(self, frame: Frame, uv_px: tuple[float, float]) -> str | Miss:
+        """The id of the thing at a colour pixel, created from what is there when the map has none.
+
+        Returns a ``Miss`` with a reason when there is no thing: outside the image, no depth, floor, wall, too small.
+        """
+        if frame.world_from_camera is None:
+            return Miss(reason="no_pose", text="the wearer's pose is not known for this frame")
+        if frame.depth_m is None:
+            return Miss(reason="no_depth", text="this frame has no depth")
+        gaze = self.segmenter.segment_at(frame, uv_px)
+        if isinstance(gaze, GazeMiss):
+            return Miss(reason=gaze.reason, text=gaze.text)
+        return self._mapped_thing(gaze) or self._pin_new(frame, gaze)
+
+    def _mapped_thing(self, gaze: GazeSegment) -> str | None:
+        """The known thing that the gaze segment shows, if one agrees with it."""
+        surface = gaze.surface
+        use = surface.valid & (surface.depth_m < 6.0)
+        keys, label, _, _ = reduce_to_voxels(surface.points[use], surface.lab[use], gaze.mask[use].astype(np.int32))
+        owner = self.parts.voxels.owners_near(keys)
+        ids = [self.object_of_part.get(int(p), "") for p in owner]
+        held: dict[str, list[int]] = {}
+        for object_id, inside in zip(ids, label, strict=True):
+            if object_id:
+                counts = held.setdefault(object_id, [0, 0])
+                counts[0] += int(inside)
+                counts[1] += 1
+        total = int(label.sum())
+        best, share = None, SAME_THING_SHARE
+        for object_id, (common, visible) in held.items():
+            thing = self.objects[object_id]
+            overlap = common / max(1, total + visible - common)
+            # What a person has pointed out before wins: they know what the thing is.
+            if thing.pinned and common >= 0.5 * total:
+                return object_id
+            if overlap >= share:
+                best, share = object_id, overlap
+        return best
+
+    def _pin_new(self, frame: Frame, gaze: GazeSegment) -> str:
+        """Make a thing of a gaze segment: its voxels become one part that no other part can take."""
+        surface = gaze.surface
+        points, lab = surface.points[gaze.mask], surface.lab[gaze.mask]
+        keys, _, point, color = reduce_to_voxels(points, lab, np.ones(len(points), np.int32))
+        near = _connected_to(keys, gaze.point)
+        keys, point, color = keys[near], point[near], color[near]
+        part = self.parts.add_part(frame.time_s)
+        rows = self.parts.voxels.rows(keys)
+        held = rows[rows >= 0]
+        self.parts.voxels.owner[held] = part
+        self.parts.voxels.observe(keys, np.full(len(keys), part, np.int32), point, color, frame.time_s, weight=5)
+        self.parts.locked.add(part)
+        thing = self._new_object([part])
+        thing.pinned, thing.parts = True, {part}
+        self.object_of_part[part] = thing.id
+        thing.set_surface(point, color, self._room_yaw())
+        thing.views.consider(frame, surface, gaze.mask)
+        self._relations = None
+        return thing.id
+
+    # ---- teaching
+
+    def teach(self, object_id: str, name: str) -> None:
+        """Give a thing the wearer's own name.
+
+        Raises ``UnknownObjectError`` for an unknown id, ``NameTakenError`` when another thing has that name, and
+        ``ToolError`` for an empty or over-long name.
+        """
+        thing = self._get(object_id)
+        try:
+            clean = clean_name(name)
+        except ValueError as error:
+            raise ToolError("a short name", str(error)) from error
+        taken = next(
+            (t for t in self.objects.values() if t.taught.casefold() == clean.casefold() and t.id != object_id), None
+        )
+        if taken is not None:
+            raise NameTakenError("a name that no other thing has", f'"{clean}", the name of {taken.id}', (taken.id,))
+        thing.taught, thing.pinned = clean, True
+
+    def forget(self, object_id: str) -> None:
+        """Remove a thing, its pictures and its surface. Raises ``UnknownObjectError``."""
+        thing = self._get(object_id)
+        self.parts.voxels.remove(self.parts.voxels.of(list(thing.parts)))
+        for part in thing.parts:
+            self.object_of_part.pop(part, None)
+        self.parts.locked -= thing.parts
+        del self.objects[object_id]
+        self.events = [e for e in self.events if e.object_id != object_id]
+        self.parts.drop_empty()
+        self._relations = None
+
+    def name_pending(self, limit: int = 8) -> int:
+        """Let the namer look at things that it has not seen, or not so well; returns how many it looked at."""
+        if self.namer is None:
+            return 0
+        due = [
+            t
+            for t in self.objects.values()
+            if t.shown and not t.taught and t.views.score > RENAME_FACTOR * t.named_at_score and t.views.best
+        ]
+        due = sorted(due, key=lambda t: (t.named_at_score > 0, -t.views.score))[:limit]
+        if not due:
+            return 0
+        guesses = self.namer.name([torch.from_numpy(t.views.best[0].crop.copy()) for t in due])
+        for thing, guess in zip(due, guesses, strict=True):
+            thing.named_at_score = thing.views.score
+            thing.labels.add(guess.label.strip().lower(), guess.confidence)
+            thing.label_source = "vlm"
+            thing.said_color = guess.color or thing.said_color
+        return len(due)
+
+    def _get(self, object_id: str) -> MapObject:
+        if object_id not in self.objects:
+            raise UnknownObjectError("the id of a mapped thing", f'"{object_id}"', tuple(list(self.objects)[:8]))
+        return self.objects[object_id]
+
+
+def _connected_to(keys: NDArray[np.int64], point: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which voxels hang together with the one nearest to a point; a pixel mask may leak across a depth edge."""
+    tree = KDTree((unpack(keys) + 0.5) * VOXEL_M)
+    graph = tree.sparse_distance_matrix(tree, 2.5 * VOXEL_M, output_type="coo_matrix")
+    _, label = connected_components(graph, directed=False)
+    _, nearest = tree.query(point)
+    return label == label[nearest]
