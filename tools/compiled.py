@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tools.core import backproject, blocks, fusion, raycast, warp
+from tools.core import backproject, blocks, fusion, raycast, registration, warp
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +114,7 @@ class KernelSet:
     refine: Callable[..., Any]
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
+    icp_step: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -126,6 +127,7 @@ EAGER = KernelSet(
     refine=raycast.refine,
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
+    icp_step=registration.icp_step,
 )
 
 COMPILED = KernelSet(
@@ -138,6 +140,7 @@ COMPILED = KernelSet(
     refine=Kernel(raycast.refine, growing=(0, 1)),
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
+    icp_step=Kernel(registration.icp_step),
 )
 
 

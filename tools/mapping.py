@@ -18,6 +18,7 @@ from torch import Tensor
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools import compiled, map_file, rendering
+from tools.compiled import KernelSet
 from tools.core import raycast, surface
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import packed_rgb, projection_of_voxels, unpacked_rgb
@@ -74,6 +75,7 @@ class SurfaceMap:
         voxel_m: float = 0.02,
         max_depth_m: float = 8.0,
         compile: bool | None = None,
+        kernels: KernelSet | None = None,
     ) -> None:
         """An empty map.
 
@@ -82,6 +84,7 @@ class SurfaceMap:
             voxel_m: edge of a voxel, 0.001 to 1 m.
             max_depth_m: depth beyond this is not fused.
             compile: see ``tools.compiled.kernels``.
+            kernels: the kernels themselves; wins over ``compile``.
 
         Raises:
             ValueError: a setting outside its range.
@@ -93,7 +96,7 @@ class SurfaceMap:
         self.max_depth_m = max_depth_m
         self.frames = 0
         """Frames fused so far."""
-        self._kernels = compiled.kernels(compile)
+        self._kernels = kernels or compiled.kernels(compile)
 
     @property
     def voxel_m(self) -> float:

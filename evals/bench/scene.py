@@ -15,6 +15,9 @@ from torch import Tensor
 from scenes.geometry import backproject, look_at, pixel_grid, transform
 from scenes.types import Camera, Frame
 
+SMALL_CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=80.0, cy=60.0)
+"""Small, so that tests are quick."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoomScene:
@@ -51,7 +54,7 @@ class RoomScene:
         """(..., 3) -> (..., 3) uint8: a smooth colour of position."""
         return (128 + 100 * torch.sin(points * 1.5)).to(torch.uint8)
 
-    def frame(self, world_from_camera: Tensor, *, camera: Camera, id: int = 0) -> Frame:
+    def frame(self, world_from_camera: Tensor, *, camera: Camera = SMALL_CAMERA, id: int = 0) -> Frame:
         """What a perfect RGB-D camera sees."""
         depth = self.depth(camera, world_from_camera)
         p_camera = backproject(camera, pixel_grid(camera.width, camera.height).double(), depth)

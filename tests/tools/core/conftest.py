@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from evals.bench.scene import RoomScene, pose
+from evals.bench.scene import SMALL_CAMERA, RoomScene, pose
 from evals.bench.scene import orbit as orbit_poses
 from scenes.recordings import open_recording
 from scenes.types import Camera, Frame
-
-CAMERA = Camera(width=160, height=120, fx=140.0, fy=140.0, cx=80.0, cy=60.0)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +35,7 @@ def orbit() -> tuple[Tensor, ...]:
 @pytest.fixture(scope="session")
 def camera() -> Camera:
     """A small camera, so that tests are quick."""
-    return CAMERA
+    return SMALL_CAMERA
 
 
 @pytest.fixture(scope="session")
