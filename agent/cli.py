@@ -135,3 +135,13 @@ def _pixel(text: str) -> tuple[float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected U,V in pixels, e.g. 320,240; got {text!r}") from None
     return u, v
+
+
+def _event_lines(path: Path) -> list[tuple[str, Event]]:
+    """The events of a script with where each stands; raises InputError for the first line that is not one."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a script of one JSON object a line, got {error}") from error
+    events = [(f"{path}:{n}", line) for n, line in enumerate(lines, 1) if line.strip()]
+    return [(where, parse_event(line, where)) for where, line in events]
