@@ -31,11 +31,14 @@ from tools.phrases import (
     size_words,
     the,
 )
-from tools.queries import Selection, When, find_room
+from tools.queries import MOVED_AWAY, Selection, When, find_room
 from tools.references import GAZE, Found, Miss, find_many, find_one, never_seen, wearer_position
+from tools.routes import path_length, room_center, route_words
 
 LISTED = 3
 """At most this many object lines in one result; the count says how many there are."""
+STALE_S = 12 * 3600.0
+"""A place that was last observed longer ago is reported as past, not as present: a person's day has gone by."""
 LISTED_NAMES = 4
 """At most this many different names in a list."""
 
@@ -50,14 +53,14 @@ def where_is(ctx: ToolContext, number: int, object: str) -> ToolResult:
     place, bearing, seen = place_words(ctx.graph, obj), bearing_words(ctx, obj.box.center), seen_words(ctx, obj)
     are = be(plain_name(obj))
     if not obj.present:
-        was = ", ".join(x for x in (place, bearing) if x) or "somewhere else"
-        have, were = ("have", "they were") if are == "are" else ("has", "it was")
-        text = f"{name} {have} moved; {were} {was}; {seen}"
-        return _result(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="moved")
+        return _result(_moved_line(ctx, obj, name), reason="moved")
     if not bearing:
         text = f"{name} {are} {place or 'on the map'}; not localised, so no direction"
         return _result(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="not_localised")
     where = ", ".join(x for x in (bearing, place) if x)
+    if ctx.time_s - obj.last_seen_s > STALE_S:
+        text = f"{name} {'were' if are == 'are' else 'was'} {where}; {seen}; not seen again"
+        return _result(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="not_reobserved")
     return _result(
         Fact(id=obj.id, text=f"{name} {are} {where}; {seen}", value=_direction(ctx, obj), object_ids=(obj.id,))
     )
@@ -82,6 +85,10 @@ def find_objects(
     suffix = _suffix(selection, when)
     matches, artifact = selection.matches, _search_artifact(selection)
     if not matches:
+        gone = [r.object for r in selection.rejected if r.reason == MOVED_AWAY]
+        if gone and selection.query.words:
+            name = the(plain_name(gone[0], selection.query.color))
+            return _result(_moved_line(ctx, gone[0], name), reason="moved", artifact=artifact)
         if not selection.rejected and selection.query.words:
             return never_seen(selection).result()
         what = "no " + (_kind(selection) or "objects")
@@ -107,18 +114,18 @@ def find_objects(
 
 
 def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
-    """Name, colour, size and place of one object."""
+    """Name, colour, size and place of one object; by name also its room and when it was seen."""
     found = find_one(ctx, object)
     if isinstance(found, Miss):
         return found.result()
     obj, name, place = found.object, plain_name(found.object), place_words(ctx.graph, found.object)
-    size, seen = size_words(obj), seen_words(ctx, obj)
     value = TypedValue(kind="color", value=obj.color) if obj.color else None
-    tail = ", ".join(x for x in (size, place) if x)
+    tail = ", ".join(x for x in (size_words(obj), place) if x)
     if object.strip().lower() != GAZE:
         look = f"{obj.color}, {tail}" if obj.color else tail
-        text = f"{found.name} {be(name)} {look}; {seen}"
-    elif not obj.label:
+        looks = Fact(id=obj.id, text=f"{found.name} {be(name)} {look}", value=value, object_ids=(obj.id,))
+        return _result(looks, *_whereabouts(ctx, number, obj, found.name))
+    if not obj.label:
         text = f"this thing has no name; it is {obj.color + ', ' if obj.color else ''}{tail}"
     else:
         shown = plain_name(obj, obj.color)
@@ -127,10 +134,28 @@ def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
     return _result(Fact(id=obj.id, text=text, value=value, object_ids=(obj.id,)))
 
 
+def _whereabouts(ctx: ToolContext, number: int, obj: SceneObject, name: str) -> list[Fact]:
+    """The room of an object, where known, and when it was seen, as two facts of their own."""
+    facts, room, many = [], ctx.graph.rooms.get(obj.room), be(plain_name(obj)) == "are"
+    was, now = ("were", "are") if many else ("was", "is")
+    if room and room.label:
+        text = f"{name} {now if obj.present else was} in {room_name(room)}"
+        value = TypedValue(kind="room", value=room.label)
+        facts.append(Fact(id=f"f{number}", text=text, value=value, object_ids=(obj.id,)))
+    seen, age = seen_words(ctx, obj), max(0.0, ctx.time_s - obj.last_seen_s)
+    text = f"{name} {now} in view now" if seen == "in view" else f"{name} {was} last {seen}"
+    value = TypedValue(kind="duration_s", value=round(age, 1), unit="s")
+    facts.append(Fact(id=f"f{number + len(facts)}", text=text, value=value, object_ids=(obj.id,)))
+    return facts
+
+
 def measure(ctx: ToolContext, number: int, kind: str, a: str, b: str | None = None) -> ToolResult:
     """Distance from the wearer or between two things, or the size of one."""
-    if b is not None and kind != "distance":
-        raise ToolError("b only with kind 'distance'", f"kind {kind!r} and b {b!r}")
+    fit = kind in ("fit_on", "fit_in")
+    if b is not None and kind != "distance" and not fit:
+        raise ToolError("b only with kind 'distance', 'fit_on' or 'fit_in'", f"kind {kind!r} and b {b!r}")
+    if b is None and fit:
+        raise ToolError("b, the thing to fit on or in", "no b")
     first = find_one(ctx, a)
     if isinstance(first, Miss):
         point = ctx.gaze().point if a.strip().lower() == GAZE and kind == "distance" and b is None else None
@@ -140,6 +165,8 @@ def measure(ctx: ToolContext, number: int, kind: str, a: str, b: str | None = No
         return second.result()
     if kind == "distance":
         return _distance(ctx, number, first, second)
+    if second is not None:
+        return _fit(number, first, second, kind.removeprefix("fit_"))
     obj, are = first.object, be(plain_name(first.object))
     width, depth, height = width_depth_height(obj.box)
     if kind == "size":
@@ -185,6 +212,27 @@ def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
     value = TypedValue(kind="room", value=room.label) if room else None
     ids = (near.id,) if near else ()
     return _result(Fact(id=f"f{number}", text=f"you are {', '.join(parts)}", value=value, object_ids=ids))
+
+
+def route_to(ctx: ToolContext, number: int, target: str) -> ToolResult:
+    """Walking instructions: the legs of a free path over the floor."""
+    found = find_one(ctx, target)
+    room = find_room(ctx.graph, target) if isinstance(found, Miss) and found.reason == "never_seen" else None
+    if isinstance(found, Miss) and room is None:
+        return found.result()
+    if ctx.world_from_camera is None:
+        return Miss(reason="not_localised", clause="this view does not match the map").result()
+    pose = Pose.from_matrix(ctx.world_from_camera)
+    obj = found.object if isinstance(found, Found) else None
+    goal = obj.box.center if obj else room_center(room, pose.origin[1]) if room else pose.origin
+    path = ctx.route(goal)
+    if not path:
+        name = found.name if isinstance(found, Found) else room_name(room) if room else target
+        return Miss(reason="unsupported", clause=f"I know no free way to {name}").result()
+    metres = path_length(path)
+    value = _length(metres)
+    fact = Fact(id=f"f{number}", text=route_words(pose, path), value=value, object_ids=(obj.id,) if obj else ())
+    return _result(fact, artifact={"path": [list(p) for p in path], "length_m": round(metres, 3)})
 
 
 def look(ctx: ToolContext, number: int, target: str, question: str) -> ToolResult:
@@ -258,14 +306,21 @@ def annotate(ctx: ToolContext, number: int, target: str, text: str) -> ToolResul
     )
 
 
+def _moved_line(ctx: ToolContext, obj: SceneObject, name: str) -> Fact:
+    place, bearing = place_words(ctx.graph, obj), bearing_words(ctx, obj.box.center)
+    was = ", ".join(x for x in (place, bearing) if x) or "somewhere else"
+    have, were = ("have", "they were") if be(plain_name(obj)) == "are" else ("has", "it was")
+    return Fact(id=obj.id, text=f"{name} {have} moved; {were} {was}; {seen_words(ctx, obj)}", object_ids=(obj.id,))
+
+
 def _where_is_room(ctx: ToolContext, number: int, room: Room) -> ToolResult:
-    position, n = wearer_position(ctx), max(len(room.floor_polygon), 1)
+    position = wearer_position(ctx)
     if position is None:
         return Miss(reason="not_localised", clause="this view does not match the map").result()
     value = TypedValue(kind="room", value=room.label)
     if _inside(room, position):
         return _result(Fact(id=f"f{number}", text=f"you are in {room_name(room)}", value=value))
-    center = (sum(x for x, _ in room.floor_polygon) / n, position[1], sum(z for _, z in room.floor_polygon) / n)
+    center = room_center(room, position[1])
     return _result(Fact(id=f"f{number}", text=f"{room_name(room)} is {bearing_words(ctx, center)}", value=value))
 
 
@@ -285,6 +340,21 @@ def _distance(ctx: ToolContext, number: int, first: Found, second: Found | None)
         if metres < 0.005:
             text = f"{first.name} {'touch' if are == 'are' else 'touches'} {second.name}"
     return _result(Fact(id=f"f{number}", text=text, value=_length(metres), object_ids=ids))
+
+
+def _fit(number: int, first: Found, second: Found, where: str) -> ToolResult:
+    """On: the footprint is no larger than the other's; in: every edge is shorter. What lies there is ignored."""
+    small, large = width_depth_height(first.object.box), width_depth_height(second.object.box)
+    if where == "on":
+        small, large = small[:2], large[:2]
+    fits = all(x <= y for x, y in zip(sorted(small), sorted(large), strict=True))
+    many = be(plain_name(first.object)) == "are"
+    verb = ("fit" if many else "fits") if fits else ("do not fit" if many else "does not fit")
+    text = f"{'yes' if fits else 'no'}, {first.name} {verb} {where} {second.name}"
+    ids = (first.object.id, second.object.id)
+    artifact = {"small_m": list(small), "large_m": list(large)}
+    fact = Fact(id=f"f{number}", text=text, value=TypedValue(kind="bool", value=fits), object_ids=ids)
+    return _result(fact, artifact=artifact)
 
 
 def _distance_to_point(ctx: ToolContext, number: int, point: tuple[float, float, float]) -> ToolResult:
@@ -376,6 +446,7 @@ __all__ = [
     "measure_depth",
     "recall",
     "remember",
+    "route_to",
     "where_am_i",
     "where_is",
 ]

@@ -16,6 +16,8 @@ from tools.phrases import MANY, asked_for, be, bearing_words, distinct_names, jo
 from tools.queries import Selection, When, search
 
 GAZE = "gaze"
+CLAUSE_CHARS = 110
+"""Longer alternatives would not leave room for a question of at most 175 characters."""
 _ID = re.compile(r"o\d+")
 
 
@@ -110,9 +112,10 @@ def _gazed(ctx: ToolContext) -> Found | Miss:
 
 def _ambiguous(ctx: ToolContext, objects: list[SceneObject]) -> Miss:
     names = distinct_names(ctx, objects)
-    clause = joined(names[:MANY], last="or") if len(names) <= MANY else f"{joined(names[:MANY], last='or')}, or another"
+    shown = next((n for n in (MANY, 2) if sum(map(len, names[:n])) <= CLAUSE_CHARS), 1)
+    clause = joined(names[:shown], last="or") + (", or another" if len(names) > shown else "")
     facts = []
-    for obj, name in zip(objects[:MANY], names, strict=False):
+    for obj, name in zip(objects[:shown], names, strict=False):
         bearing = bearing_words(ctx, obj.box.center) or "somewhere"
         facts.append(Fact(id=obj.id, text=f"{name} {be(plain_name(obj))} {bearing}", object_ids=(obj.id,)))
     return Miss(

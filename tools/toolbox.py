@@ -43,7 +43,7 @@ class WhereIs(Arguments):
 
 
 class Measure(Arguments):
-    kind: Literal["distance", "size", "width", "height", "length"]
+    kind: Literal["distance", "size", "width", "height", "length", "fit_on", "fit_in"]
     a: str = Field(description="name, id or 'gaze'", max_length=80)
     b: str | None = Field(None, description="second object; else from the wearer", max_length=80)
 
@@ -67,8 +67,12 @@ class Recall(Arguments):
     when: Literal["first", "last"] | None = None
 
 
+class RouteTo(Arguments):
+    target: str = Field(description="name, id or 'gaze'", max_length=80)
+
+
 class Remember(Arguments):
-    name: str = Field(max_length=60)
+    name: str = Field(max_length=40)
     target: str = Field(description="name, id or 'gaze'", max_length=80)
 
 
@@ -103,6 +107,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool(name="where_am_i", description="place of the wearer", arguments=WhereAmI, function=actions.where_am_i),
     Tool(name="look", description="look closely at an object", arguments=Look, function=actions.look),
     Tool(name="recall", description="notes from memory", arguments=Recall, function=actions.recall),
+    Tool(name="route_to", description="the way to an object", arguments=RouteTo, function=actions.route_to),
     Tool(name="remember", description="save a name for an object", arguments=Remember, function=actions.remember),
     Tool(name="forget", description="delete a saved name", arguments=Forget, function=actions.forget),
     Tool(name="annotate", description="attach a note to an object", arguments=Annotate, function=actions.annotate),
