@@ -93,8 +93,9 @@ def _direction(w: Writer) -> str:
 def _route(w: Writer) -> str:
     name = room_for(w) if w.rng.random() < 0.15 else name_for(w)
     w.ask("route", slots_for(w, name))
-    tell_first(w, w.call("route_to", target=name))
-    return name
+    result = w.call("route_to", target=name)
+    tell_first(w, result)
+    return name if result.facts and result.facts[0].object_ids else ""
 
 
 def _fits(kind: str) -> Callable[[Writer], str]:
@@ -185,7 +186,7 @@ def _moved(w: Writer) -> str:
 
 
 def _color(w: Writer) -> str:
-    name = name_for(w)
+    name = name_for(w, colored=0.0)
     w.ask("color", slots_for(w, name))
     tell_color(w, name)
     return name
