@@ -66,12 +66,12 @@ def find_one(ctx: ToolContext, text: str, when: When = "ever") -> Found | Miss:
         raise ToolError("an object id, a name or 'gaze'", "an empty text")
     if text.lower() == GAZE:
         return _gazed(ctx)
-    if _ID.fullmatch(text):
-        if text not in ctx.graph.objects:
-            raise ToolError(
-                "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
-            )
+    if text in ctx.graph.objects:
         return Found(object=ctx.graph.objects[text], query=Query(text=text))
+    if _ID.fullmatch(text):
+        raise ToolError(
+            "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
+        )
     selection = find_many(ctx, text, when=when)
     if isinstance(selection, Miss):
         return selection
