@@ -22,12 +22,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tools.core import backproject, blocks, fusion, raycast, warp
+from tools.core import backproject, blocks, fusion, raycast, registration, warp
 
 logger = logging.getLogger(__name__)
 
 COMPILE_VARIABLE = "SIGHTLINE_COMPILE"
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+INDUCTOR_OPTIONS = {"assert_indirect_indexing": False}
+"""Every gather of these kernels clamps its index, so the check of each index (a tenth of the time) is left out."""
 
 
 class Kernel:
@@ -71,7 +73,9 @@ class Kernel:
         os.environ.setdefault(CACHE_VARIABLE, str(default_cache_folder()))
         for position in self._growing:
             torch._dynamo.mark_dynamic(args[position], 0)
-        compiled = torch.compile(self._twin(len(self._requested)), fullgraph=True, dynamic=False)
+        compiled = torch.compile(
+            self._twin(len(self._requested)), fullgraph=True, dynamic=False, options=dict(INDUCTOR_OPTIONS)
+        )
         try:
             with torch.no_grad():
                 compiled(*args)
@@ -110,6 +114,7 @@ class KernelSet:
     refine: Callable[..., Any]
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
+    icp_step: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -122,6 +127,7 @@ EAGER = KernelSet(
     refine=raycast.refine,
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
+    icp_step=registration.icp_step,
 )
 
 COMPILED = KernelSet(
@@ -134,6 +140,7 @@ COMPILED = KernelSet(
     refine=Kernel(raycast.refine, growing=(0, 1)),
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
+    icp_step=Kernel(registration.icp_step),
 )
 
 

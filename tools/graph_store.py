@@ -48,8 +48,8 @@ def save(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     _save_parts(db, builder)
     db.execute("DELETE FROM borders")
     db.executemany(
-        "INSERT INTO borders VALUES (?, ?, ?, ?, ?, ?)",
-        [(a, b, *map(float, sums)) for (a, b), sums in builder.parts.border.items()],
+        "INSERT INTO borders VALUES (?, ?, ?)",
+        [(a, b, sums.astype("<f8").tobytes()) for (a, b), sums in builder.parts.border.items()],
     )
     known = {row[0] for row in db.execute("SELECT id FROM objects")}
     for object_id in known - builder.objects.keys():
@@ -170,8 +170,8 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
     for row in db.execute("SELECT id, taught, state, points, lab, first_seen_s, last_seen_s FROM objects"):
         builder.objects[row[0]] = _load_object(db, row)
     _load_parts(db, builder)
-    for a, b, *sums in db.execute("SELECT a, b, count, jump, fold, color FROM borders"):
-        builder.parts.border[(a, b)] = np.array(sums, np.float64)
+    for a, b, sums in db.execute("SELECT a, b, sums FROM borders"):
+        builder.parts.border[(a, b)] = np.frombuffer(sums, "<f8").copy()
     query = "SELECT time_s, since_s, kind, object_id, from_box, to_box FROM events ORDER BY id"
     builder.events = [
         Event(time_s=t, since_s=s, kind=k, object_id=o, from_box=_unbox(f), to_box=_unbox(n))
@@ -241,7 +241,15 @@ def _pack_voxels(voxels: VoxelTable, rows: NDArray[np.int64]) -> bytes:
 
 def _structure_json(s: Structure) -> dict[str, Any]:
     walls = [
-        {"normal": w.normal.tolist(), "offset": w.offset, "extent": w.extent, "top": w.top, "frames": w.frames}
+        {
+            "normal": w.normal.tolist(),
+            "offset": w.offset,
+            "extent": w.extent,
+            "top": w.top,
+            "frames": w.frames,
+            "votes": w.votes,
+            "open_behind": w.open_behind,
+        }
         for w in s.walls
     ]
     return {"floor_y": s.floor_y, "floor_weight": s.floor_weight, "ceiling_y": s.ceiling_y, "walls": walls}

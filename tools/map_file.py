@@ -50,7 +50,7 @@ def save(folder: Path, volume: BlockVolume, header: MapHeader) -> None:
         "block_xyz": volume.block_xyz[:count].contiguous(),
         "tsdf": volume.tsdf[:count].contiguous(),
         "weight": volume.weight[:count].contiguous(),
-        "rgb": volume.rgb[:count].contiguous(),
+        "color": volume.color[:count].contiguous(),
     }
     temporary: Path | None = None
     try:
@@ -113,7 +113,7 @@ def _volume(path: Path, header: MapHeader, tensors: dict[str, torch.Tensor]) -> 
         "block_xyz": ((n, 3), torch.int32),
         "tsdf": ((n, BLOCK_VOXELS), torch.float16),
         "weight": ((n, BLOCK_VOXELS), torch.uint8),
-        "rgb": ((n, 3, BLOCK_VOXELS), torch.float16),
+        "color": ((n, BLOCK_VOXELS), torch.int32),
     }
     for name, (shape, dtype) in promised.items():
         found = tensors.get(name)

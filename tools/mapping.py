@@ -18,9 +18,10 @@ from torch import Tensor
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools import compiled, map_file, rendering
-from tools.core import surface
+from tools.compiled import KernelSet
+from tools.core import raycast, surface
 from tools.core.blocks import UNKNOWN
-from tools.core.fusion import pack_rgb
+from tools.core.fusion import packed_rgb, projection_of_voxels, unpacked_rgb
 from tools.map_file import MapError
 from tools.rendering import View, intrinsics_of
 from tools.volume import BlockVolume
@@ -74,6 +75,7 @@ class SurfaceMap:
         voxel_m: float = 0.02,
         max_depth_m: float = 8.0,
         compile: bool | None = None,
+        kernels: KernelSet | None = None,
     ) -> None:
         """An empty map.
 
@@ -82,6 +84,7 @@ class SurfaceMap:
             voxel_m: edge of a voxel, 0.001 to 1 m.
             max_depth_m: depth beyond this is not fused.
             compile: see ``tools.compiled.kernels``.
+            kernels: the kernels themselves; wins over ``compile``.
 
         Raises:
             ValueError: a setting outside its range.
@@ -93,7 +96,7 @@ class SurfaceMap:
         self.max_depth_m = max_depth_m
         self.frames = 0
         """Frames fused so far."""
-        self._kernels = compiled.kernels(compile)
+        self._kernels = kernels or compiled.kernels(compile)
 
     @property
     def voxel_m(self) -> float:
@@ -119,7 +122,7 @@ class SurfaceMap:
             return Integration(status="no_pose")
         if not _is_rigid(world_from_depth):
             return Integration(status="bad_pose")
-        usable = torch.isfinite(frame.depth_m) & (frame.depth_m > 0) & (frame.depth_m <= self.max_depth_m)
+        usable = (frame.depth_m > 0) & (frame.depth_m <= self.max_depth_m)  # false for NaN and infinity
         depth_m = torch.where(usable, frame.depth_m, 0.0)
         farthest = float(depth_m.max())
         if farthest == 0:
@@ -160,20 +163,20 @@ class SurfaceMap:
         assert frame.depth_camera is not None
         assert frame.world_from_camera is not None
         volume = self.volume
+        same_camera = frame.camera == frame.depth_camera and torch.equal(world_from_depth, frame.world_from_camera)
         shared = (
             depth_m,
-            inverse(world_from_depth).float(),
-            intrinsics_of(frame.depth_camera),
-            pack_rgb(frame.rgb),
-            inverse(frame.world_from_camera).float(),
-            intrinsics_of(frame.camera),
-            torch.tensor(volume.voxel_m),
+            projection_of_voxels(frame.depth_camera.intrinsics, inverse(world_from_depth), volume.voxel_m),
+            packed_rgb(frame.rgb),
+            None
+            if same_camera
+            else projection_of_voxels(frame.camera.intrinsics, inverse(frame.world_from_camera), volume.voxel_m),
             torch.tensor(self.truncation_m),
             torch.tensor(float(MAX_WEIGHT)),
         )
+        pools = (volume.tsdf, volume.weight, volume.color)
         for part in slots.split(CHUNK_BLOCKS) if len(slots) else ():
             padded = torch.nn.functional.pad(part, (0, CHUNK_BLOCKS - len(part)), value=int(part[0]))
-            pools = (volume.tsdf, volume.weight, volume.rgb)
             chunk = [pool.index_select(0, padded) for pool in pools]
             result = self._kernels.integrate_chunk(*chunk, volume.block_xyz[padded], *shared)
             for pool, values in zip((*pools, volume.block_min), result, strict=True):
@@ -225,12 +228,10 @@ class SurfaceMap:
             return torch.zeros(0, 3, dtype=torch.uint8)
         window = self.volume.window(*self.volume.bounds())
         parts = [
-            compiled.EAGER.sample_color(
-                self.volume.rgb, window.table, window.origin, window.size, part, torch.tensor(self.volume.voxel_m)
-            )[0]
-            for part in points.split(1 << 18)
+            raycast.color_at(self.volume.color, window.table, window.origin, window.size, list(part.unbind(-1)))
+            for part in (points / self.voxel_m).split(1 << 18)
         ]
-        return torch.cat(parts).round().clamp(0, 255).to(torch.uint8)
+        return unpacked_rgb(torch.cat(parts))
 
     def floor_height(self) -> float | None:
         """Height (world y, metres) of the lowest large horizontal surface that faces up; None when there is none.

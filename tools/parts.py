@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.association import one_to_one, overlap
+from tools.regions import N_CUES
 from tools.segmentation import Segments
 from tools.voxels import VoxelTable, reduce_to_voxels
 
@@ -20,8 +21,6 @@ MIN_COVERAGE = 0.3
 """A segment shows a known part when the part owns this share of its voxels."""
 APART_STRENGTH = 0.7
 """A segment inside a known part becomes a part of its own when its border to the part's main segment is this strong."""
-SAME_SEGMENT_STRENGTH = 0.1
-"""Border strength that counts as seen when one segment covers two parts."""
 CRUMB_AFTER_S = 1.0
 """A piece that one frame alone saw is noise after this long."""
 MAX_RANGE_M = 5.0
@@ -45,7 +44,7 @@ class PartMap:
         self.voxels = VoxelTable()
         self.parts: dict[int, Part] = {}
         self.border: dict[tuple[int, int], NDArray[np.float64]] = {}
-        """(a, b) with a < b -> sums of (count, jump, fold, color) over border pixels of all views."""
+        """(a, b) with a < b -> sums of ``CUES`` over border pixels of all views."""
         self.next_id = 1
         self.locked: set[int] = set()
         """Parts that a person has pointed out: other parts cannot take their voxels."""
@@ -127,7 +126,7 @@ class PartMap:
                 other = int(owners[c])
                 # Weighted like a border of the smaller piece: the square root of its area in voxels.
                 length = float(np.sqrt(shared[r, c]))
-                self._add_border(main, other, np.array([length, SAME_SEGMENT_STRENGTH * length, 0.0, 0.0]))
+                self._add_border(main, other, np.array([length, *([0.0] * (N_CUES - 1))]))
 
     def _add_border(self, a: int, b: int, sums: NDArray[np.float64]) -> None:
         if a == b or a == 0 or b == 0:
@@ -171,6 +170,6 @@ class PartMap:
 def _border_table(segments: Segments) -> dict[tuple[int, int], float]:
     """Mean geometric border strength per pair of segments; colour alone never cuts a known part."""
     return {
-        (int(a), int(b)): float((s[1] + 1.3 * s[2]) / s[0])
+        (int(a), int(b)): float((s[1] + s[2]) / s[0])
         for (a, b), s in zip(segments.border_pairs, segments.border_sums, strict=True)
     }

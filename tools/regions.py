@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,51 +22,79 @@ from scipy.sparse.csgraph import connected_components
 from tools.surfaces import Bools, Floats, SurfaceImage, dot, shifted
 
 
+CUES = ("count", "jump", "fold", "bulge", "lightness", "chroma")
+"""What is summed over the pixels of a border between two regions; sums of several views add up."""
+N_CUES = len(CUES)
+CRUMB_PX = 16.0
+"""Regions smaller than this carry little evidence of their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BorderWeights:
-    """How much each cue of a border counts; strengths below are in units of a sure border = 1."""
+    """A logistic model of "these two regions belong to different things".
 
-    jump: float = 1.0
-    """Per relative out-of-plane jump of ``0.02 + 0.02 z``."""
-    fold: float = 1.3
+    Fitted to the borders of generated worlds with sensor noise; see ``evals/fit_borders.py``. The strength of a
+    border is ``softplus`` of the model's log-odds: about 0 inside a thing, 0.69 undecided, then growing linearly.
+    """
+
+    bias: float = -3.3
+    jump: float = 1.1
+    """Per relative jump of ``0.02 + 0.02 z`` metres off both planes."""
+    fold: float = 5.0
     """Per unit of inward fold, ``-(n2 - n1) . (p2 - p1) / |p2 - p1|``: a right angle gives about 1.4."""
-    color: float = 0.55
-    """Per 25 units of CIELAB difference across the border."""
-    region_color: float = 0.45
-    """Per 25 units of CIELAB difference between the two regions' means."""
+    bulge: float = 0.0
+    """Per unit of outward fold."""
+    lightness: float = 0.1
+    """Per 25 units of CIELAB L across the border; mostly shading."""
+    chroma: float = 0.0
+    """Per 25 units of CIELAB (a, b) across the border."""
+    region_lightness: float = 2.0
+    """Per 25 units of L between the two regions' means."""
+    region_chroma: float = 3.3
+    """Per 25 units of (a, b) between the two regions' means."""
+
+    def strength(self, sums: Sequence[float], lightness: float, chroma: float) -> float:
+        """Strength of a border from its summed cues and the difference of the regions' mean colours, in Lab units."""
+        n = sums[0]
+        edge = self.jump * sums[1] + self.fold * sums[2] + self.bulge * sums[3]
+        edge += self.lightness * sums[4] + self.chroma * sums[5]
+        region = self.region_lightness * min(lightness, 50.0) + self.region_chroma * min(chroma, 50.0)
+        odds = self.bias + edge / n + region / 25.0
+        return odds if odds > 30 else math.log1p(math.exp(odds))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Borders:
-    """(h, w) border strength per pixel and cue, before weighting."""
-
-    jump: Floats
-    fold: Floats
-    color: Floats
-
-    def total(self, weights: BorderWeights) -> Floats:
-        """Weighted sum."""
-        return (weights.jump * self.jump + weights.fold * self.fold + weights.color * self.color).astype(np.float32)
-
-
-def borders(surface: SurfaceImage) -> Borders:
-    """The three cues from pixel pairs two apart, horizontally and vertically; the larger of the two counts."""
-    jump = np.zeros(surface.valid.shape, np.float32)
-    fold, color = jump.copy(), jump.copy()
+def borders(surface: SurfaceImage) -> Floats:
+    """(h, w, 6) cues in the order of ``CUES``, from pixel pairs two apart, horizontally and vertically."""
+    out = np.zeros((*surface.valid.shape, N_CUES), np.float32)
+    out[..., 0] = 1.0
+    towards = surface.eye - surface.points
+    slant = np.abs(dot(surface.normals, towards)) / np.sqrt(dot(towards, towards) + 1e-9)
+    slant = np.maximum(slant, 0.15)
+    step_m = 2.0 * surface.depth_m / surface.camera.fx
     for dy, dx in ((0, 1), (1, 0)):
         p1, p2 = shifted(surface.points, -dy, -dx), shifted(surface.points, dy, dx)
         n1, n2 = shifted(surface.normals, -dy, -dx), shifted(surface.normals, dy, dx)
         ok = shifted(surface.valid, -dy, -dx) & shifted(surface.valid, dy, dx)
         between = p2 - p1
         length = np.sqrt(dot(between, between)) + 1e-6
-        off1, off2 = np.abs(dot(between, n1)), np.abs(dot(between, n2))
-        scale = 0.02 + 0.02 * surface.depth_m
-        jump = np.maximum(jump, np.where(ok, np.minimum(off1, off2) / scale, 0.0))
-        inward = -dot(n2 - n1, between) / length
-        fold = np.maximum(fold, np.where(ok & (length < 0.15 + 0.05 * surface.depth_m), inward, 0.0))
-        difference = shifted(surface.lab, -dy, -dx) - shifted(surface.lab, dy, dx)
-        color = np.maximum(color, np.sqrt(dot(difference, difference)) / 25.0)
-    return Borders(np.minimum(jump, 2.0), np.clip(fold - 0.08, 0.0, 1.5).astype(np.float32), np.minimum(color, 2.0))
+        off = np.minimum(np.abs(dot(between, n1)), np.abs(dot(between, n2)))
+        # Around an outward edge both samples are off each other's plane, yet no farther apart than the surface allows.
+        slant1, slant2 = shifted(slant, -dy, -dx), shifted(slant, dy, dx)
+        gap = np.maximum(length - 1.3 * step_m / np.maximum(slant1, slant2), 0.0)
+        jump = np.where(ok, np.minimum(off, gap) / (0.02 + 0.02 * surface.depth_m), 0.0)
+        outward = np.where(ok & (length < 0.15 + 0.05 * surface.depth_m), dot(n2 - n1, between) / length, 0.0)
+        color = np.abs(shifted(surface.lab, -dy, -dx) - shifted(surface.lab, dy, dx)) / 25.0
+        chroma = np.hypot(color[..., 1], color[..., 2])
+        for k, cue in enumerate((jump, -outward, outward, color[..., 0], chroma), start=1):
+            out[..., k] = np.maximum(out[..., k], cue)
+    out[..., 2:4] = np.clip(out[..., 2:4] - 0.08, 0.0, 1.5)
+    out[..., (1, 4, 5)] = np.minimum(out[..., (1, 4, 5)], 2.0)
+    return out
+
+
+def relief(edge: Floats) -> Floats:
+    """(h, w) height of the watershed's landscape: where a border may run, whatever it turns out to be worth."""
+    return edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]
 
 
 def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
@@ -147,9 +175,9 @@ class Hierarchy:
         return member[self.basins]
 
 
-def hierarchy(surface: SurfaceImage, edge: Borders, inside: Bools, weights: BorderWeights) -> Hierarchy:
+def hierarchy(surface: SurfaceImage, edge: Floats, inside: Bools, weights: BorderWeights) -> Hierarchy:
     """Merge watershed basins, weakest border first."""
-    labels = split_at_jumps(basins(edge.total(weights), inside), surface)
+    labels = split_at_jumps(basins(relief(edge), inside), surface)
     n = int(labels.max())
     pairs, sums = border_sums(labels, edge, surface)
     lab = np.stack([np.bincount(labels.ravel(), surface.lab[..., k].ravel(), n + 1) for k in range(3)], -1)
@@ -161,10 +189,10 @@ def hierarchy(surface: SurfaceImage, edge: Borders, inside: Bools, weights: Bord
     return Hierarchy(labels, np.array(tree.parent, np.int32), np.array(tree.strength, np.float32))
 
 
-def border_sums(labels: NDArray[np.int32], edge: Borders, surface: SurfaceImage) -> tuple[NDArray, NDArray]:
-    """Adjacent label pairs (k, 2) and, per pair, sums of (1, jump, fold, color) over their border pixels."""
+def border_sums(labels: NDArray[np.int32], edge: Floats, surface: SurfaceImage) -> tuple[NDArray, NDArray]:
+    """Adjacent label pairs (k, 2) and, per pair, sums of ``CUES`` over their border pixels."""
     n = int(labels.max()) + 1
-    cues = np.stack([np.ones_like(edge.jump), edge.jump, edge.fold, edge.color], -1)
+    cues = edge
     keys, values = [], []
     for a, b, ca, cb, da, db in (
         _halves(labels, cues, surface.depth_m, axis=1),
@@ -213,20 +241,17 @@ class Merging:
         self.heap: list[tuple[float, int, int]] = []
 
     def connect(self, a: int, b: int, total: NDArray | list[float]) -> None:
-        """Add a border with sums of (count, jump, fold, color)."""
+        """Add a border with sums of ``CUES``."""
         sums = [float(x) for x in total]
         self.edges[a][b] = self.edges[b][a] = sums
         heapq.heappush(self.heap, (self._border(a, b, sums), a, b))
 
     def _border(self, a: int, b: int, sums: list[float]) -> float:
-        w, count = self.weights, sums[0]
         la, lb, na, nb = self.lab[a], self.lab[b], self.size[a], self.size[b]
         dl, da, db = la[0] / na - lb[0] / nb, la[1] / na - lb[1] / nb, la[2] / na - lb[2] / nb
-        far = math.sqrt(dl * dl + da * da + db * db) / 25.0
-        edge = (w.jump * sums[1] + w.fold * sums[2] + w.color * sums[3]) / count
-        strength = edge + w.region_color * min(far, 2.0)
-        # Crumbs carry no evidence of their own: below a dozen pixels they join their best neighbour early.
-        return strength * min(1.0, 0.25 + min(na, nb) / 16.0)
+        strength = self.weights.strength(sums, abs(dl), math.hypot(da, db))
+        # Crumbs join their best neighbour early.
+        return strength * min(1.0, 0.25 + min(na, nb) / CRUMB_PX)
 
     def run(self, level: float = float("inf")) -> None:
         """Merge until no border below ``level`` is left."""

@@ -12,6 +12,7 @@ from scenes.types import Camera
 from tools.compiled import KernelSet
 from tools.core.backproject import camera_rays
 from tools.core.blocks import UNKNOWN
+from tools.core.fusion import unpacked_rgb
 from tools.core.raycast import TILE
 from tools.volume import BlockVolume, BlockWindow
 
@@ -53,6 +54,19 @@ def frustum_blocks(camera: Camera, world_from_camera: Tensor, depth_m: float, bl
     return low, high
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What every kernel call of one view shares."""
+
+    volume: BlockVolume
+    window: tuple[Tensor, Tensor, Tensor]
+    """table, origin, size"""
+    pose: Tensor
+    sizes: tuple[Tensor, Tensor]
+    """voxel_m, truncation_m"""
+    kernels: KernelSet
+
+
 def raycast(
     volume: BlockVolume,
     camera: Camera,
@@ -64,40 +78,70 @@ def raycast(
 ) -> View:
     """See ``SurfaceMap.raycast``."""
     pixels = camera.height * camera.width
-    depth = torch.zeros(pixels)
-    normal = torch.zeros(pixels, 3)
-    rgb = torch.zeros(pixels, 3, dtype=torch.uint8)
+    depth, normal, rgb = torch.zeros(pixels), torch.zeros(pixels, 3), torch.zeros(pixels, dtype=torch.int32)
     near, far = _pixel_ranges(volume, camera, world_from_camera, kernels)
     candidate = torch.isfinite(near).nonzero()[:, 0]
     if len(candidate):
-        window = _window(volume, camera, world_from_camera, float(far[candidate].max()))
-        pose = world_from_camera.float()
-        rays = camera_rays(camera.height, camera.width, intrinsics_of(camera)).reshape(-1, 2)
-        sizes = (torch.tensor(volume.voxel_m), torch.tensor(truncation_m))
-        hit, rough = _march(volume, window, pose, rays, candidate, near, far, sizes, kernels)
-        for part in _chunks(hit):
-            start = _padded(rough[part], CHUNK_RAYS)
-            result = kernels.refine(
-                volume.tsdf,
-                window.table,
-                window.origin,
-                window.size,
-                pose,
-                _padded(rays[part], CHUNK_RAYS),
-                start,
-                *sizes,
-            )
-            found, direction, residual = (r[: len(part)] for r in result)
-            # Half a voxel of remaining distance means that the sign change was no surface.
-            good = (residual < 0.5 * volume.voxel_m) & (found > NEAREST_M)
-            kept = part[good]
-            depth[kept] = found[good]
-            normal[kept] = direction[good]
-        if color:
-            _paint(rgb, volume, window, pose, rays, depth, kernels)
+        window = _window(volume, camera, world_from_camera, float(far.amax()))
+        scene = _Scene(
+            volume=volume,
+            window=(window.table, window.origin, window.size),
+            pose=world_from_camera.float(),
+            sizes=(torch.tensor(volume.voxel_m), torch.tensor(truncation_m)),
+            kernels=kernels,
+        )
+        rays = camera_rays(camera.height, camera.width, intrinsics_of(camera)).reshape(-1, 2).T.contiguous()
+        hit, rough = _march(scene, candidate, rays, near, far)
+        for start in range(0, len(hit), CHUNK_RAYS):
+            part = hit[start : start + CHUNK_RAYS]
+            found = _resolve(scene, rays.index_select(1, part), rough[start : start + CHUNK_RAYS], color)
+            depth[part], normal[part], rgb[part] = found
     shape = (camera.height, camera.width)
     depth = depth.reshape(shape)
-    return View(depth_m=depth, normal=normal.reshape(*shape, 3), rgb=rgb.reshape(*shape, 3), valid=depth > 0)
+    return View(depth_m=depth, normal=normal.reshape(*shape, 3), rgb=unpacked_rgb(rgb.reshape(shape)), valid=depth > 0)
+
+
+def _march(scene: _Scene, pixel: Tensor, rays: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Walk the rays of some pixels to their first sign change: (pixels that hit, their rough depth).
+
+    Most rays end in the first round; those that do not are gathered, so that later rounds are short.
+    """
+    rays, depth, far = rays.index_select(1, pixel), near[pixel], far[pixel]
+    previous = torch.full_like(depth, UNKNOWN)
+    hits, depths = [], []
+    for _ in range(MAX_ROUNDS):
+        state = torch.empty(len(pixel), dtype=torch.int32)
+        for start in range(0, len(pixel), CHUNK_RAYS):
+            part = slice(start, start + CHUNK_RAYS)
+            arguments = [_padded(values[..., part]) for values in (rays, depth, far, previous)]
+            result = scene.kernels.march(scene.volume.tsdf, *scene.window, scene.pose, *arguments, *scene.sizes)
+            n = len(state[part])
+            depth[part], previous[part], state[part] = (r[:n] for r in result)
+        ended = (state == 1).nonzero()[:, 0]
+        hits.append(pixel[ended])
+        depths.append(depth[ended])
+        going = (state == 0).nonzero()[:, 0]
+        if len(going) == 0:
+            break
+        rays = rays.index_select(1, going)
+        pixel, depth, far, previous = (x.index_select(0, going) for x in (pixel, depth, far, previous))
+    return torch.cat(hits), torch.cat(depths)
+
+
+def _resolve(scene: _Scene, rays: Tensor, rough: Tensor, color: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Exact depth (R,), normal (R, 3) and packed colour (R,) of R rough hits; zero for one that was no surface."""
+    n = len(rough)
+    rays, rough = _padded(rays), _padded(rough)
+    volume, kernels = scene.volume, scene.kernels
+    depth, normal, residual = kernels.refine(volume.tsdf, *scene.window, scene.pose, rays, rough, *scene.sizes)
+    # Half a voxel of remaining distance means that the sign change was no surface.
+    good = (residual < 0.5 * volume.voxel_m) & (depth > NEAREST_M)
+    depth = torch.where(good, depth, 0.0)
+    packed = torch.zeros_like(depth, dtype=torch.int32)
+    if color:
+        painted = kernels.sample_color(volume.color, *scene.window, scene.pose, rays, depth, scene.sizes[0])
+        packed = torch.where(good, painted, 0)
+    return depth[:n], torch.where(good, normal, 0.0)[:, :n].T, packed[:n]
 
 
 def _pixel_ranges(
@@ -130,61 +174,9 @@ def _window(volume: BlockVolume, camera: Camera, world_from_camera: Tensor, far_
     return volume.window(torch.maximum(low, lowest), torch.minimum(high, highest))
 
 
-def _march(
-    volume: BlockVolume,
-    window: BlockWindow,
-    pose: Tensor,
-    rays: Tensor,
-    active: Tensor,
-    near: Tensor,
-    far: Tensor,
-    sizes: tuple[Tensor, Tensor],
-    kernels: KernelSet,
-) -> tuple[Tensor, Tensor]:
-    """Walk the ``active`` rays to their first sign change: (indices of rays that hit, rough depth of all rays)."""
-    depth = near.clone()
-    previous = torch.full_like(depth, UNKNOWN)
-    state = torch.zeros(len(depth), dtype=torch.int32)
-    hits = []
-    for _ in range(MAX_ROUNDS):
-        for part in _chunks(active):
-            n = len(part)
-            arguments = [_padded(values[part], CHUNK_RAYS) for values in (rays, depth, far, previous, state)]
-            result = kernels.march(volume.tsdf, window.table, window.origin, window.size, pose, *arguments, *sizes)
-            depth[part], previous[part], state[part] = (r[:n] for r in result)
-        now = state[active]
-        hits.append(active[now == 1])
-        active = active[now == 0]
-        if len(active) == 0:
-            break
-    return torch.cat(hits), depth
-
-
-def _paint(
-    rgb: Tensor, volume: BlockVolume, window: BlockWindow, pose: Tensor, rays: Tensor, depth: Tensor, kernels: KernelSet
-) -> None:
-    """Write the colour of every pixel with a depth into ``rgb`` (H * W, 3)."""
-    for part in _chunks((depth > 0).nonzero()[:, 0]):
-        z = depth[part, None]
-        points = transform(pose, torch.cat([rays[part] * z, z], dim=-1))
-        color, _ = kernels.sample_color(
-            volume.rgb,
-            window.table,
-            window.origin,
-            window.size,
-            _padded(points, CHUNK_RAYS),
-            torch.tensor(volume.voxel_m),
-        )
-        rgb[part] = color[: len(part)].round().clamp(0, 255).to(torch.uint8)
-
-
-def _chunks(indices: Tensor) -> tuple[Tensor, ...]:
-    """Parts of at most ``CHUNK_RAYS``; none of an empty tensor (``split`` would give one empty part)."""
-    return indices.split(CHUNK_RAYS) if len(indices) else ()
-
-
-def _padded(values: Tensor, length: int) -> Tensor:
-    """Rows repeated up to a fixed length, so that a kernel sees one shape."""
-    if len(values) == length:
-        return values
-    return torch.cat([values, values[:1].expand(length - len(values), *values.shape[1:])])
+def _padded(values: Tensor) -> Tensor:
+    """The last axis filled up to ``CHUNK_RAYS`` with its first element, so that a kernel sees one shape."""
+    missing = CHUNK_RAYS - values.shape[-1]
+    if missing == 0:
+        return values.contiguous()
+    return torch.cat([values, values[..., :1].expand(*values.shape[:-1], missing)], dim=-1)

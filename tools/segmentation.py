@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Frame
-from tools.regions import Borders, BorderWeights, Hierarchy, border_sums, borders, hierarchy
+from tools.regions import BorderWeights, Hierarchy, border_sums, borders, hierarchy
 from tools.structure import FLOOR, THING, Structure
 from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
 
@@ -52,7 +52,7 @@ class Segments:
     border_pairs: NDArray[np.int64]
     """(k, 2) labels that touch."""
     border_sums: NDArray[np.float64]
-    """(k, 4) sums over their common border of 1, jump, fold and color (see ``tools.regions``)."""
+    """(k, 6) sums of ``tools.regions.CUES`` over their common border."""
     names: Mapping[int, tuple[str, float]] = field(default_factory=dict)
     """Label text and confidence, from segmenters that know names; the geometric one does not."""
 
@@ -122,7 +122,7 @@ class GeometricSegmenter:
         pairs, sums = border_sums(labels, edge, surface)
         return Segments(surface=surface, labels=labels, background=background, border_pairs=pairs, border_sums=sums)
 
-    def _analyse(self, surface: SurfaceImage) -> tuple[NDArray[np.uint8], Hierarchy, Borders]:
+    def _analyse(self, surface: SurfaceImage) -> tuple[NDArray[np.uint8], Hierarchy, Floats]:
         background = self.structure.observe(surface)
         edge = borders(surface)
         inside = surface.valid & (background == THING)
@@ -144,7 +144,7 @@ class GeometricSegmenter:
         if leaf == 0:
             leaf = _nearest_leaf(tree, surface, row, column)
         if leaf == 0:
-            kind = ("thing", "floor", "wall", "ceiling")[int(background[row, column])]
+            kind = ("thing", "floor", "wall", "ceiling", "wall")[int(background[row, column])]
             if kind == "thing":
                 return GazeMiss(reason="no_depth", text="the depth where you look is too rough to tell a thing")
             return GazeMiss(reason=kind, text=f"there is only the {kind} where you look")

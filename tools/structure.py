@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 
 from tools.surfaces import Bools, Floats, SurfaceImage
 
-THING, FLOOR, WALL, CEILING = 0, 1, 2, 3
-"""Values of a background image."""
+THING, FLOOR, WALL, CEILING, UNSURE = 0, 1, 2, 3, 4
+"""Values of a background image. UNSURE is a large upright plane that may yet be a wall or a wardrobe."""
 
 EYE_ABOVE_FLOOR_M = (0.95, 2.3)
 """A head is this far above the floor that its wearer sits or stands on; a table is nearer."""
 CEILING_ABOVE_FLOOR_M = 2.0
 """Lowest ceiling; building codes ask for more."""
 WALL_AREA_M2 = 0.5
-WALL_TOP_ABOVE_FLOOR_M = 1.7
-"""A plane that ends lower than this is furniture, unless the image border cuts it."""
+CEILING_TOUCH_M = 0.12
+"""A wall reaches the ceiling to within this; where no ceiling is known, it is higher than ``TALL_M``."""
+TALL_M = 2.3
+"""Higher than wardrobes and fridges."""
+WIDE_M = 1.6
+"""An unbroken upright plane of this width with nothing behind it is taken for a wall until its top is seen."""
 BEHIND_SHARE = 0.12
-"""A plane with more than this share of surface behind it, seen through its own extent, is no outer wall."""
 KNOWN_WALL_FRAMES = 4
 """After so many sightings a wall is recognised by position alone."""
 
@@ -40,6 +43,18 @@ class Wall:
     top: float
     """Highest y seen on it."""
     frames: int = 1
+    votes: int = 0
+    """Sightings that showed it reach the ceiling, minus those that showed something behind its top edge."""
+    open_behind: bool = False
+    """Surface was seen behind it through its own extent."""
+
+    @property
+    def kind(self) -> int:
+        """WALL, THING for the side of a thing, or UNSURE."""
+        if self.votes != 0:
+            return WALL if self.votes > 0 else THING
+        wide = self.extent[1] - self.extent[0] >= WIDE_M
+        return WALL if wide and not self.open_behind else UNSURE
 
     def distance(self, points: Floats) -> Floats:
         """Signed distance of (..., 3) points, positive on the room's side."""
@@ -64,13 +79,16 @@ class Structure:
         self._see_floor(surface)
         out = np.zeros(surface.valid.shape, np.uint8)
         self._mark_levels(surface, out)
-        known = [w for w in self.walls if w.frames >= KNOWN_WALL_FRAMES]
-        for wall in known:
+        for wall in self._known():
             out[_on_known_wall(surface, wall) & (out == THING)] = WALL
-        for wall, inliers in _wall_candidates(surface, out == THING, self.floor_y):
+        for wall, inliers in _upright_planes(surface, out == THING, self.floor_y, self.ceiling_y):
             merged = self._remember(wall)
-            out[inliers & (np.abs(merged.distance(surface.points)) < _slack(surface)) & (out == THING)] = WALL
+            on_plane = inliers & (np.abs(merged.distance(surface.points)) < _slack(surface)) & (out == THING)
+            out[on_plane] = merged.kind
         return out
+
+    def _known(self) -> list[Wall]:
+        return [w for w in self.walls if w.frames >= KNOWN_WALL_FRAMES and w.kind == WALL]
 
     def holds(self, points: Floats) -> Bools:
         """(N,) which points lie on the known floor, ceiling or walls."""
@@ -79,11 +97,10 @@ class Structure:
             out |= points[:, 1] < self.floor_y + 0.025
         if self.ceiling_y is not None:
             out |= points[:, 1] > self.ceiling_y - 0.06
-        for wall in self.walls:
-            if wall.frames >= KNOWN_WALL_FRAMES:
-                along = wall.along(points)
-                inside = (along > wall.extent[0] - 0.1) & (along < wall.extent[1] + 0.1)
-                out |= inside & (np.abs(wall.distance(points)) < 0.04)
+        for wall in self._known():
+            along = wall.along(points)
+            inside = (along > wall.extent[0] - 0.1) & (along < wall.extent[1] + 0.1)
+            out |= inside & (np.abs(wall.distance(points)) < 0.04)
         return out
 
     def _see_floor(self, surface: SurfaceImage) -> None:
@@ -122,7 +139,8 @@ class Structure:
         for old in self.walls:
             if old.normal @ wall.normal > 0.97 and abs(old.offset - wall.offset) < 0.1:
                 gap = max(wall.extent[0] - old.extent[1], old.extent[0] - wall.extent[1])
-                if gap < 1.0:
+                # A wall may go on behind furniture; the sides of two things in a row are not one side.
+                if gap < (1.0 if old.kind == WALL and wall.kind == WALL else 0.2):
                     w = min(old.frames, 20)
                     normal = old.normal * w + wall.normal
                     old.normal = normal / np.linalg.norm(normal)
@@ -130,6 +148,8 @@ class Structure:
                     old.extent = (min(old.extent[0], wall.extent[0]), max(old.extent[1], wall.extent[1]))
                     old.top = max(old.top, wall.top)
                     old.frames += 1
+                    old.votes += wall.votes
+                    old.open_behind |= wall.open_behind
                     return old
         self.walls.append(wall)
         return wall
@@ -173,8 +193,10 @@ def _on_known_wall(surface: SurfaceImage, wall: Wall) -> Bools:
     return (surface.depth_m > 0) & near & ((facing > 0.6) | ~surface.valid)
 
 
-def _wall_candidates(surface: SurfaceImage, free: Bools, floor_y: float | None) -> list[tuple[Wall, Bools]]:
-    """Vertical planes of this frame that are large, high and have nothing behind them."""
+def _upright_planes(
+    surface: SurfaceImage, free: Bools, floor_y: float | None, ceiling_y: float | None
+) -> list[tuple[Wall, Bools]]:
+    """Large vertical planes of this frame, each with what it shows about being a wall."""
     upright = surface.valid & free & (np.abs(surface.normals[..., 1]) < 0.3)
     if upright.sum() < 0.01 * upright.size:
         return []
@@ -189,14 +211,14 @@ def _wall_candidates(surface: SurfaceImage, free: Bools, floor_y: float | None) 
             break
         theta = -np.pi + (best + 0.5) * 2 * np.pi / 90
         near = upright & (np.cos(angle - theta) > 0.94)
-        out += _planes_of_direction(surface, near, area, floor_y)
+        out += _planes_of_direction(surface, near, area, floor_y, ceiling_y)
         for k in range(-4, 5):
             histogram[(best + k) % 90] = 0.0
     return out
 
 
 def _planes_of_direction(
-    surface: SurfaceImage, near: Bools, area: Floats, floor_y: float | None
+    surface: SurfaceImage, near: Bools, area: Floats, floor_y: float | None, ceiling_y: float | None
 ) -> list[tuple[Wall, Bools]]:
     mean = (surface.normals[near][:, [0, 2]] * area[near][:, None]).sum(0).astype(np.float64)
     normal = mean / max(float(np.linalg.norm(mean)), 1e-9)
@@ -213,16 +235,21 @@ def _planes_of_direction(
         centre = low + (best + 0.5) * (high - low) / bins
         inliers = near & (np.abs(offsets - centre) < 0.08 + 0.5 * _slack(surface))
         histogram[max(0, best - 2) : best + 3] = 0.0
-        wall = _as_wall(surface, inliers, normal, area, floor_y)
+        wall = _as_wall(surface, inliers, normal, area, floor_y, ceiling_y)
         if wall is not None:
             out.append((wall, inliers))
     return out
 
 
 def _as_wall(
-    surface: SurfaceImage, inliers: Bools, normal: NDArray[np.float64], area: Floats, floor_y: float | None
+    surface: SurfaceImage,
+    inliers: Bools,
+    normal: NDArray[np.float64],
+    area: Floats,
+    floor_y: float | None,
+    ceiling_y: float | None,
 ) -> Wall | None:
-    """The wall that some inliers show, refined by least squares; None when it is furniture."""
+    """The plane that some inliers show, refined by least squares; None when it is small or low."""
     p = surface.points[inliers].astype(np.float64)
     if len(p) < 40:
         return None
@@ -235,13 +262,30 @@ def _as_wall(
     wall = Wall(normal=fitted, offset=float(fitted @ centre), extent=(0.0, 0.0), top=float(np.percentile(p[:, 1], 99)))
     along = wall.along(surface.points[inliers])
     wall.extent = (float(np.percentile(along, 1)), float(np.percentile(along, 99)))
+    if wall.extent[1] - wall.extent[0] < 0.3:
+        return None
     base = floor_y if floor_y is not None else float(surface.eye[1]) - 1.4
-    border = inliers[0].sum() >= max(3, 0.05 * inliers.shape[1])
-    if wall.top - base < WALL_TOP_ABOVE_FLOOR_M and not border:
-        return None
-    if wall.extent[1] - wall.extent[0] < 0.5:
-        return None
+    wall.votes = _top_vote(surface, inliers, wall, ceiling_y if ceiling_y is not None else base + TALL_M)
     lateral = wall.along(surface.points)
     inside = (lateral > wall.extent[0]) & (lateral < wall.extent[1]) & (surface.points[..., 1] < wall.top)
     behind = inside & (surface.depth_m > 0) & (wall.distance(surface.points) < -0.15)
-    return None if behind.sum() > BEHIND_SHARE * inliers.sum() else wall
+    wall.open_behind = bool(behind.sum() > BEHIND_SHARE * inliers.sum())
+    # A low piece is a wall only as far as the image border hides how it goes on.
+    return wall if wall.votes != 0 or inliers[:2].any() or wall.top > base + 1.5 else None
+
+
+def _top_vote(surface: SurfaceImage, inliers: Bools, wall: Wall, ceiling_y: float) -> int:
+    """+1 when the plane is seen to reach the ceiling, -1 when something behind is seen over its top, else 0.
+
+    Judged per image column, by the sample just above the plane's highest one: over a wardrobe's front that is the
+    wall behind it; over a wall it is the ceiling, which lies on the room's side, or nothing.
+    """
+    columns = np.flatnonzero(inliers.any(0))
+    top_row = inliers[:, columns].argmax(0)
+    reaches = surface.points[top_row, columns, 1] > ceiling_y - CEILING_TOUCH_M
+    over = np.maximum(top_row - 3, 0)
+    seen_over = (top_row >= 4) & (surface.depth_m[over, columns] > 0)
+    ends = seen_over & (wall.distance(surface.points[over, columns]) < -0.08) & ~reaches
+    if reaches.sum() >= 0.2 * len(columns) and reaches.sum() > ends.sum():
+        return 1
+    return -1 if ends.sum() >= 0.3 * len(columns) else 0

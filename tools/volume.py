@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tools.core.blocks import BLOCK, BLOCK_VOXELS, FREE_BLOCK, block_of_cell, cell_of_block
-from tools.core.fusion import empty_block_values
+from tools.core.blocks import BLOCK, BLOCK_VOXELS, FREE_BLOCK, UNKNOWN, block_of_cell, cell_of_block
 
 FIRST_CAPACITY = 1024
 
@@ -37,7 +36,7 @@ class BlockVolume:
         self.block_min = torch.empty(0)
         self.tsdf = torch.empty(0, BLOCK_VOXELS, dtype=torch.float16)
         self.weight = torch.empty(0, BLOCK_VOXELS, dtype=torch.uint8)
-        self.rgb = torch.empty(0, 3, BLOCK_VOXELS, dtype=torch.float16)
+        self.color = torch.empty(0, BLOCK_VOXELS, dtype=torch.int32)
         self._reserve(FIRST_CAPACITY)
 
     @property
@@ -48,7 +47,7 @@ class BlockVolume:
     @property
     def bytes_used(self) -> int:
         """Bytes of the blocks that exist."""
-        pools = (self.block_xyz, self.block_min, self.tsdf, self.weight, self.rgb)
+        pools = (self.block_xyz, self.block_min, self.tsdf, self.weight, self.color)
         return sum(pool[: self.count].numel() * pool.element_size() for pool in pools)
 
     def bounds(self) -> tuple[Tensor, Tensor]:
@@ -61,7 +60,8 @@ class BlockVolume:
     def window(self, low: Tensor, high: Tensor) -> BlockWindow:
         """The table over blocks ``low``..``high`` inclusive, (3,) int32 each."""
         size = (high - low + 1).clamp_min(1)
-        cell = cell_of_block(self.block_xyz[: self.count], low, size)
+        x, y, z = self.block_xyz[: self.count].unbind(-1)
+        cell = cell_of_block((x, y, z), low, size).long()
         table = torch.full((1 + int(size.long().prod()),), -1, dtype=torch.int32)
         table[cell] = torch.arange(self.count, dtype=torch.int32)
         table[0] = -1
@@ -74,21 +74,20 @@ class BlockVolume:
         start, new = self.count, int(missing.numel())
         self._reserve(start + new)
         self.block_xyz[start : start + new] = block_of_cell(missing, window.origin, window.size)
-        distance, weight, color = empty_block_values()
-        self.block_min[start : start + new] = distance
-        self.tsdf[start : start + new] = distance
-        self.weight[start : start + new] = weight
-        self.rgb[start : start + new] = color
+        self.block_min[start : start + new] = UNKNOWN
+        self.tsdf[start : start + new] = UNKNOWN
+        self.weight[start : start + new] = 0
+        self.color[start : start + new] = 0
         slots[slots < 0] = torch.arange(start, start + new)
         self.count += new
         return slots, new
 
-    def restore(self, *, block_xyz: Tensor, tsdf: Tensor, weight: Tensor, rgb: Tensor) -> None:
+    def restore(self, *, block_xyz: Tensor, tsdf: Tensor, weight: Tensor, color: Tensor) -> None:
         """Fill an empty volume with saved blocks, (N, ...) each."""
         n = len(block_xyz)
         self._reserve(n)
         self.count = n
-        self.block_xyz[:n], self.tsdf[:n], self.weight[:n], self.rgb[:n] = block_xyz, tsdf, weight, rgb
+        self.block_xyz[:n], self.tsdf[:n], self.weight[:n], self.color[:n] = block_xyz, tsdf, weight, color
         if n:
             self.block_min[:n] = tsdf.amin(dim=1).float()
 
@@ -100,8 +99,8 @@ class BlockVolume:
         extra = max(capacity, have + have // 2) - have
         # New rows are not written until a block is allocated, so the system need not back them with memory.
         self.block_xyz = torch.cat([self.block_xyz, torch.full((extra, 3), FREE_BLOCK, dtype=torch.int32)])
-        self.block_min = torch.cat([self.block_min, torch.full((extra,), empty_block_values()[0])])
-        for name in ("tsdf", "weight", "rgb"):
+        self.block_min = torch.cat([self.block_min, torch.full((extra,), UNKNOWN)])
+        for name in ("tsdf", "weight", "color"):
             old: Tensor = getattr(self, name)
             pool = torch.empty(have + extra, *old.shape[1:], dtype=old.dtype)
             pool[: self.count] = old[: self.count]

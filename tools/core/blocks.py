@@ -23,15 +23,20 @@ UNKNOWN = 2.0
 """The stored distance of a voxel that was never observed; observed ones lie in [-1, 1]."""
 
 
-def cell_of_block(block_xyz: Tensor, window_origin: Tensor, window_size: Tensor) -> Tensor:
-    """(..., 3) int32 block coordinates -> (...,) int64 table cells; 0 for a block outside the window."""
-    x = block_xyz[..., 0] - window_origin[0]
-    y = block_xyz[..., 1] - window_origin[1]
-    z = block_xyz[..., 2] - window_origin[2]
+def cell_of_block(block: tuple[Tensor, Tensor, Tensor], window_origin: Tensor, window_size: Tensor) -> Tensor:
+    """Block coordinates (x, y, z), int32 of any one shape -> int32 table cells; 0 for a block outside the window.
+
+    The coordinates come apart, not stacked, so that Inductor keeps them in registers.
+    """
+    x, y, z = block[0] - window_origin[0], block[1] - window_origin[1], block[2] - window_origin[2]
     sx, sy, sz = window_size[0], window_size[1], window_size[2]
     inside = (x >= 0) & (x < sx) & (y >= 0) & (y < sy) & (z >= 0) & (z < sz)
-    cell = (x * sy + y) * sz + z + 1
-    return torch.where(inside, cell, torch.zeros_like(cell)).long()
+    return torch.where(inside, (x * sy + y) * sz + z + 1, 0)
+
+
+def gather(values: Tensor, index: Tensor) -> Tensor:
+    """``values.flatten()[index]`` for indices that are in range and not negative; int32 or int64, any shape."""
+    return torch.gather(values.reshape(-1), 0, index.reshape(-1).long()).reshape(index.shape)
 
 
 def block_of_cell(cell: Tensor, window_origin: Tensor, window_size: Tensor) -> Tensor:
@@ -72,19 +77,12 @@ def touched_cells(
     v = torch.arange(height, dtype=torch.float32, device=depth.device) * 2 + 0.5
     x = ((u - cx) / fx)[None, None, :]
     y = ((v - cy) / fy)[None, :, None]
-    offset = torch.stack([-truncation_m, torch.zeros_like(truncation_m), truncation_m])
-    z = depth[None] + offset[:, None, None]
-    m = world_from_depth
-    block = torch.stack(
-        [
-            torch.floor(((m[i, 0] * x + m[i, 1] * y + m[i, 2]) * z + m[i, 3]) / block_m).int().reshape(-1)
-            for i in range(3)
-        ],
-        dim=-1,
-    )
-    cell = cell_of_block(block, window_origin, window_size)
-    valid = (depth[None] > 0) & (z > 0)
-    return torch.where(valid.reshape(-1), cell, torch.zeros_like(cell))
+    step = torch.arange(-1, 2, dtype=torch.float32, device=depth.device)
+    z = depth[None] + (step * truncation_m)[:, None, None]
+    m = world_from_depth / block_m
+    bx, by, bz = (torch.floor((m[i, 0] * x + m[i, 1] * y + m[i, 2]) * z + m[i, 3]).int() for i in range(3))
+    cell = cell_of_block((bx, by, bz), window_origin, window_size)
+    return torch.where((depth[None] > 0) & (z > 0), cell, 0).reshape(-1).long()
 
 
 def carvable_blocks(

@@ -1,34 +1,31 @@
-"""Weighted fusion of one depth and colour image into a chunk of voxel blocks (Curless and Levoy 1996). Pure kernels."""
+"""Weighted fusion of one depth and colour image into a chunk of voxel blocks (Curless and Levoy 1996). Pure kernels.
+
+A voxel's colour is one int32: red, green and blue in 10 bits each (8 bits and two binary places, so that a running
+mean does not stall), and ``COLORED``, the bit that says that there is one.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from tools.core.blocks import BLOCK, BLOCK_VOXELS, UNKNOWN
+from tools.core.blocks import BLOCK, BLOCK_VOXELS, gather
 
 COLOR_WINDOW = 31
 """Colour is a running mean over at most this many observations, so that it follows a change of light."""
-
-
-def pack_rgb(rgb: Tensor) -> Tensor:
-    """(H, W, 3) uint8 -> (H, W) int32, 0x00BBGGRR: one gather fetches a colour."""
-    r, g, b = rgb.int().unbind(-1)
-    return r | (g << 8) | (b << 16)
+COLORED = 1 << 30
+COLOR_SCALE = 4.0
 
 
 def integrate_chunk(
     tsdf: Tensor,
     weight: Tensor,
-    rgb: Tensor,
+    color: Tensor,
     block_xyz: Tensor,
     depth_m: Tensor,
-    depth_from_world: Tensor,
-    depth_intrinsics: Tensor,
-    rgb_packed: Tensor,
-    camera_from_world: Tensor,
-    camera_intrinsics: Tensor,
-    voxel_m: Tensor,
+    depth_from_voxel: Tensor,
+    rgb: Tensor,
+    camera_from_voxel: Tensor | None,
     truncation_m: Tensor,
     max_weight: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -40,67 +37,93 @@ def integrate_chunk(
 
     Args:
         tsdf: (B, 512) float16, ``UNKNOWN`` where weight is 0. weight: (B, 512) uint8.
-        rgb: (B, 3, 512) float16, 0..255; -1 where no colour was observed.
-        block_xyz: (B, 3) int32. depth_m: (Hd, Wd) float32, 0 = invalid. depth_from_world: (4, 4) float32.
-        rgb_packed: (H, W) int32 from ``pack_rgb``. camera_from_world: (4, 4) float32, of the colour camera.
-        depth_intrinsics, camera_intrinsics: (4,) float32. voxel_m, truncation_m, max_weight: 0-d float32.
+        color: (B, 512) int32, see above; 0 where no colour was observed.
+        block_xyz: (B, 3) int32. depth_m: (Hd, Wd) float32, 0 = invalid.
+        depth_from_voxel: (3, 4) float32, homogeneous pixel and z-depth of a voxel coordinate in the depth camera
+            (``projection_of_voxels``). camera_from_voxel: the same of the colour camera; None when it is the same.
+        rgb: (H, W) int32, 0x..BBGGRR. truncation_m, max_weight: 0-d float32.
 
     Returns:
-        The new tsdf, weight and rgb, and block_min (B,) float32: the smallest distance in each block.
+        The new tsdf, weight and color, and block_min (B,) float32: the smallest distance in each block.
     """
-    x, y, z = voxel_centres(block_xyz, voxel_m)
-    u, v, z_depth = _pixel_of(x, y, z, depth_from_world, depth_intrinsics)
-    depth, inside = _gather_pixel(depth_m, u, v, z_depth)
+    x, y, z = voxel_centres(block_xyz)
+    pixel, inside, z_depth = _pixel_of(x, y, z, depth_from_voxel, depth_m.shape)
+    depth = gather(depth_m, pixel)
     distance = (depth - z_depth) / truncation_m
     observed = inside & (depth > 0) & (distance > -1)
     distance = distance.clamp_max(1.0)
 
     old_weight = weight.float()
-    mean = (tsdf.float() * old_weight + distance) / (old_weight + 1)
-    new_tsdf = torch.where(observed, mean, tsdf.float())
+    old_tsdf = tsdf.float()
+    new_tsdf = torch.where(observed, (old_tsdf * old_weight + distance) / (old_weight + 1), old_tsdf)
     new_weight = torch.where(observed, torch.minimum(old_weight + 1, max_weight), old_weight)
 
-    u, v, z_camera = _pixel_of(x, y, z, camera_from_world, camera_intrinsics)
-    packed, seen = _gather_pixel(rgb_packed, u, v, z_camera)
-    color = torch.stack([packed & 255, (packed >> 8) & 255, (packed >> 16) & 255], dim=1).float()
-    paint = (observed & seen & (distance < 1))[:, None, :]
-    old = rgb.float()
+    if camera_from_voxel is not None:
+        pixel, inside, _ = _pixel_of(x, y, z, camera_from_voxel, rgb.shape)
     share = 1 / (old_weight.clamp_max(COLOR_WINDOW) + 1)
-    blended = torch.where(old < 0, color, old + (color - old) * share[:, None, :])
-    new_rgb = torch.where(paint, blended, old)
-    return new_tsdf.half(), new_weight.to(torch.uint8), new_rgb.half(), new_tsdf.amin(dim=1)
+    blended = _blend(color, gather(rgb, pixel), share)
+    new_color = torch.where(observed & inside & (distance < 1), blended, color)
+    return new_tsdf.half(), new_weight.to(torch.uint8), new_color, new_tsdf.amin(dim=1)
 
 
-def voxel_centres(block_xyz: Tensor, voxel_m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, 3) int32 -> x, y, z of all voxel centres, each (B, 512) float32; z varies fastest within a block."""
-    local = torch.arange(BLOCK_VOXELS, device=block_xyz.device, dtype=torch.int32)
-    x = (block_xyz[:, 0:1] * BLOCK + (local // (BLOCK * BLOCK))[None]).float()
-    y = (block_xyz[:, 1:2] * BLOCK + (local // BLOCK % BLOCK)[None]).float()
-    z = (block_xyz[:, 2:3] * BLOCK + (local % BLOCK)[None]).float()
-    return (x + 0.5) * voxel_m, (y + 0.5) * voxel_m, (z + 0.5) * voxel_m
+def voxel_centres(block_xyz: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, 3) int32 -> x, y, z of all voxel centres in voxels, each (B, 512) float32; z varies fastest in a block."""
+    local = torch.arange(BLOCK_VOXELS, device=block_xyz.device, dtype=torch.int32)[None]
+    corner = block_xyz * BLOCK
+    x = (corner[:, 0:1] + (local >> 6)).float()
+    y = (corner[:, 1:2] + ((local >> 3) & 7)).float()
+    z = (corner[:, 2:3] + (local & 7)).float()
+    return x + 0.5, y + 0.5, z + 0.5
 
 
-def empty_block_values() -> tuple[float, int, float]:
-    """What a new block holds: distance, weight, colour."""
-    return UNKNOWN, 0, -1.0
+def projection_of_voxels(intrinsics: Tensor, camera_from_world: Tensor, voxel_m: float) -> Tensor:
+    """(3, 4) float32: voxel coordinates (in voxels) -> (u z, v z, z).
+
+    Args:
+        intrinsics: (3, 3) float64. camera_from_world: (4, 4) float64.
+    """
+    scale = torch.tensor([voxel_m, voxel_m, voxel_m, 1.0], dtype=torch.float64)
+    return (intrinsics @ camera_from_world[:3] * scale).float()
 
 
-def _pixel_of(
-    x: Tensor, y: Tensor, z: Tensor, camera_from_world: Tensor, intrinsics: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """World coordinates -> u, v (pixels) and z in a camera."""
-    m = camera_from_world
-    xc = m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]
-    yc = m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]
-    zc = m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3]
-    z_safe = zc.clamp_min(1e-3)
-    return xc / z_safe * intrinsics[0] + intrinsics[2], yc / z_safe * intrinsics[1] + intrinsics[3], zc
+def packed_rgb(rgb: Tensor) -> Tensor:
+    """(H, W, 3) uint8 -> (H, W) int32, 0x00BBGGRR: one gather fetches a colour."""
+    padded = torch.zeros(*rgb.shape[:2], 4, dtype=torch.uint8)
+    padded[..., :3] = rgb
+    return padded.view(torch.int32)[..., 0]
 
 
-def _gather_pixel(image: Tensor, u: Tensor, v: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Nearest pixel of an (H, W) image, and whether the position is inside it and in front of the camera."""
-    height, width = image.shape
-    inside = (z > 1e-3) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+def unpacked_rgb(packed: Tensor) -> Tensor:
+    """(...,) int32 0x..BBGGRR -> (..., 3) uint8: the inverse of ``packed_rgb``."""
+    return packed.contiguous()[..., None].view(torch.uint8)[..., :3]
+
+
+def unpacked_color(color: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """int32 voxel colours -> red, green, blue, float32 0..255."""
+    red, green, blue = color & 1023, (color >> 10) & 1023, (color >> 20) & 1023
+    return red.float() / COLOR_SCALE, green.float() / COLOR_SCALE, blue.float() / COLOR_SCALE
+
+
+def _blend(color: Tensor, pixel: Tensor, share: Tensor) -> Tensor:
+    """Running mean of a voxel colour and a pixel colour (0x..BBGGRR)."""
+    share = torch.where(color >= COLORED, share, 1.0)
+    result = torch.full_like(color, COLORED)
+    for channel in range(3):
+        old = ((color >> (10 * channel)) & 1023).float()
+        new = ((pixel >> (8 * channel)) & 255).float() * COLOR_SCALE
+        mean = (old + (new - old) * share + 0.5).int()
+        result = result | (mean << (10 * channel))
+    return result
+
+
+def _pixel_of(x: Tensor, y: Tensor, z: Tensor, projection: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
+    """Flat index of the pixel under each voxel, whether it is in the image and in front, and z."""
+    height, width = shape
+    m = projection
+    uz, vz, depth = (m[i, 0] * x + m[i, 1] * y + m[i, 2] * z + m[i, 3] for i in range(3))
+    inverse = 1 / depth.clamp_min(1e-3)
+    u, v = uz * inverse, vz * inverse
+    inside = (depth > 1e-3) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
     column = u.clamp(0, width - 1).int()
     row = v.clamp(0, height - 1).int()
-    return image.reshape(-1)[row * width + column], inside
+    return row * width + column, inside, depth

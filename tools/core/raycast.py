@@ -11,12 +11,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tools.core.blocks import BLOCK, UNKNOWN, cell_of_block
+from tools.core.blocks import BLOCK, BLOCK_VOXELS, UNKNOWN, cell_of_block, gather
+from tools.core.fusion import COLORED, unpacked_color
 
 TILE = 16
 """Pixels along the edge of a depth-range tile."""
+COARSE = 4
+"""Blocks near the camera go into tiles this many times as large."""
 REACH = 6
-"""A block may cover this many tiles along each axis; nearer ones, which cover more, bound all tiles."""
+"""A block may cover this many tiles along each axis of its level; one that covers more bounds all tiles."""
 MARCH_STEPS = 8
 """Steps in one call of ``march``; unfinished rays go through another call."""
 
@@ -45,35 +48,50 @@ def tile_ranges(
     m = camera_from_world
     xc, yc, zc = (m[i, 0] * centre[:, 0] + m[i, 1] * centre[:, 1] + m[i, 2] * centre[:, 2] + m[i, 3] for i in range(3))
     radius = block_m * 0.8661 + margin_m
-    bears = (block_min < 0) & (zc > -radius)
     near, far = (zc - radius).clamp_min(0.0), zc + radius
-    # The sphere's silhouette at its nearest depth bounds its projection.
-    z_safe = near.clamp_min(1e-3)
-    u, v = (
-        xc / zc.clamp_min(1e-3) * intrinsics[0] + intrinsics[2],
-        yc / zc.clamp_min(1e-3) * intrinsics[1] + intrinsics[3],
-    )
-    half_u, half_v = radius / z_safe * intrinsics[0], radius / z_safe * intrinsics[1]
-    left, right = torch.floor((u - half_u) / TILE), torch.floor((u + half_u) / TILE)
-    top, bottom = torch.floor((v - half_v) / TILE), torch.floor((v + half_v) / TILE)
-    visible = bears & (right >= 0) & (left < columns) & (bottom >= 0) & (top < rows)
-    left, top = left.clamp(-REACH, columns), top.clamp(-REACH, rows)
-    wide = visible & ((right - left >= REACH) | (bottom - top >= REACH) | (near <= 1e-3))
+    # A sphere's outline lies within radius / near (at its nearest depth) of its centre's direction, both scaled by f.
+    z_near, z_centre = near.clamp_min(1e-3), zc.clamp_min(1e-3)
+    u, v = xc / z_centre * intrinsics[0] + intrinsics[2], yc / z_centre * intrinsics[1] + intrinsics[3]
+    half_u, half_v = radius / z_near * intrinsics[0], radius / z_near * intrinsics[1]
+    rectangle = (u - half_u, u + half_u, v - half_v, v + half_v)
+    left, right, top, bottom = (edge / TILE for edge in rectangle)
+    visible = (block_min < 0) & (zc > -radius) & (right >= 0) & (left < columns) & (bottom >= 0) & (top < rows)
+    span = torch.maximum(right - left, bottom - top)
+    small = visible & (span <= REACH - 1)
+    middle = visible & ~small & (span <= COARSE * (REACH - 1))
+    wide = visible & ~small & ~middle
+    near_fine, far_fine = _splat(small, rectangle, near, far, TILE, rows, columns)
+    coarse_rows, coarse_columns = -(-rows // COARSE), -(-columns // COARSE)
+    near_coarse, far_coarse = _splat(middle, rectangle, near, far, TILE * COARSE, coarse_rows, coarse_columns)
+    near_wide = torch.where(wide, near, torch.inf).amin()
+    far_wide = torch.where(wide, far, -torch.inf).amax()
+    row, column = torch.arange(rows) // COARSE, torch.arange(columns) // COARSE
+    near_coarse, far_coarse = near_coarse[row][:, column], far_coarse[row][:, column]
+    near_all = torch.minimum(torch.minimum(near_fine, near_coarse), near_wide)
+    return near_all, torch.maximum(torch.maximum(far_fine, far_coarse), far_wide)
 
-    step = torch.arange(REACH, device=block_xyz.device, dtype=torch.float32)
+
+def _splat(
+    chosen: Tensor,
+    rectangle: tuple[Tensor, Tensor, Tensor, Tensor],
+    near: Tensor,
+    far: Tensor,
+    tile: int,
+    rows: int,
+    columns: int,
+) -> tuple[Tensor, Tensor]:
+    """Minimum of ``near`` and maximum of ``far`` over the ``chosen`` blocks whose rectangle meets each tile."""
+    left, right, top, bottom = (torch.floor(edge / tile) for edge in rectangle)
+    step = torch.arange(REACH, dtype=torch.float32)
     column = left[:, None, None] + step[None, None, :]
     row = top[:, None, None] + step[None, :, None]
-    covers = (visible & ~wide)[:, None, None] & (column <= right[:, None, None]) & (row <= bottom[:, None, None])
+    covers = chosen[:, None, None] & (column <= right[:, None, None]) & (row <= bottom[:, None, None])
     covers = covers & (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    cell = torch.where(covers, row * columns + column, torch.full_like(row * columns + column, rows * columns)).long()
-    cell = cell.reshape(-1)
-    infinity = torch.full((rows * columns + 1,), torch.inf, device=block_xyz.device)
-    near_tile = infinity.scatter_reduce(0, cell, near[:, None, None].expand(covers.shape).reshape(-1), "amin")
-    far_tile = (-infinity).scatter_reduce(0, cell, far[:, None, None].expand(covers.shape).reshape(-1), "amax")
-    near_all = torch.where(wide, near, torch.full_like(near, torch.inf)).amin()
-    far_all = torch.where(wide, far, torch.full_like(far, -torch.inf)).amax()
-    near_tile = torch.minimum(near_tile[:-1], near_all).reshape(rows, columns)
-    return near_tile, torch.maximum(far_tile[:-1], far_all).reshape(rows, columns)
+    cell = torch.where(covers, row * columns + column, float(rows * columns)).long().reshape(-1)
+    empty = torch.full((rows * columns + 1,), torch.inf)
+    near_tile = empty.scatter_reduce(0, cell, near[:, None, None].expand(covers.shape).reshape(-1), "amin")
+    far_tile = (-empty).scatter_reduce(0, cell, far[:, None, None].expand(covers.shape).reshape(-1), "amax")
+    return near_tile[:-1].reshape(rows, columns), far_tile[:-1].reshape(rows, columns)
 
 
 def march(
@@ -86,7 +104,6 @@ def march(
     depth: Tensor,
     far: Tensor,
     previous: Tensor,
-    state: Tensor,
     voxel_m: Tensor,
     truncation_m: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -94,37 +111,36 @@ def march(
 
     Args:
         tsdf: (C, 512) float16. table: (L,) int32, block slot per window cell.
-        rays: (R, 2) float32, x and y at z = 1. depth, far: (R,) float32, where a ray stands and where it ends.
+        rays: (2, R) float32, x and y at z = 1. depth, far: (R,) float32, where a ray stands and where it ends.
         previous: (R,) float32, the distance at the last step (``UNKNOWN`` at the start).
-        state: (R,) int32: 0 marching, 1 hit, 2 past its end.
 
     Returns:
-        depth, previous, state. For a hit, depth is the linear estimate of where the sign changed.
+        depth, previous, state: (R,) int32: 0 still marching, 1 hit, 2 past its end. For a hit, depth is the estimate
+        of where the sign changed.
     """
-    origin = world_from_camera[:3, 3]
-    direction = _directions(world_from_camera, rays)
-    block_m = voxel_m * BLOCK
+    origin, direction = _voxel_rays(world_from_camera, rays, voxel_m)
+    per_axis = [1 / torch.where(d.abs() < 1e-6, 1e-6, d) for d in direction]
+    state = torch.zeros_like(depth, dtype=torch.int32)
     for _ in range(MARCH_STEPS):
-        position = [origin[i] + direction[i] * depth for i in range(3)]
-        voxel = [torch.floor(p / voxel_m).int() for p in position]
+        position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
+        voxel = [torch.floor(p).int() for p in position]
         value, allocated = _fetch(tsdf, table, window_origin, window_size, voxel)
         crossed = (value <= 0) & (previous > 0) & (previous <= 1)
         # Leaving an unallocated block: the nearest of its three far faces.
-        leave = torch.full_like(depth, torch.inf)
-        for axis in range(3):
-            d, block = direction[axis], (voxel[axis] >> 3).float()
-            face = torch.where(d > 0, (block + 1) * block_m, block * block_m)
-            gap = (face - position[axis]) / torch.where(d.abs() < 1e-9, torch.full_like(d, 1e-9), d)
-            leave = torch.minimum(leave, torch.where(d.abs() < 1e-9, torch.full_like(d, torch.inf), gap))
-        known = value <= 1
-        stride = torch.where(known & (value > 0), (value * truncation_m * 0.7).clamp_min(0.5 * voxel_m), 0.9 * voxel_m)
-        stride = torch.where(allocated, stride, leave.clamp_min(0) + 0.05 * voxel_m)
-        # Where the sign changed: back along the last stride, which is not kept, by the slope of a true distance.
+        leave = [
+            (((v >> 3) + (d > 0).int()) * BLOCK - p) * s
+            for v, d, p, s in zip(voxel, direction, position, per_axis, strict=True)
+        ]
+        skip = torch.minimum(torch.minimum(leave[0], leave[1]), leave[2]).clamp_min(0) + 0.05 * voxel_m
+        ahead = (value * truncation_m * 0.7).clamp_min(0.5 * voxel_m)
+        stride = torch.where((value > 0) & (value <= 1), ahead, 0.9 * voxel_m)
+        stride = torch.where(allocated, stride, skip)
+        # On a sign change, back by the slope of a true distance.
+        move = torch.where(crossed, value * truncation_m, stride)
         marching = state == 0
-        depth = torch.where(marching, torch.where(crossed, depth + value * truncation_m, depth + stride), depth)
+        depth = torch.where(marching, depth + move, depth)
         previous = torch.where(marching, value, previous)
-        ended = torch.where(depth > far, 2, 0).int()
-        state = torch.where(marching, torch.where(crossed, torch.ones_like(state), ended), state)
+        state = torch.where(marching, torch.where(crossed, 1, torch.where(depth > far, 2, 0)), state).int()
     return depth, previous, state
 
 
@@ -142,83 +158,89 @@ def refine(
     """Newton steps on the trilinear distance from R rough hits.
 
     Returns:
-        depth (R,) float32; normal (R, 3) float32 in the world, towards free space; residual (R,) float32, the
-        distance that is left at the result in metres (large where there was no surface after all).
+        depth (R,) float32; normal (3, R) float32 in the world, towards free space; residual (R,) float32, the
+        distance that was left at the last evaluation in metres (large where there was no surface after all).
     """
-    direction = _directions(world_from_camera, rays)
-    start = depth
-    limit = 0.75 * truncation_m
+    origin, direction = _voxel_rays(world_from_camera, rays, voxel_m)
+    start, limit = depth, 0.75 * truncation_m
+    value, gradient = torch.zeros_like(depth), direction
     for _ in range(2):
-        value, gradient = _trilinear(
-            tsdf, table, window_origin, window_size, world_from_camera, direction, depth, voxel_m
-        )
-        slope = (gradient[0] * direction[0] + gradient[1] * direction[1] + gradient[2] * direction[2]) / voxel_m
+        position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
+        value, gradient = _trilinear(tsdf, table, window_origin, window_size, position)
+        slope = gradient[0] * direction[0] + gradient[1] * direction[1] + gradient[2] * direction[2]
         # A ray that meets the surface sees the distance fall; the bound keeps grazing rays near their estimate.
         slope = torch.minimum(slope, -0.2 / truncation_m)
         depth = torch.maximum(torch.minimum(depth - value / slope, start + limit), start - limit)
-    value, gradient = _trilinear(tsdf, table, window_origin, window_size, world_from_camera, direction, depth, voxel_m)
-    length = (gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2).sqrt().clamp_min(1e-9)
-    normal = torch.stack([g / length for g in gradient], dim=-1)
-    return depth, normal, value.abs() * truncation_m
+    scale = torch.rsqrt((gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2).clamp_min(1e-18))
+    return depth, torch.stack([g * scale for g in gradient]), value.abs() * truncation_m
 
 
 def sample_color(
-    rgb: Tensor,
+    color: Tensor,
     table: Tensor,
     window_origin: Tensor,
     window_size: Tensor,
-    points: Tensor,
+    world_from_camera: Tensor,
+    rays: Tensor,
+    depth: Tensor,
     voxel_m: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Trilinear colour at (R, 3) world points -> (R, 3) float32 0..255, and (R,) bool where any corner has one."""
-    base, fraction = _cell_corner([points[:, i] for i in range(3)], voxel_m)
-    total = torch.zeros_like(points)
-    weight_sum = torch.zeros_like(points[:, 0])
-    flat = rgb.reshape(-1)
+) -> Tensor:
+    """Trilinear colour at a depth (R,) along each ray (2, R) -> (R,) int32, 0x00BBGGRR; 0 where no corner has one."""
+    origin, direction = _voxel_rays(world_from_camera, rays, voxel_m)
+    position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
+    return color_at(color, table, window_origin, window_size, position)
+
+
+def color_at(
+    color: Tensor, table: Tensor, window_origin: Tensor, window_size: Tensor, position: list[Tensor]
+) -> Tensor:
+    """The same at positions x, y, z in voxels, (R,) each."""
+    base, fraction = _cell_corner(position)
+    total = [torch.zeros_like(position[0]) for _ in range(3)]
+    weight_sum = torch.full_like(position[0], 1e-6)
     for dx, dy, dz in _CORNERS:
         voxel = [base[0] + dx, base[1] + dy, base[2] + dz]
-        slot, local = _address(table, window_origin, window_size, voxel)
+        slot, index = _address(table, window_origin, window_size, voxel)
+        packed = gather(color, index)
         weight = _corner_weight(fraction, dx, dy, dz)
-        start = slot.clamp_min(0).long() * (3 * BLOCK**3) + local
-        color = torch.stack([flat[start + channel * BLOCK**3].float() for channel in range(3)], dim=-1)
-        weight = torch.where((slot >= 0) & (color[:, 0] >= 0), weight, torch.zeros_like(weight))
-        total = total + color * weight[:, None]
+        weight = torch.where((slot >= 0) & (packed >= COLORED), weight, 0.0)
+        total = [t + c * weight for t, c in zip(total, unpacked_color(packed), strict=True)]
         weight_sum = weight_sum + weight
-    return total / weight_sum.clamp_min(1e-6)[:, None], weight_sum > 1e-3
+    red, green, blue = ((t / weight_sum + 0.5).clamp(0, 255).int() for t in total)
+    return red | (green << 8) | (blue << 16)
 
 
 _CORNERS = tuple((dx, dy, dz) for dx in (0, 1) for dy in (0, 1) for dz in (0, 1))
 
 
-def _directions(world_from_camera: Tensor, rays: Tensor) -> list[Tensor]:
-    m = world_from_camera
-    return [m[i, 0] * rays[:, 0] + m[i, 1] * rays[:, 1] + m[i, 2] for i in range(3)]
+def _voxel_rays(world_from_camera: Tensor, rays: Tensor, voxel_m: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Origin and direction of rays per axis, in voxels; the parameter stays z-depth in metres."""
+    m = world_from_camera[:3] / voxel_m
+    direction = [m[i, 0] * rays[0] + m[i, 1] * rays[1] + m[i, 2] for i in range(3)]
+    return [m[i, 3] for i in range(3)], direction
 
 
 def _address(table: Tensor, window_origin: Tensor, window_size: Tensor, voxel: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Integer voxel coordinates -> pool slot (-1: none) and index within the block."""
+    """Integer voxel coordinates -> pool slot (-1: none) and flat index of the voxel in the pool (of slot 0 if none)."""
     x, y, z = voxel
-    block = torch.stack([x >> 3, y >> 3, z >> 3], dim=-1)
-    slot = table[cell_of_block(block, window_origin, window_size)]
+    slot = gather(table, cell_of_block((x >> 3, y >> 3, z >> 3), window_origin, window_size))
     local = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
-    return slot, local.long()
+    return slot, slot.clamp_min(0).long() * BLOCK_VOXELS + local
 
 
 def _fetch(
     tsdf: Tensor, table: Tensor, window_origin: Tensor, window_size: Tensor, voxel: list[Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Stored distance at integer voxels (``UNKNOWN`` outside all blocks), and whether the block exists."""
-    slot, local = _address(table, window_origin, window_size, voxel)
-    value = tsdf.reshape(-1)[slot.clamp_min(0).long() * BLOCK**3 + local].float()
+    slot, index = _address(table, window_origin, window_size, voxel)
     allocated = slot >= 0
-    return torch.where(allocated, value, torch.full_like(value, UNKNOWN)), allocated
+    return torch.where(allocated, gather(tsdf, index).float(), UNKNOWN), allocated
 
 
-def _cell_corner(position: list[Tensor], voxel_m: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """The lowest of the eight voxel centres around a position, and the position within that cell, 0..1."""
-    grid = [p / voxel_m - 0.5 for p in position]
-    base = [torch.floor(g) for g in grid]
-    return [b.int() for b in base], [g - b for g, b in zip(grid, base, strict=True)]
+def _cell_corner(position: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """The lowest of the eight voxel centres around a position (in voxels), and the position in that cell, 0..1."""
+    base = [torch.floor(p - 0.5) for p in position]
+    return [b.int() for b in base], [p - 0.5 - b for p, b in zip(position, base, strict=True)]
 
 
 def _corner_weight(fraction: list[Tensor], dx: int, dy: int, dz: int) -> Tensor:
@@ -227,29 +249,22 @@ def _corner_weight(fraction: list[Tensor], dx: int, dy: int, dz: int) -> Tensor:
 
 
 def _trilinear(
-    tsdf: Tensor,
-    table: Tensor,
-    window_origin: Tensor,
-    window_size: Tensor,
-    world_from_camera: Tensor,
-    direction: list[Tensor],
-    depth: Tensor,
-    voxel_m: Tensor,
+    tsdf: Tensor, table: Tensor, window_origin: Tensor, window_size: Tensor, position: list[Tensor]
 ) -> tuple[Tensor, list[Tensor]]:
-    """Distance and its gradient (per voxel) at a depth along each ray.
+    """Distance and its gradient (per voxel) at positions in voxels.
 
     A corner that was never observed takes the mean of those that were, so that the rim of a surface has no hole.
     """
-    position = [world_from_camera[i, 3] + direction[i] * depth for i in range(3)]
-    base, (fx, fy, fz) = _cell_corner(position, voxel_m)
+    base, (fx, fy, fz) = _cell_corner(position)
     raw = [
         _fetch(tsdf, table, window_origin, window_size, [base[0] + dx, base[1] + dy, base[2] + dz])[0]
         for dx, dy, dz in _CORNERS
     ]
-    known = [(value <= 1).float() for value in raw]
-    count = torch.stack(known).sum(0)
-    mean = sum(torch.where(value <= 1, value, 0.0) for value in raw) / count.clamp_min(1)
-    mean = torch.where(count > 0, mean, torch.ones_like(count))
+    total, count = torch.zeros_like(fx), torch.zeros_like(fx)
+    for value in raw:
+        total = total + torch.where(value <= 1, value, 0.0)
+        count = count + torch.where(value <= 1, 1.0, 0.0)
+    mean = torch.where(count > 0, total / count.clamp_min(1), 1.0)
     c = [torch.where(value <= 1, value, mean) for value in raw]
     # Interpolate along x, then y, then z; the differences on the way give the gradient.
     x00, x01, x10, x11 = (c[i] + (c[i + 4] - c[i]) * fx for i in range(4))
@@ -257,5 +272,4 @@ def _trilinear(
     value = y0 + (y1 - y0) * fz
     d00, d01, d10, d11 = (c[i + 4] - c[i] for i in range(4))
     e0, e1 = d00 + (d10 - d00) * fy, d01 + (d11 - d01) * fy
-    gradient = [e0 + (e1 - e0) * fz, (x10 - x00) + ((x11 - x01) - (x10 - x00)) * fz, y1 - y0]
-    return value, gradient
+    return value, [e0 + (e1 - e0) * fz, (x10 - x00) + ((x11 - x01) - (x10 - x00)) * fz, y1 - y0]

@@ -5,9 +5,9 @@ import logging
 import pytest
 import torch
 
+from evals.bench.kernels import KERNEL_NAMES, recorded_arguments
 from tools import compiled
-from tools.compiled import COMPILED, EAGER, KernelSet
-from tools.mapping import SurfaceMap
+from tools.compiled import COMPILED, EAGER
 
 
 def test_the_variable_and_the_argument_choose_the_kernels(monkeypatch):
@@ -32,54 +32,27 @@ def test_without_a_compiler_all_runs_eagerly_and_it_is_said_once(monkeypatch, ca
 
 
 def test_every_kernel_has_its_eager_twin():
-    for name in KernelSet.__slots__:
+    for name in KERNEL_NAMES:
         assert getattr(COMPILED, name).eager is getattr(EAGER, name)
 
 
 def test_the_first_result_does_not_wait_for_a_compile(monkeypatch):
     requests = []
     monkeypatch.setattr(compiled._WORKER, "submit", lambda *request: requests.append(request))
-    kernel = compiled.Kernel(compiled.blocks.cell_of_block)
-    arguments = (
-        torch.zeros(4, 3, dtype=torch.int32),
-        torch.zeros(3, dtype=torch.int32),
-        torch.ones(3, dtype=torch.int32),
-    )
+    kernel = compiled.Kernel(compiled.blocks.gather)
     for _ in range(2):
-        assert torch.equal(kernel(*arguments), torch.ones(4, dtype=torch.int64))
+        assert torch.equal(kernel(torch.arange(9), torch.tensor([3, 5])), torch.tensor([3, 5]))
     assert len(requests) == 1
 
 
 @pytest.fixture(scope="module")
-def recorded(room, orbit, camera):
+def recorded(room, orbit):
     """The arguments with which mapping and rendering call each kernel."""
-    calls = {}
-
-    def recorder(name):
-        function = getattr(EAGER, name)
-
-        def record(*args):
-            calls.setdefault(name, tuple(a.clone() if isinstance(a, torch.Tensor) else a for a in args))
-            return function(*args)
-
-        return record
-
-    surface_map = SurfaceMap(voxel_m=0.04, compile=False)
-    surface_map._kernels = KernelSet(**{name: recorder(name) for name in KernelSet.__slots__})
-    for world_from_camera in orbit[:2]:
-        surface_map.integrate(room.frame(world_from_camera))
-    surface_map.raycast(camera, orbit[2])
-    frame = room.frame(orbit[0])
-    k = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy])
-    shifted = torch.eye(4)
-    shifted[0, 3] = 0.02
-    calls["forward_warp"] = (frame.depth_m, k, shifted, k * 1.3, 150, 200)
-    calls["backproject_normals"] = (frame.depth_m, k)
-    return calls
+    return recorded_arguments([room.frame(world_from_camera) for world_from_camera in orbit[:2]], 0.04)
 
 
 @pytest.mark.compile
-@pytest.mark.parametrize("name", KernelSet.__slots__)
+@pytest.mark.parametrize("name", KERNEL_NAMES)
 def test_compiled_equals_eager(recorded, name):
     kernel, arguments = getattr(COMPILED, name), recorded[name]
     expected = kernel.eager(*arguments)

@@ -174,18 +174,18 @@ def test_cells_and_blocks_are_inverse(offsets, corner):
     origin = torch.tensor(corner, dtype=torch.int32)
     size = torch.tensor([10, 11, 12], dtype=torch.int32)
     block = torch.tensor(offsets, dtype=torch.int32) + origin
-    cell = cell_of_block(block, origin, size)
+    cell = cell_of_block(block.unbind(-1), origin, size)
     assert (cell > 0).all()
-    assert torch.equal(block_of_cell(cell, origin, size), block)
-    assert (cell_of_block(block + size, origin, size) == 0).all()
+    assert torch.equal(block_of_cell(cell.long(), origin, size), block)
+    assert (cell_of_block((block + size).unbind(-1), origin, size) == 0).all()
 
 
 @pytest.mark.realdata
 def test_kitchen_map_agrees_with_its_sensor(kitchen_frame):
     surface_map = SurfaceMap(voxel_m=0.02, compile=False)
-    for i in range(0, 40, 8):
+    for i in range(0, 20, 4):
         assert surface_map.integrate(kitchen_frame(i)).ok
-    held_out = kitchen_frame(20)
+    held_out = kitchen_frame(10)
     view = surface_map.raycast(held_out.depth_camera, held_out.world_from_depth, color=False)
     both = view.valid & (held_out.depth_m > 0)
     error = (view.depth_m - held_out.depth_m).abs()[both]

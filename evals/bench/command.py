@@ -1,0 +1,132 @@
+"""``sightline bench``: one run that times everything, prints a table, and ends with one line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from evals.bench import gate
+from evals.bench.kernels import time_kernels
+from evals.bench.peers import as_open3d_sees
+from evals.bench.pipelines import PipelineResult, time_pipelines
+from evals.bench.scene import RoomScene, orbit
+from evals.bench.timing import Timing
+from scenes.recordings import open_recording
+from scenes.types import Camera, Frame
+from tools.compiled import compiler_available
+
+FRAMES = 8
+STRIDE = 3
+"""Frames of a recording between two that are used: neighbours would show nearly the same."""
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the benchmark; 0 done, 1 a gated metric is worse than the baseline.
+
+    Raises:
+        ValueError: (also as RecordingError) a recording or baseline that cannot be read.
+    """
+    options = _parser().parse_args(argv)
+    frames = _frames(options.recording)
+    timings: dict[str, dict[str, Timing]] = {}
+    gaps: dict[str, float] = {}
+    if not options.skip_kernels:
+        for name, variants in time_kernels(frames[:2], options.voxels[0], repeats=options.repeats).items():
+            timings[f"kernel/{name}"] = variants
+    for voxel_m in options.voxels:
+        result = time_pipelines(
+            frames,
+            voxel_m,
+            repeats=options.repeats,
+            with_peer=not options.no_peer,
+            compiled=compiler_available(),
+        )
+        _add(timings, gaps, result, f"@{1000 * voxel_m:g}mm")
+    metrics = ratios(timings)
+    _print_table(timings, metrics)
+    report = {
+        "machine": {"threads": torch.get_num_threads(), "torch": torch.__version__, "cpu": platform.processor()},
+        "input": str(options.recording or "analytic room"),
+        "timings_ms": {name: {v: asdict(t) for v, t in variants.items()} for name, variants in timings.items()},
+        "surface_gap_m": gaps,
+        "ratios": metrics,
+    }
+    failed: list[str] = []
+    if options.write_baseline is not None:
+        gate.write_baseline(metrics, options.write_baseline)
+    if options.gate:
+        failed = gate.violations(metrics, gate.read_baseline(options.baseline))
+        report["gate"] = failed
+        print("\n".join(failed) or "gate: every ratio is within the baseline")
+    print(json.dumps(report))
+    return 1 if failed else 0
+
+
+def ratios(timings: Mapping[str, Mapping[str, Timing]]) -> dict[str, float]:
+    """Compiled time over that of every other variant, by medians: ``job compiled/other``; lower is better."""
+    found = {}
+    for job, variants in timings.items():
+        if "compiled" in variants:
+            for other in variants:
+                if other != "compiled":
+                    ratio = variants["compiled"].median_ms / variants[other].median_ms
+                    found[f"{job} compiled/{other}"] = round(ratio, 4)
+    return found
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sightline bench", description=__doc__)
+    parser.add_argument("--recording", type=Path, help="an RGB-D recording with poses; an analytic room when absent")
+    parser.add_argument("--voxels", type=float, nargs="+", default=[0.02], help="voxel sizes in metres")
+    parser.add_argument("--repeats", type=_positive, default=15, help="timed repeats of each variant")
+    parser.add_argument("--no-peer", action="store_true", help="leave out Open3D")
+    parser.add_argument("--skip-kernels", action="store_true", help="time whole pipelines only")
+    parser.add_argument("--gate", action="store_true", help="exit 1 when a ratio is worse than the baseline")
+    parser.add_argument("--baseline", type=Path, default=gate.BASELINE, help="the baseline to compare with")
+    parser.add_argument("--write-baseline", type=Path, metavar="FILE", help="make this run's ratios the baseline")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _frames(path: Path | None) -> list[Frame]:
+    """The frames to work on, with depth and colour of one camera.
+
+    Raises:
+        ValueError: the recording has too few frames, or frames without depth.
+    """
+    if path is None:
+        camera = Camera(width=640, height=480, fx=525.0, fy=525.0, cx=320.0, cy=240.0)
+        return [RoomScene().frame(pose, camera=camera, id=i) for i, pose in enumerate(orbit(FRAMES))]
+    recording = open_recording(path)
+    if len(recording) < FRAMES:
+        raise ValueError(f"expected at least {FRAMES} frames in {path}, found {len(recording)}; use a longer recording")
+    stride = min(STRIDE, len(recording) // FRAMES)
+    return [as_open3d_sees(recording[i * stride]) for i in range(FRAMES)]
+
+
+def _add(timings: dict[str, dict[str, Timing]], gaps: dict[str, float], result: PipelineResult, suffix: str) -> None:
+    timings[f"integrate{suffix}"] = result.integrate
+    timings[f"raycast{suffix}"] = result.raycast
+    if result.surface_gap_m is not None:
+        gaps[f"integrate{suffix}"] = round(result.surface_gap_m, 5)
+
+
+def _print_table(timings: Mapping[str, Mapping[str, Timing]], metrics: Mapping[str, float]) -> None:
+    print(f"{'job':32} {'variant':10} {'min ms':>9} {'median ms':>10}  compiled/this")
+    for job, variants in timings.items():
+        for name, timing in variants.items():
+            ratio = metrics.get(f"{job} compiled/{name}")
+            shown = "" if ratio is None else f"{ratio:.2f}"
+            print(f"{job:32} {name:10} {timing.min_ms:9.2f} {timing.median_ms:10.2f}  {shown}")

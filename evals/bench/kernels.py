@@ -1,0 +1,69 @@
+"""Each compiled kernel against its own eager twin, on the arguments with which the pipelines call it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from evals.bench.timing import Timing, interleaved
+from scenes.types import Frame
+from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
+from tools.mapping import SurfaceMap
+from tools.rendering import intrinsics_of
+from tools.tracking import Tracker
+
+KERNEL_NAMES = tuple(field.name for field in fields(KernelSet))
+
+
+def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tuple[Any, ...]]:
+    """The arguments of the last call of each kernel while some frames are mapped and rendered."""
+    calls: dict[str, tuple[Any, ...]] = {}
+
+    def recorder(name: str) -> Callable[..., Any]:
+        function = getattr(EAGER, name)
+
+        def record(*args: Any) -> Any:
+            calls[name] = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
+            return function(*args)
+
+        return record
+
+    recorders = KernelSet(**{name: recorder(name) for name in KERNEL_NAMES})
+    surface_map = SurfaceMap(voxel_m=voxel_m, kernels=recorders)
+    for frame in frames:
+        surface_map.integrate(frame)
+    frame = frames[-1]
+    assert frame.depth_m is not None
+    assert frame.depth_camera is not None
+    assert frame.world_from_depth is not None
+    surface_map.raycast(frame.depth_camera, frame.world_from_depth)
+    assert frame.world_from_camera is not None
+    Tracker(surface_map, world_from_camera=frame.world_from_camera, kernels=recorders).track(frame)
+    k = intrinsics_of(frame.depth_camera)
+    calls["backproject_normals"] = (frame.depth_m, k)
+    shape = (frame.camera.height, frame.camera.width)
+    moved = torch.eye(4)
+    moved[0, 3] = 0.02
+    calls["forward_warp"] = (frame.depth_m, k, moved, intrinsics_of(frame.camera), *shape)
+    return calls
+
+
+def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> dict[str, dict[str, Timing]]:
+    """Per kernel, the timings of ``eager`` and, where it could be compiled, of ``compiled``."""
+    results: dict[str, dict[str, Timing]] = {}
+    for name, arguments in recorded_arguments(frames, voxel_m).items():
+        kernel = getattr(COMPILED, name)
+        assert isinstance(kernel, Kernel)
+        variants: dict[str, Callable[[], object]] = {"eager": _call(kernel.eager, arguments)}
+        if kernel.prepare(*arguments):
+            variants["compiled"] = _call(kernel, arguments)
+        results[name] = interleaved(variants, repeats=repeats)
+    return results
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:
+    return lambda: function(*arguments)

@@ -1,0 +1,81 @@
+"""Whole jobs - fuse a frame, render a view - compiled, eager, and by Open3D, on the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from evals.bench.peers import Open3DGrid
+from evals.bench.timing import Timing, interleaved
+from scenes.types import Frame
+from tools.compiled import wait_until_compiled
+from tools.mapping import SurfaceMap
+
+MAX_DEPTH_M = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineResult:
+    """Timings per variant of one voxel size, and how far the two surfaces are apart."""
+
+    integrate: dict[str, Timing]
+    raycast: dict[str, Timing]
+    surface_gap_m: float | None
+    """Median distance of the map's mesh vertices to Open3D's nearest; None without the peer."""
+
+
+def time_pipelines(
+    frames: Sequence[Frame], voxel_m: float, *, repeats: int, with_peer: bool, compiled: bool = True
+) -> PipelineResult:
+    """Fuse ``frames`` into one map per variant, then time the next fusions and renderings.
+
+    Each timed fusion takes the next frame in turn, the same one for every variant. ``frames`` must have depth and
+    colour of one camera (``peers.as_open3d_sees``), because Open3D's grid knows one pose for both.
+    """
+    maps = {"eager": SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=False)}
+    if compiled:
+        maps["compiled"] = SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=True)
+    grid = Open3DGrid(voxel_m, max_depth_m=MAX_DEPTH_M) if with_peer else None
+    prepared = [grid.prepare(frame) for frame in frames] if grid is not None else []
+    for i, frame in enumerate(frames):
+        for surface_map in maps.values():
+            surface_map.integrate(frame)
+        if grid is not None:
+            grid.integrate(prepared[i])
+    last = frames[-1]
+    assert last.world_from_camera is not None
+    pose, camera = last.world_from_camera, last.camera
+    for surface_map in maps.values():
+        surface_map.raycast(camera, pose)
+    wait_until_compiled()
+    gap = None if grid is None else _surface_gap(maps["eager"], grid)
+
+    turn = dict.fromkeys((*maps, "open3d"), 0)
+
+    def next_frame(name: str) -> int:
+        turn[name] += 1
+        return turn[name] % len(frames)
+
+    integrate: dict[str, Callable[[], object]] = {
+        name: (lambda name=name, m=m: m.integrate(frames[next_frame(name)])) for name, m in maps.items()
+    }
+    raycast: dict[str, Callable[[], object]] = {name: (lambda m=m: m.raycast(camera, pose)) for name, m in maps.items()}
+    if grid is not None:
+        integrate["open3d"] = lambda: grid.integrate(prepared[next_frame("open3d")])
+        raycast["open3d"] = lambda: grid.raycast(camera, pose)
+    timed_integrate = interleaved(integrate, repeats=repeats, warm_up=len(frames))
+    if grid is not None:
+        # Open3D renders the blocks of the frame that it fused last: let that be the one whose view is rendered.
+        grid.integrate(prepared[-1])
+    timed_raycast = interleaved(raycast, repeats=max(3, repeats // 2))
+    return PipelineResult(integrate=timed_integrate, raycast=timed_raycast, surface_gap_m=gap)
+
+
+def _surface_gap(surface_map: SurfaceMap, grid: Open3DGrid) -> float:
+    from scipy.spatial import cKDTree
+
+    vertices = surface_map.mesh().vertices.numpy()
+    distance, _ = cKDTree(grid.mesh_vertices()).query(vertices)
+    return float(torch.from_numpy(distance).median())

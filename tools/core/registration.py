@@ -1,0 +1,88 @@
+"""Projective point-to-plane ICP (Newcombe et al. 2011, section 3.5): one Gauss-Newton step. Pure kernel."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tools.core.blocks import gather
+
+NORMAL_COSINE = 0.7
+"""Surfaces whose normals differ by more than 45 degrees do not correspond."""
+HUBER_M = 0.01
+"""Residuals above this are taken as outliers in part: about twice the sensor's noise at 2 m."""
+
+
+def icp_step(
+    live_points: Tensor,
+    live_normals: Tensor,
+    live_valid: Tensor,
+    model_depth: Tensor,
+    model_normals: Tensor,
+    intrinsics: Tensor,
+    model_from_live: Tensor,
+    max_gap_m: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Improve the pose of a live depth image against a rendered view of a map.
+
+    Args:
+        live_points, live_normals: (3, N) float32 in the live camera. live_valid: (N,) bool.
+        model_depth: (H, W) float32, 0 = nothing. model_normals: (3, H, W) float32, in the *model* camera.
+        intrinsics: (4,) float32 of the model view. model_from_live: (4, 4) float64, the current estimate.
+        max_gap_m: 0-d float32; points further apart do not correspond.
+
+    Returns:
+        The new model_from_live (4, 4) float64; hessian (6, 6) float64 of the weighted squares over (rotation,
+        translation), perturbed on the left; stats (4,) float64: sum of weighted squared residuals in m^2, sum of
+        weights, corresponding points, live points that fall on a rendered pixel.
+    """
+    height, width = model_depth.shape
+    m = model_from_live.float()
+    fx, fy, cx, cy = intrinsics.unbind()
+    x, y, z = (
+        m[i, 0] * live_points[0] + m[i, 1] * live_points[1] + m[i, 2] * live_points[2] + m[i, 3] for i in range(3)
+    )
+    inverse = 1 / z.clamp_min(1e-3)
+    u, v = x * inverse * fx + cx, y * inverse * fy + cy
+    inside = live_valid & (z > 1e-3) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    column, row = u.clamp(0, width - 1).int(), v.clamp(0, height - 1).int()
+    pixel = row * width + column
+    depth = gather(model_depth, pixel)
+    nx, ny, nz = (gather(model_normals[i], pixel) for i in range(3))
+    rendered = inside & (depth > 0)
+    # The model point lies on the ray of the pixel's centre, not of (u, v).
+    dx = x - (column + 0.5 - cx) / fx * depth
+    dy = y - (row + 0.5 - cy) / fy * depth
+    dz = z - depth
+    residual = nx * dx + ny * dy + nz * dz
+    lx, ly, lz = (m[i, 0] * live_normals[0] + m[i, 1] * live_normals[1] + m[i, 2] * live_normals[2] for i in range(3))
+    near = dx * dx + dy * dy + dz * dz < max_gap_m * max_gap_m
+    matched = rendered & near & (lx * nx + ly * ny + lz * nz > NORMAL_COSINE)
+    # Huber's weight, over a noise that grows with the square of depth (relative to 1 m).
+    weight = (HUBER_M / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / z.clamp_min(0.5).pow(2)
+    weight = torch.where(matched, weight, 0.0)
+    jacobian = torch.stack([y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz])
+    weighted = jacobian * weight
+    hessian = (weighted @ jacobian.T).double()
+    gradient = (weighted @ residual).double()
+    # Damping far below the data's own curvature only keeps the system solvable when nothing corresponds.
+    damped = hessian + 1e-6 * torch.eye(6, dtype=torch.float64)
+    step = torch.linalg.solve(damped, -gradient)
+    stats = torch.stack([(weight * residual * residual).sum(), weight.sum(), matched.sum(), rendered.sum()]).double()
+    return rigid_exp(step) @ model_from_live, hessian, stats
+
+
+def rigid_exp(step: Tensor) -> Tensor:
+    """(6,) rotation vector and translation -> (4, 4): Rodrigues' rotation, and the translation as it is."""
+    w, t = step[:3], step[3:]
+    angle_squared = (w * w).sum()
+    angle = angle_squared.clamp_min(1e-16).sqrt()
+    zero = torch.zeros_like(w[0])
+    skew = torch.stack([zero, -w[2], w[1], w[2], zero, -w[0], -w[1], w[0], zero]).reshape(3, 3)
+    rotation = (
+        torch.eye(3, dtype=step.dtype)
+        + torch.sin(angle) / angle * skew
+        + (1 - torch.cos(angle)) / angle.square() * (skew @ skew)
+    )
+    bottom = torch.tensor([[0.0, 0.0, 0.0, 1.0]], dtype=step.dtype)
+    return torch.cat([torch.cat([rotation, t[:, None]], dim=1), bottom])
