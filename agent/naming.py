@@ -7,30 +7,19 @@ picture that shows nothing nameable gives the label ``""``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 
 from agent.grammar import NAME_GRAMMAR
 from agent.protocol import NAME_QUESTION, NAME_SYSTEM, UNCLEAR, Message
-from agent.vlm import Vlm
+from agent.vlm import Reply, Vlm
+from tools.naming import NameGuess
 
 LOOK_TOKENS = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameGuess:
-    """What a crop seems to show."""
-
-    label: str
-    """``""`` = cannot say."""
-    confidence: float
-    """0..1."""
-    color: str = ""
-
-
 class VlmNamer:
-    """Names crops with a model; see ``tools`` for the protocol that it fills."""
+    """Names crops with a model; fills ``tools.naming.Namer``."""
 
     def __init__(self, model: Vlm) -> None:
         self._model = model
@@ -44,7 +33,7 @@ class VlmNamer:
         label, _, color = reply.text.strip().partition(", ")
         if label == UNCLEAR:
             return NameGuess(label="", confidence=reply.confidence)
-        return NameGuess(label=label, confidence=reply.confidence, color=color)
+        return NameGuess(label=label, confidence=name_confidence(reply), color=color)
 
     def look(self, crop: Tensor, question: str) -> str:
         """A short answer about one crop; ``""`` = cannot say."""
@@ -58,3 +47,13 @@ def _ask(question: str) -> list[Message]:
         {"role": "system", "content": NAME_SYSTEM},
         {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]},
     ]
+
+
+def name_confidence(reply: Reply) -> float:
+    """Product of the probabilities of the name's tokens, up to and with the comma that ends it."""
+    confidence = 1.0
+    for text, probability in reply.pieces:
+        confidence *= probability
+        if "," in text:
+            break
+    return confidence
