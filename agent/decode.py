@@ -98,12 +98,15 @@ class Decoder:
         same = 0
         if self.reuse and self._cache is not None:
             # The last token is always computed: its logits are what decoding starts from.
-            while same < min(len(keys) - 1, len(self._keys)) and keys[same] == self._keys[same]:
+            held = min(len(keys) - 1, len(self._keys), self._cache.get_seq_length())
+            while same < held and keys[same] == self._keys[same]:
                 same += 1
             if _image_cut(prompt, same):
                 same = 0
         if same:
-            self._cache.crop(same)
+            surplus = self._cache.get_seq_length() - same
+            if surplus:
+                self._cache.crop(-surplus)
         else:
             self._cache = DynamicCache(config=self.model.config)
         features = _remaining(prompt, same)

@@ -37,7 +37,7 @@ def call_schema(tools: Sequence[ToolSchema]) -> dict[str, Any]:
                 "type": "object",
                 "properties": {
                     "name": {"const": tool["function"]["name"]},
-                    "arguments": tool["function"].get("parameters") or {"type": "object", "properties": {}},
+                    "arguments": _closed(tool["function"].get("parameters") or {"type": "object"}),
                 },
                 "required": ["name", "arguments"],
                 "additionalProperties": False,
@@ -45,6 +45,11 @@ def call_schema(tools: Sequence[ToolSchema]) -> dict[str, Any]:
             for tool in tools
         ],
     }
+
+
+def _closed(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that the schema does not name are never written."""
+    return {"properties": {}, **parameters, "additionalProperties": False}
 
 
 def call_grammar(tools: Sequence[ToolSchema], tokenizer: PreTrainedTokenizerBase) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -44,11 +45,16 @@ class Reply:
     call: ToolCall | None = None
     """The tool call in it; None when there is none or it is broken, which ``problem`` explains."""
     problem: str = ""
-    confidence: float = 1.0
-    """Product of the probabilities of the choices that the model really had."""
+    pieces: tuple[tuple[str, float], ...] = ()
+    """Each written token's text with its probability under the grammar; 1.0 where it was forced."""
     prefill_ms: float = 0.0
     decode_ms: float = 0.0
     reused_tokens: int = 0
+
+    @property
+    def confidence(self) -> float:
+        """Product of the probabilities of all pieces."""
+        return math.prod(probability for _, probability in self.pieces)
 
 
 class Vlm(Protocol):
@@ -197,14 +203,12 @@ class LocalVlm:
         decoded = self.decoder.run(self.prompt(messages, images, tools), matcher, limit=limit)
         text = self.processor.tokenizer.decode(list(decoded.ids), skip_special_tokens=False)
         call, problem = (None, "") if not tools or grammar else _parsed(text)
-        confidence = 1.0
-        for probability in decoded.probabilities:
-            confidence *= probability
+        texts = self.processor.tokenizer.batch_decode([[token] for token in decoded.ids])
         return Reply(
             text=text,
             call=call,
             problem=problem,
-            confidence=confidence,
+            pieces=tuple(zip(texts, decoded.probabilities, strict=True)),
             prefill_ms=decoded.prefill_ms,
             decode_ms=decoded.decode_ms,
             reused_tokens=decoded.reused,
@@ -230,4 +234,14 @@ def _load_problem(source: str, adapter: str | Path | None, error: Exception) -> 
     return f"expected a vision-language model in {what}, got: {first}; check the files or install them again"
 
 
-__all__ = ["EMBEDDED", "IMAGE", "LocalVlm", "ModelError", "Reply", "Vlm", "embedded_folder", "load_embedded", "load_vlm"]
+__all__ = [
+    "EMBEDDED",
+    "IMAGE",
+    "LocalVlm",
+    "ModelError",
+    "Reply",
+    "Vlm",
+    "embedded_folder",
+    "load_embedded",
+    "load_vlm",
+]

@@ -47,8 +47,8 @@ def text_mixture() -> Mixture:
 
 
 def full_mixture(crops: CropFile) -> Mixture:
-    """The second stage: two fifths of it are pictures."""
-    return Mixture([(NamingSource(crops), 0.4), (GenericSource(), 0.35), (CopySource(), 0.25)])
+    """The second stage: half of it is pictures."""
+    return Mixture([(NamingSource(crops), 0.5), (GenericSource(), 0.42), (CopySource(), 0.08)])
 
 
 def train_base(settings: BaseSettings, config: TrainConfig, *, stop_after: int | None = None) -> int:

@@ -29,6 +29,8 @@ class Chat:
     """(128, 128, 3) uint8, one for each image part of the messages, in order."""
     family: str = ""
     """What it teaches; scores are reported by it."""
+    families: tuple[str, ...] = ()
+    """The same for each user turn, where they differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

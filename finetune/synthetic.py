@@ -42,7 +42,15 @@ def random_scene(rng: random.Random) -> SnapshotContext:
         rooms={r.id: r for r in rooms},
     )
     eye = _spot(rng, rng.choice(rooms), 1.6)
+    routed = rng.random() > 0.1
+    bends = [(rng.uniform(-3, 3), rng.uniform(-3, 3)) for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 4)))]
+
+    def route(goal: tuple[float, float, float]) -> list[tuple[float, float, float]]:
+        corners = [(eye[0], 0.0, eye[2]), *((eye[0] + x, 0.0, eye[2] + z) for x, z in bends), (goal[0], 0.0, goal[2])]
+        return corners if routed else []
+
     return SnapshotContext(
+        routes=route,
         graph=graph,
         camera=rng.choice(CAMERAS),
         world_from_camera=head_pose(eye, rng.uniform(-math.pi, math.pi), rng.gauss(-0.25, 0.2)),
@@ -149,7 +157,14 @@ def _object(
         taught, aliases, source = f"{owner} {name}", (name,), "user"
     elif rng.random() < 0.07:
         taught, source = "", "none"
-    seen = now if rng.random() < 0.3 else max(0.0, now - rng.expovariate(1 / rng.choice((8.0, 40.0, 400.0))))
+    days = rng.choice((rng.uniform(13, 24), 36.0, 72.0, 240.0)) * 3600.0
+    seen = (
+        now - days
+        if rng.random() < 0.04
+        else now
+        if rng.random() < 0.3
+        else max(0.0, now - rng.expovariate(1 / rng.choice((8.0, 40.0, 400.0))))
+    )
     return SceneObject(
         id=object_id,
         label=taught,

@@ -38,13 +38,6 @@ from tools.matching import RANKS, plural
 from tools.phrases import a, is_plural
 
 
-def _subject(text: str) -> str:
-    for verb in (" is ", " are ", " has ", " have "):
-        if verb in text:
-            return text.split(verb, 1)[0]
-    return text
-
-
 def _where_is(w: Writer) -> str:
     name = name_for(w)
     w.ask("where_is", slots_for(w, name))
@@ -70,19 +63,49 @@ def _choose(w: Writer, result: ToolResult) -> None:
 def _last_seen(w: Writer) -> str:
     name = name_for(w)
     w.ask("last_seen", slots_for(w, name))
-    result = w.call("where_is", object=name)
-    fact = result.facts[0] if result.facts else None
-    if miss(w, result) or fact is None:
+    result = w.call("describe", object=name)
+    if miss(w, result):
         return ""
-    head, tail = fact.text.rsplit("; ", 1)
-    thing = _subject(head)
-    if tail.startswith("seen "):
-        w.answer(f"I saw {thing} {tail[5:]}.", fact.id)
-    elif tail == "in view":
-        w.answer(f"I see {thing} now.", fact.id)
-    else:
-        w.answer(f"I do not know where you are, but {head}.", fact.id, status="abstained", reason="not_localised")
+    w.answer(sentence(result.facts[-1].text), result.facts[-1].id)
     return name
+
+
+def _room_of(w: Writer) -> str:
+    name = name_for(w)
+    w.ask("room_of", slots_for(w, name))
+    result = w.call("describe", object=name)
+    if miss(w, result):
+        return ""
+    if len(result.facts) == 3:
+        w.answer(sentence(result.facts[1].text), result.facts[1].id)
+    else:
+        w.answer("I do not know the rooms here.", status="abstained", reason="unsupported")
+    return name
+
+
+def _direction(w: Writer) -> str:
+    name = name_for(w)
+    w.ask("direction", slots_for(w, name))
+    tell_place(w, w.call("where_is", object=name))
+    return name
+
+
+def _route(w: Writer) -> str:
+    name = room_for(w) if w.rng.random() < 0.15 else name_for(w)
+    w.ask("route", slots_for(w, name))
+    result = w.call("route_to", target=name)
+    tell_first(w, result)
+    return name if result.facts and result.facts[0].object_ids else ""
+
+
+def _fits(kind: str) -> Callable[[Writer], str]:
+    def write(w: Writer) -> str:
+        first, second = name_for(w, never=0.06), name_for(w, never=0.06)
+        w.ask(kind, {"the": definite(w, first), "the2": definite(w, second)})
+        tell_first(w, w.call("measure", kind=kind, a=first, b=second))
+        return ""
+
+    return write
 
 
 def _exist(w: Writer) -> str:
@@ -163,7 +186,7 @@ def _moved(w: Writer) -> str:
 
 
 def _color(w: Writer) -> str:
-    name = name_for(w)
+    name = name_for(w, colored=0.0)
     w.ask("color", slots_for(w, name))
     tell_color(w, name)
     return name
@@ -311,6 +334,11 @@ def _unsupported(w: Writer) -> str:
 FAMILIES: tuple[tuple[str, float, Callable[[Writer], str]], ...] = (
     ("where_is", 6.0, _where_is),
     ("last_seen", 1.0, _last_seen),
+    ("room_of", 1.0, _room_of),
+    ("direction", 1.0, _direction),
+    ("route", 1.0, _route),
+    ("fit_on", 0.7, _fits("fit_on")),
+    ("fit_in", 0.7, _fits("fit_in")),
     ("exist", 2.0, _exist),
     ("exist_relation", 1.5, _exist_relation),
     ("count", 1.5, _count),

@@ -18,7 +18,7 @@ def _unseen() -> SceneObject:
     raise ValueError("a scene without any named object")
 
 
-def name_for(w: Writer, never: float = 0.14, loose: float = 0.08) -> str:
+def name_for(w: Writer, never: float = 0.14, loose: float = 0.08, colored: float = 0.45) -> str:
     """A name as it goes into an argument: of a thing in the scene, or of one that was never there."""
     rng = w.rng
     if rng.random() < never:
@@ -30,9 +30,9 @@ def name_for(w: Writer, never: float = 0.14, loose: float = 0.08) -> str:
         name = name[3:]
     elif obj.label_source != "user" and rng.random() < loose:
         name = f"my {name}"
-    elif obj.color and obj.label_source != "user" and rng.random() < 0.45:
+    elif obj.color and obj.label_source != "user" and rng.random() < colored:
         name = f"{obj.color} {name}"
-    elif rng.random() < 0.05 and obj.label_source != "user":
+    elif colored and rng.random() < 0.05 and obj.label_source != "user":
         name = f"{rng.choice(COLORS)} {name}"
     return name
 

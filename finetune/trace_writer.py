@@ -113,14 +113,22 @@ def miss(w: Writer, result: ToolResult) -> bool:
     return True
 
 
+def gone(w: Writer, result: ToolResult) -> bool:
+    """End the turn where all that fits has moved away; False where something fits and is there."""
+    if result.reason != "moved":
+        return False
+    w.answer(sentence(result.facts[0].text.rsplit(";", 1)[0]), result.facts[0].id, status="abstained", reason="moved")
+    return True
+
+
 def tell_place(w: Writer, result: ToolResult) -> None:
     """The answer to where_is."""
     if miss(w, result):
         return
     fact = result.facts[0]
     span = fact.text.rsplit(";", 1)[0]
-    if result.reason == "moved":
-        w.answer(sentence(span), fact.id, status="abstained", reason="moved")
+    if result.reason in ("moved", "not_reobserved"):
+        w.answer(sentence(span), fact.id, status="abstained", reason=result.reason)
     elif result.reason == "not_localised":
         w.answer(f"I do not know where you are, but {span}.", fact.id, status="abstained", reason="not_localised")
     else:
@@ -129,7 +137,7 @@ def tell_place(w: Writer, result: ToolResult) -> None:
 
 def tell_first(w: Writer, result: ToolResult, opening: str = "") -> None:
     """The answer that is the first fact itself, up to its semicolon."""
-    if not miss(w, result):
+    if not miss(w, result) and not gone(w, result):
         fact = result.facts[0]
         span = fact.text.rsplit(";", 1)[0]
         w.answer(f"{opening}{span}." if opening else sentence(span), fact.id)
@@ -140,6 +148,8 @@ def tell_existence(w: Writer, result: ToolResult) -> None:
     if miss(w, result):
         return
     count = result.facts[0]
+    if gone(w, result):
+        return
     if len(result.facts) == 1:
         w.answer(f"No, I have seen {count.text}.", count.id)
     elif count.text.startswith("1 "):
@@ -150,7 +160,7 @@ def tell_existence(w: Writer, result: ToolResult) -> None:
 
 def tell_count(w: Writer, result: ToolResult) -> None:
     """The counted fact."""
-    if not miss(w, result):
+    if not miss(w, result) and not gone(w, result):
         w.answer(f"I have seen {result.facts[0].text}.", result.facts[0].id)
 
 

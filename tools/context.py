@@ -6,7 +6,7 @@ from the same tools that it will call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -81,6 +81,10 @@ class ToolContext(Protocol):
 
     def recall(self, query: str, when: str | None) -> tuple[Note, ...]:
         """Notes that fit a query, best first; ``when`` is ``first``, ``last`` or None."""
+        ...
+
+    def route(self, goal: tuple[float, float, float]) -> Sequence[tuple[float, float, float]]:
+        """Corners of a free walk from the wearer to a place, both ends included; empty = no way is known."""
         ...
 
     def look(self, object_id: str | None, question: str) -> str:

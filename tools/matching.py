@@ -88,7 +88,7 @@ _IRREGULAR = {
     "children": "child",
     "dice": "die",
 }
-_SAME = frozenset({"glasses", "scissors", "headphones", "stairs", "trousers", "jeans", "shorts", "blinds", "keys"})
+_SAME = frozenset({"scissors", "headphones", "stairs", "trousers", "jeans", "shorts", "blinds", "keys"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ def plural(noun: str) -> str:
     for many, one in _IRREGULAR.items():
         if one == head:
             return start + many
-    if head in _SAME:
+    if head in _SAME or singular(head) != head:
         return noun
     if head.endswith(("s", "x", "z", "ch", "sh")):
         return noun + "es"

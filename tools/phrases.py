@@ -104,7 +104,8 @@ def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str
     """Names with article that tell objects apart: by name, colour, place or direction; by id as a last resort."""
     base = [plain_name(o) for o in objects]
     colored = [plain_name(o, o.color) for o in objects]
-    placed = [f"{n} {place_words(ctx.graph, o)}".rstrip() for n, o in zip(base, objects, strict=True)]
+    held = [support_of(ctx.graph, o) for o in objects]
+    placed = [f"{n} {s[0]} {the(plain_name(s[1]))}" if s and s[1].label else n for n, s in zip(base, held, strict=True)]
     bearings = [bearing_words(ctx, o.box.center) for o in objects]
     turned = [f"{n} {b.split(', ', 1)[1]}" if b else n for n, b in zip(base, bearings, strict=True)]
     # A colour tells apart only if nobody is left with the bare name that they all share.

@@ -16,6 +16,8 @@ Point = tuple[float, float, float]
 
 NEXT_TO_M = 0.6
 """Two things with a smaller gap are next to each other: about an arm's reach."""
+MOVED_AWAY = "moved away"
+"""The reason of a candidate that fits but is no longer at its place."""
 TAUGHT = EXACT + 1
 """Tier of a name that the wearer taught."""
 
@@ -118,7 +120,7 @@ def search(
         reference = reference or place
         tests.append(lambda o: "" if o.room == place.id else f"not in the {place.label}")
     if when != "ever":
-        tests.append(lambda o: "" if o.present == (when == "now") else ("moved away" if when == "now" else "not moved"))
+        tests.append(lambda o: "" if o.present == (when == "now") else (MOVED_AWAY if when == "now" else "not moved"))
     matches, rejected = [], []
     for obj in best_named(graph, query, similarity):
         if isinstance(reference, SceneObject) and obj.id == reference.id:

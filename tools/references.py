@@ -16,6 +16,8 @@ from tools.phrases import MANY, asked_for, be, bearing_words, distinct_names, jo
 from tools.queries import Selection, When, search
 
 GAZE = "gaze"
+CLAUSE_CHARS = 110
+"""Longer alternatives would not leave room for a question of at most 175 characters."""
 _ID = re.compile(r"o\d+")
 
 
@@ -64,12 +66,12 @@ def find_one(ctx: ToolContext, text: str, when: When = "ever") -> Found | Miss:
         raise ToolError("an object id, a name or 'gaze'", "an empty text")
     if text.lower() == GAZE:
         return _gazed(ctx)
-    if _ID.fullmatch(text):
-        if text not in ctx.graph.objects:
-            raise ToolError(
-                "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
-            )
+    if text in ctx.graph.objects:
         return Found(object=ctx.graph.objects[text], query=Query(text=text))
+    if _ID.fullmatch(text):
+        raise ToolError(
+            "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
+        )
     selection = find_many(ctx, text, when=when)
     if isinstance(selection, Miss):
         return selection
@@ -110,9 +112,10 @@ def _gazed(ctx: ToolContext) -> Found | Miss:
 
 def _ambiguous(ctx: ToolContext, objects: list[SceneObject]) -> Miss:
     names = distinct_names(ctx, objects)
-    clause = joined(names[:MANY], last="or") if len(names) <= MANY else f"{joined(names[:MANY], last='or')}, or another"
+    shown = next((n for n in (MANY, 2) if sum(map(len, names[:n])) <= CLAUSE_CHARS), 1)
+    clause = joined(names[:shown], last="or") + (", or another" if len(names) > shown else "")
     facts = []
-    for obj, name in zip(objects[:MANY], names, strict=False):
+    for obj, name in zip(objects[:shown], names, strict=False):
         bearing = bearing_words(ctx, obj.box.center) or "somewhere"
         facts.append(Fact(id=obj.id, text=f"{name} {be(plain_name(obj))} {bearing}", object_ids=(obj.id,)))
     return Miss(

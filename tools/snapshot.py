@@ -5,7 +5,7 @@ Nothing here looks at pixels: gaze, depth and what the vision model would say ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -28,6 +28,7 @@ class SnapshotContext:
     gazed: Gaze = NO_GAZE
     depths: Callable[[float, float], float | None] = lambda u, v: None
     looks: Callable[[str | None, str], str] = lambda object_id, question: ""
+    routes: Callable[[tuple[float, float, float]], Sequence[tuple[float, float, float]]] = lambda goal: ()
     similarity: Similarity | None = None
     notes: list[Note] = field(default_factory=list)
 
@@ -38,6 +39,10 @@ class SnapshotContext:
     def depth_at(self, u: float, v: float) -> float | None:
         """The depth that was given."""
         return self.depths(u, v)
+
+    def route(self, goal: tuple[float, float, float]) -> Sequence[tuple[float, float, float]]:
+        """The way that was given."""
+        return self.routes(goal)
 
     def look(self, object_id: str | None, question: str) -> str:
         """The words that were given."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tools import actions
+from tools import finding, measuring, remembering
 from tools.context import ToolContext, ToolResult
 from tools.errors import ToolError
 
@@ -43,7 +43,7 @@ class WhereIs(Arguments):
 
 
 class Measure(Arguments):
-    kind: Literal["distance", "size", "width", "height", "length"]
+    kind: Literal["distance", "size", "width", "height", "length", "fit_on", "fit_in"]
     a: str = Field(description="name, id or 'gaze'", max_length=80)
     b: str | None = Field(None, description="second object; else from the wearer", max_length=80)
 
@@ -67,8 +67,12 @@ class Recall(Arguments):
     when: Literal["first", "last"] | None = None
 
 
+class RouteTo(Arguments):
+    target: str = Field(description="name, id or 'gaze'", max_length=80)
+
+
 class Remember(Arguments):
-    name: str = Field(max_length=60)
+    name: str = Field(max_length=40)
     target: str = Field(description="name, id or 'gaze'", max_length=80)
 
 
@@ -94,18 +98,21 @@ class Tool:
 
 TOOLS: tuple[Tool, ...] = (
     Tool(
-        name="find_objects", description="count and list objects", arguments=FindObjects, function=actions.find_objects
+        name="find_objects", description="count and list objects", arguments=FindObjects, function=finding.find_objects
     ),
-    Tool(name="describe", description="name, colour, size of an object", arguments=Describe, function=actions.describe),
-    Tool(name="where_is", description="place and direction of an object", arguments=WhereIs, function=actions.where_is),
-    Tool(name="measure", description="distance or size", arguments=Measure, function=actions.measure),
-    Tool(name="measure_depth", description="depth at a pixel", arguments=MeasureDepth, function=actions.measure_depth),
-    Tool(name="where_am_i", description="place of the wearer", arguments=WhereAmI, function=actions.where_am_i),
-    Tool(name="look", description="look closely at an object", arguments=Look, function=actions.look),
-    Tool(name="recall", description="notes from memory", arguments=Recall, function=actions.recall),
-    Tool(name="remember", description="save a name for an object", arguments=Remember, function=actions.remember),
-    Tool(name="forget", description="delete a saved name", arguments=Forget, function=actions.forget),
-    Tool(name="annotate", description="attach a note to an object", arguments=Annotate, function=actions.annotate),
+    Tool(name="describe", description="name, colour, size of an object", arguments=Describe, function=finding.describe),
+    Tool(name="where_is", description="place and direction of an object", arguments=WhereIs, function=finding.where_is),
+    Tool(name="measure", description="distance or size", arguments=Measure, function=measuring.measure),
+    Tool(
+        name="measure_depth", description="depth at a pixel", arguments=MeasureDepth, function=measuring.measure_depth
+    ),
+    Tool(name="where_am_i", description="place of the wearer", arguments=WhereAmI, function=finding.where_am_i),
+    Tool(name="look", description="look closely at an object", arguments=Look, function=finding.look),
+    Tool(name="recall", description="notes from memory", arguments=Recall, function=remembering.recall),
+    Tool(name="route_to", description="the way to an object", arguments=RouteTo, function=measuring.route_to),
+    Tool(name="remember", description="save a name for an object", arguments=Remember, function=remembering.remember),
+    Tool(name="forget", description="delete a saved name", arguments=Forget, function=remembering.forget),
+    Tool(name="annotate", description="attach a note to an object", arguments=Annotate, function=remembering.annotate),
 )
 
 

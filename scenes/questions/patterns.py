@@ -22,7 +22,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         [help me find|find] {the} [for me|]
         where [can|do] i find {the}
         i [need|want] {the}, where is it
-        [point me to|show me|guide me to] {the}
+        [point me to|show me] {the}
         [what happened to|seen] {the} [anywhere|]
         which way is {the}
         where could {the} be
@@ -51,6 +51,78 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         [tell me|do you know] when you [last|] saw {the}
         when did {the} last show up
         last time you saw {the}
+    """),
+    "room_of": _groups("""
+        which room is {the} in
+        in which room is {the}
+        what room is {the} in
+        which room has {the}
+        what room did you see {the} in
+        is {the} in the kitchen or [the bedroom|somewhere else]
+        [tell me|do you know] which room {the} is in
+        in what room can i find {the}
+        {the} is in which room
+        which room should i look in for {the}
+        the room of {the}
+        what room holds {the}
+    """),
+    "direction": _groups("""
+        is {the} to my left or to my right
+        is {the} in front of me or behind me
+        should i turn left or right for {the}
+        which way do i turn for {the}
+        is {the} behind me
+        am i facing {the}
+        is {the} on my left
+        is {the} above or below me
+        is {the} ahead of me
+        what is the direction of {the}
+        do i have to turn around for {the}
+        [at|in] what direction is {the}
+    """),
+    "route": _groups("""
+        how do i get to {the}
+        [take|bring|lead] me to {the}
+        what's the way to {the}
+        how can i reach {the}
+        give me [directions|the way] to {the}
+        i want to go to {the}
+        walk me to {the}
+        which route leads to {the}
+        navigate to {the}
+        how do i walk to {the}
+        show me the way to {the}
+        what is the best way to {the}
+        how do i find my way to {the}
+        go to {the}
+    """),
+    "fit_on": _groups("""
+        does {the} fit on {the2}
+        will {the} fit on {the2}
+        is there room for {the} on {the2}
+        can i put {the} on {the2}
+        is {the2} big enough for {the}
+        would {the} fit on top of {the2}
+        can {the} stand on {the2}
+        do you think {the} fits on {the2}
+        is {the} too big to go on {the2}
+        tell me if {the} fits on {the2}
+        will {the2} hold {the}
+        could i place {the} on {the2}
+    """),
+    "fit_in": _groups("""
+        does {the} fit in {the2}
+        will {the} fit in {the2}
+        is there room for {the} in {the2}
+        can i put {the} in {the2}
+        would {the} fit inside {the2}
+        can {the} go into {the2}
+        do you think {the} fits in {the2}
+        is {the} too big for {the2}
+        tell me if {the} fits into {the2}
+        is {the} small enough for {the2}
+        could i place {the} in {the2}
+        does {the} go inside {the2}
     """),
     "exist": _groups("""
         is there {a} [here|]
@@ -218,7 +290,7 @@ PATTERNS: dict[str, tuple[str, ...]] = {
         i need the {rank} {bare}
         what is the {rank} {bare}
         tell me where the {rank} {bare} is
-        take me to the {rank} {bare}
+        tell me about the {rank} {bare}
         where can i find the {rank} {bare}
         i'm looking for the {rank} {bare}
         can you find the {rank} {bare}

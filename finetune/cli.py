@@ -1,0 +1,158 @@
+"""``finetune COMMAND``: tokenizer, crops, base, lora, export, evaluate. The same as ``python -m finetune``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+RUNS = Path("runs")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands; importing nothing heavy."""
+    root = argparse.ArgumentParser(prog="finetune", description=__doc__)
+    commands = root.add_subparsers(dest="command", required=True)
+
+    tokenizer = commands.add_parser("tokenizer", help="train the tokenizer on generated text")
+    tokenizer.add_argument("--out", type=Path, default=RUNS / "tokenizer")
+    tokenizer.add_argument("--vocab", type=int, default=2560)
+    tokenizer.add_argument("--seed", type=int, default=0)
+
+    crops = commands.add_parser("crops", help="render and pack pictures of things (needs open3d; training does not)")
+    crops.add_argument("--out", type=Path, default=RUNS / "crops")
+    crops.add_argument("--first-seed", type=int, default=1000)
+    crops.add_argument("--worlds", type=int, default=86)
+    crops.add_argument("--per-world", type=int, default=300)
+
+    base = commands.add_parser("base", help="train the embedded base model from scratch; resumes")
+    base.add_argument("--tokenizer", type=Path, default=RUNS / "tokenizer")
+    base.add_argument("--crops", type=Path, default=RUNS / "crops")
+    base.add_argument("--out", type=Path, default=RUNS / "base")
+    _training(base, steps=2900, decay=700, lr=2e-3, rows=4, row_tokens=1024)
+
+    lora = commands.add_parser("lora", help="train the adapter that makes a base use the tools; resumes")
+    lora.add_argument("--base", type=Path, default=RUNS / "base" / "model")
+    lora.add_argument("--crops", type=Path, default=RUNS / "crops")
+    lora.add_argument("--out", type=Path, default=RUNS / "lora")
+    lora.add_argument("--rank", type=int, default=64)
+    lora.add_argument("--alpha", type=int, default=128)
+    _training(lora, steps=1200, decay=400, lr=1.5e-3, rows=4, row_tokens=1536)
+
+    export = commands.add_parser("export", help="newest checkpoint -> model folder (base) or adapter folder (lora)")
+    export.add_argument("what", choices=("base", "lora"))
+    export.add_argument("--run", type=Path, required=True, help="the --out of the training run")
+    export.add_argument("--tokenizer", type=Path, default=RUNS / "tokenizer", help="for base")
+    export.add_argument("--base", type=Path, default=RUNS / "base" / "model", help="for lora")
+    export.add_argument("--rank", type=int, default=64)
+    export.add_argument("--alpha", type=int, default=128)
+
+    evaluate = commands.add_parser("evaluate", help="held-out exact-match scores, by family; one JSON object")
+    evaluate.add_argument("--base", type=Path, default=RUNS / "base" / "model")
+    evaluate.add_argument("--adapter", type=Path, default=None)
+    evaluate.add_argument("--crops", type=Path, default=None, help="also score naming on held-out worlds")
+    evaluate.add_argument("--conversations", type=int, default=400)
+    evaluate.add_argument("--split", choices=("val", "test"), default="test")
+    evaluate.add_argument("--seed", type=int, default=0)
+    return root
+
+
+def _training(command: argparse.ArgumentParser, **defaults: Any) -> None:
+    for name, value in defaults.items():
+        command.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--warmup", type=int, default=150)
+    command.add_argument("--stop-after", type=int, default=None, help="stop at this step; a later call goes on")
+    command.add_argument("--no-compile", action="store_true", help="train without torch.compile")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    arguments = parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    try:
+        return _COMMANDS[arguments.command](arguments)
+    except (OSError, ValueError) as error:
+        print(f"finetune {arguments.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _tokenizer(a: argparse.Namespace) -> int:
+    from finetune.tokenizer import build_tokenizer
+
+    build_tokenizer(a.out, vocab_size=a.vocab, seed=a.seed)
+    return 0
+
+
+def _crops(a: argparse.Namespace) -> int:
+    from finetune.crops import render_crops
+
+    render_crops(a.out, seeds=range(a.first_seed, a.first_seed + a.worlds), per_seed=a.per_world)
+    return 0
+
+
+def _config(a: argparse.Namespace) -> Any:
+    from finetune.train import TrainConfig
+
+    return TrainConfig(
+        steps=a.steps,
+        decay=a.decay,
+        lr=a.lr,
+        rows=a.rows,
+        row_tokens=a.row_tokens,
+        seed=a.seed,
+        warmup=a.warmup,
+        compile=not a.no_compile,
+    )
+
+
+def _base(a: argparse.Namespace) -> int:
+    from finetune.base import BaseSettings, export_base, train_base
+
+    settings = BaseSettings(tokenizer=a.tokenizer, crops=a.crops, out=a.out)
+    if train_base(settings, _config(a), stop_after=a.stop_after) >= a.steps:
+        export_base(settings)
+    return 0
+
+
+def _lora(a: argparse.Namespace) -> int:
+    from finetune.lora import LoraSettings, export_lora, train_lora
+
+    settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha)
+    if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps:
+        export_lora(settings)
+    return 0
+
+
+def _export(a: argparse.Namespace) -> int:
+    if a.what == "base":
+        from finetune.base import BaseSettings, export_base
+
+        export_base(BaseSettings(tokenizer=a.tokenizer, out=a.run))
+    else:
+        from finetune.lora import LoraSettings, export_lora
+
+        export_lora(LoraSettings(base=a.base, crops=Path(), out=a.run, rank=a.rank, alpha=a.alpha))
+    return 0
+
+
+def _evaluate(a: argparse.Namespace) -> int:
+    from finetune.lora import evaluate_model
+
+    record = evaluate_model(a.base, a.adapter, conversations=a.conversations, split=a.split, seed=a.seed, crops=a.crops)
+    print(json.dumps(record))
+    return 0
+
+
+_COMMANDS = {
+    "tokenizer": _tokenizer,
+    "crops": _crops,
+    "base": _base,
+    "lora": _lora,
+    "export": _export,
+    "evaluate": _evaluate,
+}

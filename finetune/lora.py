@@ -1,0 +1,165 @@
+"""The recipe of the adapter: Sightline's own tools, questions and answers, by PEFT LoRA on the decoder's projections.
+
+Vision and embeddings stay as the base model has them; some naming is mixed in so that reading pictures is not lost.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import Idefics3ForConditionalGeneration
+
+from agent.adapter import merge_adapter
+from agent.protocol import NAME_SYSTEM
+from finetune.base import load_tokenizer
+from finetune.collate import Batch, Encoder, make_batch
+from finetune.crops import CropFile
+from finetune.data import Chat, Group, Mixture, Source
+from finetune.embedded import IMAGE_TOKENS
+from finetune.evaluate import exact_scores, naming_scores
+from finetune.naming import NamingSource
+from finetune.traces import Conversation, conversation
+from finetune.train import TrainConfig, checkpoints, load_weights, train
+from scenes.questions.phrasing import Split
+from tools.toolbox import tool_schemas
+
+TARGETS = r".*text_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
+"""The decoder's projections. PEFT's ``all-linear`` would also take the vision tower."""
+NAMING_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraSettings:
+    """Which base, which pictures, how large an update."""
+
+    base: Path
+    """Model folder made by ``finetune export``, or any Idefics3 folder with our tokenizer."""
+    crops: Path
+    """Pictures made by ``finetune crops``."""
+    out: Path
+    """Checkpoints, progress, and in the end ``adapter/``."""
+    rank: int = 64
+    """Rank of the update."""
+    alpha: int = 128
+    """Scale of the update is alpha / rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSource:
+    """Conversations with real tool calls; half of them with a picture in front of the newest question."""
+
+    crops: CropFile | None
+    split: Split = "train"
+    conversations: int = 10
+    pictures: float = 0.5
+
+    def __call__(self, rng: random.Random) -> Group:
+        chats = tuple(self._chat(rng) for _ in range(self.conversations))
+        return Group(chats=chats, tools=tuple(tool_schemas()))
+
+    def _chat(self, rng: random.Random) -> Chat:
+        chat = trace_chat(conversation(rng, self.split))
+        if self.crops is None or rng.random() >= self.pictures:
+            return chat
+        return with_picture(chat, self.crops[rng.randrange(len(self.crops))].image)
+
+
+def trace_chat(trace: Conversation) -> Chat:
+    """A trace without pictures."""
+    return Chat(messages=tuple(trace.messages), family=trace.families[0], families=tuple(trace.families))
+
+
+def with_picture(chat: Chat, image: torch.Tensor) -> Chat:
+    """The same chat with a picture in front of its last question, as the agent asks."""
+    last = max(i for i, message in enumerate(chat.messages) if message["role"] == "user")
+    message = chat.messages[last]
+    asked = {**message, "content": [{"type": "image"}, *message["content"]]}
+    return replace(chat, messages=(*chat.messages[:last], asked, *chat.messages[last + 1 :]), images=(image,))
+
+
+def lora_config(settings: LoraSettings) -> LoraConfig:
+    """Plain LoRA: what ``agent.adapter`` merges without PEFT."""
+    return LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        target_modules=TARGETS,
+        lora_dropout=0.0,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+def adapted(settings: LoraSettings, seed: int) -> PeftModel:
+    """The base in float32 with a fresh adapter."""
+    model = Idefics3ForConditionalGeneration.from_pretrained(settings.base, dtype=torch.float32)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(model, lora_config(settings))  # type: ignore[return-value]
+
+
+def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int | None = None) -> int:
+    """Train, or go on training; returns the last step."""
+    encoder = Encoder(load_tokenizer(settings.base), image_tokens=IMAGE_TOKENS)
+    crops = CropFile(settings.crops)
+    sources: Sequence[tuple[Source, float]] = [
+        (TraceSource(crops), 1 - NAMING_SHARE),
+        (NamingSource(crops, conversations=12), NAMING_SHARE),
+    ]
+    mixture = Mixture(sources)
+
+    def batch_at(step: int, rows: range) -> Batch:
+        return make_batch(mixture, encoder, seed=config.seed, step=step, rows=rows, length=config.row_tokens)
+
+    def held_out(source: Source) -> Batch:
+        return make_batch(Mixture([(source, 1)]), encoder, seed=-1, step=0, rows=range(4), length=config.row_tokens)
+
+    unseen = CropFile(settings.crops, held_out=True)
+    fixed = {
+        "traces": held_out(TraceSource(unseen, split="val")),
+        "naming": held_out(NamingSource(unseen, augment=False)),
+    }
+    model = adapted(settings, config.seed)
+    return train(
+        model, batch_at, config, settings.out, image_id=encoder.image_id, held_out=fixed, stop_after=stop_after
+    )
+
+
+def export_lora(settings: LoraSettings) -> Path:
+    """The newest checkpoint as an ordinary PEFT folder in bfloat16, ``out/adapter``."""
+    found = checkpoints(settings.out)
+    if not found:
+        raise FileNotFoundError(f"expected a checkpoint in {settings.out}, found none; train first")
+    model = adapted(settings, 0)
+    load_weights(found[-1], model, prefix="model.")
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(torch.bfloat16)
+    model.peft_config["default"].base_model_name_or_path = "embedded"
+    # Without the last argument PEFT asks the hub for the base's config.
+    model.save_pretrained(settings.out / "adapter", save_embedding_layers=False)
+    return settings.out / "adapter"
+
+
+def evaluate_model(
+    base: Path, adapter: Path | None, *, conversations: int, split: Split, seed: int, crops: Path | None
+) -> dict[str, object]:
+    """Scores on a split that was not trained on: see ``finetune.evaluate``."""
+    tokenizer = load_tokenizer(base)
+    encoder = Encoder(tokenizer, image_tokens=IMAGE_TOKENS)
+    model = Idefics3ForConditionalGeneration.from_pretrained(base, dtype=torch.float32).eval()
+    if adapter is not None:
+        merge_adapter(model, adapter)
+    rng = random.Random(f"{split}/{seed}")
+    chats = [trace_chat(conversation(rng, split)) for _ in range(conversations)]
+    group = Group(chats=tuple(chats), tools=tuple(tool_schemas()))
+    scores = exact_scores(model, encoder, [group], length=2048).record()
+    record: dict[str, object] = {"split": split, "seed": seed, "conversations": conversations, "traces": scores}
+    if crops is not None:
+        unseen = CropFile(crops, held_out=True)
+        record["naming"] = naming_scores(model, encoder, unseen, min(len(unseen), 1000), NAME_SYSTEM)
+    return record
