@@ -1,7 +1,7 @@
 """What can happen in a visit, as a script says it: one JSON object a line.
 
-    {"to_frame": 228}
-    {"say": "this is my bag", "gaze": [300, 160]}
+{"to_frame": 228}
+{"say": "this is my bag", "gaze": [300, 160]}
 """
 
 from __future__ import annotations

@@ -160,9 +160,7 @@ class MapStore:
     def save(self) -> None:
         """Write everything; the header last. A crash leaves the map as it was before or as it is after."""
         if self._last_frame is not None:
-            write_nerfstudio(
-                self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True
-            )
+            write_nerfstudio(self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True)
         self.surface.save(self.folder)
         self.memory.save_graph(self.builder)
         _write_header(self.folder, self.header)
@@ -189,13 +187,19 @@ def read_header(folder: Path) -> Header:
     """Read ``map.json``. Raises InputError with one line."""
     path = folder / HEADER
     if not path.is_file():
-        found = "an unfinished map" if (folder / MEMORY).exists() else "something else" if folder.exists() else "nothing"
-        raise InputError(f"{folder}: expected a map (a folder with {HEADER}), got {found}; build one with `sightline map`")
+        found = (
+            "an unfinished map" if (folder / MEMORY).exists() else "something else" if folder.exists() else "nothing"
+        )
+        raise InputError(
+            f"{folder}: expected a map (a folder with {HEADER}), got {found}; build one with `sightline map`"
+        )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw["format_version"]
         if version != FORMAT_VERSION:
-            raise InputError(f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it")
+            raise InputError(
+                f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it"
+            )
         visits = tuple(Visit(**v) for v in raw["visits"])
         return Header(**{**raw, "visits": visits, "gravity": Gravity(**raw["gravity"])})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:

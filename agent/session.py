@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from agent.context import Looker, LiveContext
+from agent.context import LiveContext, Looker
 from agent.graph import Assistant, answer_question
 from agent.map_store import MapStore, Progress
 from agent.turn import Question, Turn
@@ -31,6 +31,8 @@ class Session:
     """Asks the vision model about a crop."""
     known_poses: bool = True
     """Whether the recording's poses are in the map's frame; if not, the wearer is not localised."""
+    takes_in: bool = True
+    """Whether frames go into the map; not when standing at the map's own last frame."""
     on_frames: Callable[[str], Progress] | None = None
     """Called before frames are taken in; returns the callback that follows them."""
     frame: Frame | None = field(default=None, init=False)
@@ -44,7 +46,7 @@ class Session:
         """
         started = time.perf_counter()
         index = frame_index(self.recording, frame_id)
-        if self.known_poses:
+        if self.known_poses and self.takes_in:
             progress = self.on_frames(f"frames to {frame_id}") if self.on_frames else None
             self.store.ingest(self.recording, index, progress)
         frame = self.recording[index]
