@@ -85,8 +85,12 @@ def build_parser() -> argparse.ArgumentParser:
 
     chat = commands.add_parser("chat", help="talk in the terminal, or play a script; remembered with --map")
     _add_source(chat)
-    chat.add_argument("--at", type=int, metavar="FRAME", help="start at this frame (default: the first with a script, else the last)")
-    chat.add_argument("--script", type=Path, metavar="FILE.jsonl", help='events: {"to_frame": N} or {"say": TEXT, "gaze": [u, v]}')
+    chat.add_argument(
+        "--at", type=int, metavar="FRAME", help="start at this frame (default: the first with a script, else the last)"
+    )
+    chat.add_argument(
+        "--script", type=Path, metavar="FILE.jsonl", help='events: {"to_frame": N} or {"say": TEXT, "gaze": [u, v]}'
+    )
     chat.add_argument("--save", type=Path, metavar="DIR", help="draw every answer into this folder")
     _add_model(chat)
     chat.set_defaults(run=run_chat)
@@ -114,7 +118,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recording", type=Path, metavar="PATH", help="a recorded walk")
-    parser.add_argument("--world", type=int, metavar="SEED", help="a generated world (rendered and mapped once, then cached)")
+    parser.add_argument(
+        "--world", type=int, metavar="SEED", help="a generated world (rendered and mapped once, then cached)"
+    )
     parser.add_argument("--map", type=Path, metavar="DIR", help="a map: continued if it exists, else built here")
 
 
