@@ -39,7 +39,7 @@ SENSOR_FROM_UPRIGHT = torch.tensor([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0
 
 def looks_like(path: Path) -> bool:
     """Whether a folder has this layout."""
-    return (path / FILE).exists()
+    return path.is_dir() and (path / FILE).exists()
 
 
 def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
@@ -93,12 +93,10 @@ def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
 
 def _optics(stated: Mapping[str, Any], where: str) -> tuple[Camera, Rectifier]:
     """The sensor (its lens aside) and the rectifier to an upright pinhole of the same focal length and size."""
-    params, size = stated.get("params"), stated.get("size")
+    params, size = _numbers(stated, "params", 15, where), _numbers(stated, "size", 2, where)
     if not str(stated.get("model")).endswith("FISHEYE624"):
         raise RecordingError(f"{where}: expected the model FISHEYE624, got {stated.get('model')!r}")
-    if not (_numbers(params, 15) and _numbers(size, 2)):
-        raise RecordingError(f"{where}: expected 15 params and a size, got {str(params)[:60]} and {size!r}")
-    focal, cx, cy = float(params[0]), float(params[1]) + 0.5, float(params[2]) + 0.5
+    focal, cx, cy = params[0], params[1] + 0.5, params[2] + 0.5
     try:
         sensor = Camera(width=int(size[0]), height=int(size[1]), fx=focal, fy=focal, cx=cx, cy=cy)
     except ValueError as error:
@@ -108,8 +106,11 @@ def _optics(stated: Mapping[str, Any], where: str) -> tuple[Camera, Rectifier]:
     return sensor, Rectifier(sensor, fisheye_from_aria(params), upright, SENSOR_FROM_UPRIGHT)
 
 
-def _numbers(value: object, count: int) -> bool:
-    return isinstance(value, list) and len(value) == count and all(isinstance(x, int | float) for x in value)
+def _numbers(stated: Mapping[str, Any], key: str, count: int, where: str) -> list[float]:
+    value = stated.get(key)
+    if isinstance(value, list) and len(value) == count and all(isinstance(x, int | float) for x in value):
+        return [float(x) for x in value]
+    raise RecordingError(f"{where}: expected {count} numbers in {key!r}, got {str(value)[:60]}")
 
 
 def _poses(table: Mapping[str, Any], path: Path) -> dict[int, Tensor]:
