@@ -118,23 +118,27 @@ def world_truth(world: World) -> WorldTruth:
         style=world.style,
         map_id=world.map_id,
         rooms=tuple(
-            RoomTruth(
-                id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m
-            )
+            RoomTruth(id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m)
             for r in graph.rooms.values()
         ),
         doors=tuple(DoorTruth(rooms=d.rooms, center=d.center, width_m=d.high - d.low) for d in world.plan.doors),
         objects=tuple(
             ObjectTruth(
-                id=o.id, number=o.number, category=o.category, color=o.color, box=BoxRecord.from_box(o.box),
-                room=o.room, support=o.support, predicate=o.predicate,
+                id=o.id,
+                number=o.number,
+                category=o.category,
+                color=o.color,
+                box=BoxRecord.from_box(o.box),
+                room=o.room,
+                support=o.support,
+                predicate=o.predicate,
             )
             for o in world.objects.values()
         ),
         relations=tuple(
             RelationTruth(subject=r.subject, predicate=r.predicate, object=r.object) for r in graph.relations
         ),
-    )  # fmt: skip
+    )
 
 
 def read_world_truth(recording: Path | str) -> WorldTruth:

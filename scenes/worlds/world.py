@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scenes.render import Instance, Renderer
+from scenes.render import Renderer
+from scenes.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from scenes.worlds.catalogue import CATEGORY
-from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan, room_shell
-from scenes.worlds.furnish import Furnisher, Placed
+from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan
+from scenes.worlds.furnish import Furnisher
 from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
+from scenes.worlds.placing import Placed
 from scenes.worlds.programme import choose_rooms
 from scenes.worlds.relations import geometric_relations
+from scenes.worlds.walls import room_shell
 
 GENERATOR_VERSION = 1
 """Goes up whenever the same seed would give another world."""
@@ -124,9 +127,17 @@ def yaw_box(mesh: Mesh, yaw: float) -> Box3D:
 def _object(p: Placed) -> WorldObject:
     mesh = p.shape.mesh.turned("y", p.yaw).moved(p.position)
     return WorldObject(
-        number=p.number, category=p.category, color=p.color if CATEGORY[p.category].one_color else "", box=yaw_box(mesh, p.yaw), room=p.room,
-        support=f"w{p.support}" if p.support else "", predicate=p.predicate, mesh=mesh, position=p.position, yaw=p.yaw,
-    )  # fmt: skip
+        number=p.number,
+        category=p.category,
+        color=p.color if CATEGORY[p.category].one_color else "",
+        box=yaw_box(mesh, p.yaw),
+        room=p.room,
+        support=f"w{p.support}" if p.support else "",
+        predicate=p.predicate,
+        mesh=mesh,
+        position=p.position,
+        yaw=p.yaw,
+    )
 
 
 def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
@@ -144,10 +155,18 @@ def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
         mesh = join(*parts).turned("y", side.yaw).moved((x, o.bottom, z))
         out.append(
             WorldObject(
-                number=first + len(out), category="window", color="", box=yaw_box(mesh, side.yaw), room=room.id,
-                support="", predicate="", mesh=mesh, position=(x, o.bottom, z), yaw=side.yaw,
+                number=first + len(out),
+                category="window",
+                color="",
+                box=yaw_box(mesh, side.yaw),
+                room=room.id,
+                support="",
+                predicate="",
+                mesh=mesh,
+                position=(x, o.bottom, z),
+                yaw=side.yaw,
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -178,6 +197,10 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
         x, z = room.rect.center
         lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
     return World(
-        seed=seed, style=style or "apartment", plan=plan, objects={o.id: o for o in things}, shells=shells,
+        seed=seed,
+        style=style or "apartment",
+        plan=plan,
+        objects={o.id: o for o in things},
+        shells=shells,
         lights=tuple(lights),
-    )  # fmt: skip
+    )

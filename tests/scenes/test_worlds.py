@@ -14,7 +14,7 @@ from scenes.types import PREDICATES, Box3D, Camera
 from scenes.worlds.boxes import footprint_gap_m, footprint_overlap_m
 from scenes.worlds.catalogue import CATEGORIES, build
 from scenes.worlds.colors import COLOR_TERMS
-from scenes.worlds.furnish import BODY_RADIUS_M
+from scenes.worlds.placing import BODY_RADIUS_M
 from scenes.worlds.relations import vertical
 from scenes.worlds.space import free_space
 from scenes.worlds.walk import MAX_TURN_RAD_S, WalkSettings, make_walk
