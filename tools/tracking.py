@@ -27,6 +27,8 @@ MIN_MATCHED = 0.35
 MIN_OVERLAP = 0.25
 """Share of the live points that fall on the map at all, below which there is too little to align with."""
 MAX_RMS_M = 0.02
+NOISE_M = 0.002
+"""Point-to-plane noise that a depth sensor has at least, at 1 m."""
 MAX_STEP_M, MAX_STEP_RAD = 0.4, 0.6
 """Motion between two frames beyond which an alignment is a wrong one: 4 m/s and 340 degrees/s at 10 frames/s."""
 MAX_SIGMA_M = 0.02
@@ -153,8 +155,9 @@ def judge(world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: 
     rms_m = (squared / max(weights, 1e-9)) ** 0.5
     moved, turned = (float(x) for x in pose_error(world_from_camera, predicted))
     eigenvalues, vectors = torch.linalg.eigh(hessian)
-    # Residuals of neighbouring pixels share their errors; one in ten is taken as independent.
-    variance = 10 * squared / max(matched - 6, 1.0)
+    # Residuals of neighbouring pixels share their errors; one in ten is taken as independent. A surface that fits
+    # better than the sensor's noise is luck, or a bare wall.
+    variance = 10 * max(squared, weights * NOISE_M**2) / max(matched - 6, 1.0)
     covariance = vectors @ torch.diag(variance / eigenvalues.clamp_min(1e-12)) @ vectors.T
     sigma_m = float(covariance[3:, 3:].diagonal().amax().sqrt())
     believed = (
