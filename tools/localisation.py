@@ -28,6 +28,12 @@ Reason = Literal[
 
 VIEWS = 5
 """Keyframes matched per image."""
+GUIDED_VIEWS = 10
+"""Keyframes whose points are looked for once a first pose is known."""
+GUIDED_PX = 12.0
+"""How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
+GUIDED_LIKENESS = 0.8
+"""Least dot product of two RootSIFT descriptors of one place (of unrelated ones it is 0.4 to 0.7)."""
 HYPOTHESES = 512
 INLIER_PX = 8.0
 """Reprojection error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
@@ -78,6 +84,18 @@ class NotLocalised:
     ms: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseFit:
+    """A pose and the matches that support it."""
+
+    camera_from_world: Tensor
+    inlier: Tensor
+    """(M,) bool."""
+    hessian: Tensor
+    """(6, 6) float64 of squared pixels."""
+    rms_px: float
+
+
 class Localiser:
     """Finds images in one map."""
 
@@ -109,6 +127,9 @@ class Localiser:
         if len(uv) < MIN_MATCHES:
             return failed("too_few_matches", f"{len(uv)} matches, at least {MIN_MATCHES} needed")
         found = solve_pose(uv, points, likeness, frame.camera, seed=self._seed)
+        matched = len(uv)
+        if found is not None and int(found.inlier.sum()) >= MIN_MATCHES:
+            found, points = self._guided(found, points, features, frame.camera)
         if found is None or int(found.inlier.sum()) < MIN_INLIERS:
             count = 0 if found is None else int(found.inlier.sum())
             return failed("no_consistent_pose", f"{count} matches agree on a pose, at least {MIN_INLIERS} needed")
@@ -122,7 +143,7 @@ class Localiser:
         return Localisation(
             world_from_camera=inverse(found.camera_from_world),
             map_id=self._map.map_id,
-            confidence=confidence(found, agreement, len(uv)),
+            confidence=confidence(found, agreement, matched),
             covariance=covariance,
             inliers=int(found.inlier.sum()),
             agreement=agreement,
@@ -142,6 +163,33 @@ class Localiser:
         if not uv:
             return torch.zeros(0, 2).double(), torch.zeros(0, 3).double(), torch.zeros(0).double()
         return torch.cat(uv).double(), torch.cat(points).double(), torch.cat(likeness).double()
+
+    def _guided(self, first: PoseFit, points: Tensor, features: Features, camera: Camera) -> tuple[PoseFit, Tensor]:
+        """A second fit with the points of all keyframes around, each looked for near where the first pose puts it."""
+        near = [self._index.keyframes[i] for i in self._index.nearest_views(features, GUIDED_VIEWS)]
+        map_points = torch.cat([k.points for k in near]).double()
+        descriptors = torch.cat([k.features.descriptors for k in near])
+        uv, visible = project(camera, transform(first.camera_from_world, map_points))
+        map_points, descriptors, uv = map_points[visible], descriptors[visible], uv[visible]
+        if len(uv) == 0:
+            return first, points
+        radius = GUIDED_PX * camera.fx / REFERENCE_FOCAL
+        apart = torch.cdist(uv.float(), features.uv)
+        likeness = torch.where(apart < radius, descriptors @ features.descriptors.T, -1.0)
+        best, keypoint = likeness.max(1)
+        keep = best > GUIDED_LIKENESS
+        if int(keep.sum()) < int(first.inlier.sum()):
+            return first, points
+        chosen = map_points[keep]
+        intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64)
+        fit = _refined(
+            first.camera_from_world,
+            features.uv[keypoint[keep]].double(),
+            chosen,
+            intrinsics,
+            INLIER_PX * camera.fx / REFERENCE_FOCAL,
+        )
+        return (fit, chosen) if int(fit.inlier.sum()) >= int(first.inlier.sum()) else (first, points)
 
     def _agreement(self, found: PoseFit, points: Tensor, camera: Camera, sensor: DepthEstimate | None) -> float:
         """How much of the image agrees with the map seen from a pose.
@@ -164,18 +212,6 @@ class Localiser:
             return visible
         same = (view.depth_m - sensor.depth_m).abs() < 0.05 + 0.03 * sensor.depth_m
         return min(visible, float(same[both].float().mean()))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoseFit:
-    """A pose and the matches that support it."""
-
-    camera_from_world: Tensor
-    inlier: Tensor
-    """(M,) bool."""
-    hessian: Tensor
-    """(6, 6) float64 of squared pixels."""
-    rms_px: float
 
 
 def solve_pose(uv: Tensor, points: Tensor, likeness: Tensor, camera: Camera, *, seed: int) -> PoseFit | None:

@@ -24,8 +24,8 @@ FORMAT_VERSION = 1
 FILE_NAME = "keyframes.safetensors"
 WORDS = 64
 """Visual words of the VLAD (Jegou et al. 2010); made from the map's own features."""
-SPACING_M, SPACING_RAD = 0.15, 0.17
-"""A frame this far or this turned (10 degrees) from every keyframe becomes one."""
+SPACING_M, SPACING_RAD = 0.10, 0.10
+"""A frame this far or this turned (6 degrees) from every keyframe becomes one."""
 EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on an edge: its place is not known."""
 

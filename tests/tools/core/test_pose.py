@@ -50,9 +50,9 @@ def test_every_p3p_solution_reprojects_its_three_points():
     triples = torch.arange(90).reshape(30, 3)
     poses, valid = p3p(normalize(in_camera, dim=-1)[triples], points[triples])
     k = torch.tensor([525.0, 525.0, 320.0, 240.0], dtype=torch.float64)
-    for i in range(30):
-        error = reprojection_error(poses[i][valid[i]], points[triples[i]], uv[triples[i]], k)
-        assert (error < 0.5).float().mean() > 0.9
+    errors = [reprojection_error(poses[i][valid[i]], points[triples[i]], uv[triples[i]], k) for i in range(30)]
+    assert len(torch.cat(errors)) >= 30
+    assert (torch.cat(errors) < 0.5).float().mean() > 0.95
 
 
 def test_refinement_reaches_the_true_pose_and_its_hessian_is_positive():
