@@ -86,7 +86,10 @@ def test_texts_are_found_by_stems_and_never_by_operators(tmp_path: Path) -> None
         assert memory.search("'; DROP TABLE texts; --") == []
         assert memory.search("?!") == []
         assert memory.search("mug", span_s=(0.0, 1.5)) == []
-        assert memory.texts(("turn",))[0].extra == {"question": "where is my bag?", "answer": {"answer": "On the sofa."}}
+        assert memory.texts(("turn",))[0].extra == {
+            "question": "where is my bag?",
+            "answer": {"answer": "On the sofa."},
+        }
 
 
 @pytest.mark.parametrize("text", ["", "\x00\x07", "x" * 10_000])
