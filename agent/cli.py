@@ -275,8 +275,9 @@ def _save_plan(store: MapStore, folder: Path) -> dict[str, Any]:
 
     points, rgb = store.surface.points()
     graph, floor_y = store.builder.snapshot(), store.surface.floor_height() or 0.0
-    draw_plan(graph, points, rgb, floor_y, store.walk()).save(folder / "plan.png")
-    page = plan_html(graph, points, rgb, floor_y, store.walk(), title=f"Map {store.header.map_id}")
+    walk = [(x, z) for x, _, z in store.walked().tolist()]
+    draw_plan(graph, points, rgb, floor_y, walk).save(folder / "plan.png")
+    page = plan_html(graph, points, rgb, floor_y, walk, title=f"Map {store.header.map_id}")
     (folder / "plan.html").write_text(page, encoding="utf-8")
     return _map_report(store) | {"plan": str(folder / "plan.png")}
 

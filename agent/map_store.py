@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from scenes.errors import InputError
+from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame
 from tools.mapping import SurfaceMap
@@ -152,8 +153,6 @@ class MapStore:
     def _is_keyframe(self, world_from_camera: Tensor) -> bool:
         if self._keyframe_pose is None:
             return True
-        from scenes.geometry import pose_error
-
         moved, turned = pose_error(self._keyframe_pose, world_from_camera)
         return float(moved) > KEYFRAME_MOVE_M or float(torch.rad2deg(turned)) > KEYFRAME_TURN_DEG
 
@@ -173,9 +172,10 @@ class MapStore:
         """The newest frame, as a recording of one frame. Raises InputError when the map holds none."""
         return open_recording(self.folder / LAST_FRAME)
 
-    def walk(self) -> list[tuple[float, float]]:
-        """(x, z) of the keyframes, in order of time."""
-        return [(float(k.world_from_camera[0, 3]), float(k.world_from_camera[2, 3])) for k in self.memory.keyframes()]
+    def walked(self) -> Tensor:
+        """(N, 3) float64 positions of the wearer's head at the keyframes, in order of time."""
+        places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.keyframes()]
+        return torch.stack(places) if places else torch.zeros(0, 3, dtype=torch.float64)
 
 
 def is_map(folder: Path) -> bool:

@@ -52,9 +52,7 @@ def show(answer: GroundedAnswer, as_json: bool) -> None:
     print(f"  [{status}; frame {answer.frame.id}; {answer.timings_ms.total / 1000:.1f} s]")
     for anchor in answer.anchors:
         x, y, z = anchor.box.center
-        print(
-            f"  {anchor.object_id} {anchor.label or 'unnamed'}: ({x:.2f}, {y:.2f}, {z:.2f}) ± {anchor.sigma_m:.2f} m"
-        )
+        print(f"  {anchor.object_id} {anchor.label or 'unnamed'}: ({x:.2f}, {y:.2f}, {z:.2f}) ± {anchor.sigma_m:.2f} m")
 
 
 def draw(session: Session, answer: GroundedAnswer, question: str, path: Path) -> None:
