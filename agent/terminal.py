@@ -26,15 +26,16 @@ def pixel(text: str) -> tuple[float, float]:
 
 
 def progress(what: str) -> Progress:
-    """A progress bar on standard error, drawn only on a terminal or where the work takes seconds."""
+    """A progress bar on standard error for work of seconds or more; in a log file a line every ten seconds."""
     from tqdm import tqdm
 
+    interval_s = 0.1 if sys.stderr.isatty() else 10.0
     bar: tqdm | None = None
 
     def follow(done: int, total: int) -> None:
         nonlocal bar
         if bar is None:
-            bar = tqdm(total=total, desc=what, unit="", leave=False, delay=1.0, file=sys.stderr)
+            bar = tqdm(total=total, desc=what, unit="", delay=1.0, mininterval=interval_s, leave=False, file=sys.stderr)
         bar.total = total
         bar.update(done - bar.n)
         if done >= total:
