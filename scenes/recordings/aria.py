@@ -12,11 +12,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ from scenes.recordings.images import check_size, read_depth, read_rgb
 from scenes.recordings.indexed import FrameSource, IndexedRecording
 from scenes.recordings.lens import Rectifier, fisheye_from_aria
 from scenes.recordings.poses import checked_pose
-from scenes.types import Camera
+from scenes.types import Camera, Frame
 
 FORMAT = "aria"
 FILE = "calib_poses.json"
@@ -44,6 +46,11 @@ def looks_like(path: Path) -> bool:
 
 def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
     """One camera of an Aria export as upright pinhole frames. Raises RecordingError."""
+    return _opened(path, camera_name)[0]
+
+
+def _opened(path: Path, camera_name: str) -> tuple[IndexedRecording, Camera, Rectifier]:
+    """The recording, the sensor and the rectifier."""
     table = read_json(path / FILE)
     where = f"{path / FILE} cameras {camera_name}"
     cameras = table.get("cameras")
@@ -81,7 +88,7 @@ def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
                 depth_time_s=None if depth_ns is None else depth_ns / 1e9,
             )
         )
-    return IndexedRecording(
+    recording = IndexedRecording(
         path=path,
         format=FORMAT,
         gravity=Gravity(source="format", confidence=1.0),
@@ -89,6 +96,31 @@ def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
         skipped=tuple(skipped),
         notes=tuple(notes),
     )
+    return recording, sensor, rectifier
+
+
+def aria_instances(path: Path, camera_name: str = "camera-rgb") -> Iterator[tuple[Frame, Tensor]]:
+    """Frames of one camera with their instance masks, (H, W) int64 of the rectified image, 0 = nothing.
+
+    Masks lie in ``<camera>_<ns>_seg.npz`` with the time of the depth image. Raises RecordingError.
+    """
+    recording, sensor, rectifier = _opened(path, camera_name)
+    masks = _files(path, re.compile(re.escape(camera_name) + r"_(\d+)_seg\.npz$"))
+    for frame in recording:
+        stamp = _nearest(masks, round(frame.time_s * 1e9))
+        if stamp is not None:
+            yield frame, rectifier.nearest(_read_mask(masks[stamp], sensor))
+
+
+def _read_mask(path: Path, sensor: Camera) -> Tensor:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            ids = arrays["seg"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RecordingError(f"{path}: expected an array 'seg', got: {error}") from error
+    if ids.shape != (sensor.height, sensor.width):
+        raise RecordingError(f"{path}: expected a mask of {sensor.width}x{sensor.height}, got {ids.shape}")
+    return torch.from_numpy(ids.astype(np.int64))
 
 
 def _optics(stated: Mapping[str, Any], where: str) -> tuple[Camera, Rectifier]:
