@@ -31,6 +31,8 @@ class RenderedFrame:
     """With exact depth and pose, colour and depth from the same camera."""
     instance_ids: NDArray[np.int32]
     """(H, W) instance numbers; 0 structure, -1 nothing hit."""
+    glossy: NDArray[np.bool_]
+    """(H, W) where a depth camera's light would be mirrored away."""
 
     def pixel_counts(self) -> dict[int, int]:
         """Visible pixels of each instance."""
@@ -46,6 +48,8 @@ class Renderer:
 
         if not instances or not lights:
             raise ValueError("a renderer needs at least one instance and one light")
+        if (highest := max(i.light for i in instances)) >= len(lights):
+            raise ValueError(f"expected light numbers below {len(lights)}, got {highest}")
         self._tensor = o3d.core.Tensor
         self._scene: Any = o3d.t.geometry.RaycastingScene(nthreads=0)
         vertices = np.concatenate([i.mesh.vertices for i in instances]).astype(np.float32)
@@ -96,7 +100,8 @@ class Renderer:
             depth_m=torch.from_numpy(depth),
             depth_camera=camera,
         )
-        return RenderedFrame(frame=frame, instance_ids=self.numbers(hits).reshape(shape))
+        glossy = (self._shader.glossy[hits.face] & (hits.face >= 0)).reshape(shape)
+        return RenderedFrame(frame=frame, instance_ids=self.numbers(hits).reshape(shape), glossy=glossy)
 
 
 def camera_rays(camera: Camera) -> Floats:

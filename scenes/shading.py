@@ -18,6 +18,8 @@ from scenes.worlds.textures import SIZE, UNIT, texture_layers
 
 BACKGROUND_RGB = 200
 """Grey level where a ray leaves the world."""
+GLOSSY = 0.35
+"""Gloss from which a face mirrors a depth camera's light away."""
 _BLOCK = 8192
 _COLOR, _NORMAL, _U_ROW, _V_ROW, _OFFSET, _LAMP, _GLOSS, _SHINE, _LAYER = 0, 3, 6, 9, 12, 14, 17, 18, 19
 _COLUMNS = 20
@@ -70,12 +72,9 @@ class Shader:
             start += count
         self._table = table
         self._corners = corners.reshape(-1, 9)
-        self._curved = np.ptp(corners, axis=1).max(axis=1) > 1e-3
-
-    @property
-    def glossy(self) -> NDArray[np.bool_]:
+        self.glossy = table[:, _GLOSS] >= GLOSSY
         """(faces,) whether a depth camera's light would be mirrored away by a face."""
-        return self._table[:, _GLOSS] >= 0.35
+        self._curved = np.ptp(corners, axis=1).max(axis=1) > 1e-3
 
     def shade(self, origin: NDArray[np.floating], directions: Floats, hits: Hits) -> NDArray[np.uint8]:
         """(N, 3) colours of hits."""

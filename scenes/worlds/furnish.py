@@ -7,7 +7,7 @@ the thing that carries it), and the doors of a room stay reachable from one anot
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -31,10 +31,11 @@ class Furnisher:
     placed: list[Placed] = field(default_factory=list)
     reserved: list[Hull] = field(default_factory=list)
     """Space that must stay free: in front of doors and windows."""
+    next_number: int = 1
 
     def run(self, clutter: float = 1.0) -> list[Placed]:
         """Furnish every room."""
-        self._reserve()
+        self.reserve_openings()
         for room in self.plan.rooms:
             self._furnish(room)
         for room in self.plan.rooms:
@@ -42,7 +43,8 @@ class Furnisher:
             self._clutter(room, clutter)
         return self.placed
 
-    def _reserve(self) -> None:
+    def reserve_openings(self) -> None:
+        """Keep the space at doors and windows free from now on."""
         for o in self.plan.openings:
             reach = 0.85 if o.kind == "door" else 0.35
             side = 0.1 if o.kind == "door" else 0.0
@@ -76,7 +78,7 @@ class Furnisher:
         predicate: str = "",
     ) -> Placed:
         thing = Placed(
-            number=len(self.placed) + 1,
+            number=self.next_number,
             category=name,
             color=color,
             shape_seed=seed,
@@ -88,6 +90,7 @@ class Furnisher:
             predicate=predicate,
         )
         self.placed.append(thing)
+        self.next_number += 1
         return thing
 
     def _furnish(self, room: RoomPlan) -> None:
@@ -232,8 +235,45 @@ class Furnisher:
                     if self._put(pick, host, surface, room) is not None:
                         used.add(pick.name)
 
+    def put_new(self, category: Category, host: Placed) -> Placed | None:
+        """A new thing on some surface of a host; None where it does not fit."""
+        room = self._room(host.room)
+        surface = host.shape.surfaces[self.rng.integers(len(host.shape.surfaces))]
+        return self._put(category, host, surface, room)
+
+    def put_again(self, thing: Placed, host: Placed) -> bool:
+        """Put a known thing on a host; False where it does not fit."""
+        room = self._room(host.room)
+        for surface in host.shape.surfaces:
+            place = self._place_on(CATEGORY[thing.category], thing.shape, host, surface, room)
+            if place is not None:
+                moved = replace(
+                    thing,
+                    position=place[0],
+                    yaw=place[1],
+                    room=room.id,
+                    support=host.number,
+                    predicate=surface.predicate,
+                )
+                self.placed.append(moved)
+                return True
+        return False
+
+    def _room(self, id: str) -> RoomPlan:
+        return next(room for room in self.plan.rooms if room.id == id)
+
     def _put(self, category: Category, host: Placed, surface: Surface, room: RoomPlan) -> Placed | None:
         color, seed, shape = self._choose(category.name)
+        place = self._place_on(category, shape, host, surface, room)
+        if place is None:
+            return None
+        position, yaw = place
+        return self._add(category.name, color, seed, shape, position, yaw, room.id, host.number, surface.predicate)
+
+    def _place_on(
+        self, category: Category, shape: Shape, host: Placed, surface: Surface, room: RoomPlan
+    ) -> tuple[tuple[float, float, float], float] | None:
+        """A free position and yaw on a surface of a host."""
         low, high = shape.mesh.bounds
         if float(high[1] - low[1]) > surface.headroom:
             return None
@@ -250,15 +290,5 @@ class Furnisher:
             position = (host.position[0] + dx, host.position[1] + surface.y + 0.001, host.position[2] + dz)
             hull = hull_of(shape, position, host.yaw + local_yaw)
             if self._free(hull, room, ignore=host.number, gap=0.01):
-                return self._add(
-                    category.name,
-                    color,
-                    seed,
-                    shape,
-                    position,
-                    host.yaw + local_yaw,
-                    room.id,
-                    host.number,
-                    surface.predicate,
-                )
+                return position, host.yaw + local_yaw
         return None

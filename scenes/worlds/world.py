@@ -7,8 +7,8 @@ hold 0. The same seed and generator version give the same world on every machine
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,7 +70,11 @@ class World:
     shells: Mapping[str, Mesh]
     """Walls, floor and ceiling of each room, by room id."""
     version: int = GENERATOR_VERSION
-    lights: tuple[Vec3, ...] = field(default=())
+    lights: tuple[Vec3, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    """How the things were placed, for later changes."""
+    next_number: int = 0
+    """First object number that was never used."""
 
     @property
     def map_id(self) -> str:
@@ -190,17 +194,25 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
     plan = make_plan(chosen, rng)
     shells = {room.id: room_shell(plan, room, rng) for room in plan.rooms}
     placed = Furnisher(plan=plan, rng=rng).run(clutter)
-    things = [_object(p) for p in placed]
-    things += _windows(plan, len(things) + 1)
     lights: list[Vec3] = []
     for room in plan.rooms:
         x, z = room.rect.center
         lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
-    return World(
+    windows = _windows(plan, len(placed) + 1)
+    world = World(
         seed=seed,
         style=style or "apartment",
         plan=plan,
-        objects={o.id: o for o in things},
+        objects={window.id: window for window in windows},
         shells=shells,
         lights=tuple(lights),
     )
+    return with_things(world, placed, len(placed) + len(windows) + 1)
+
+
+def with_things(world: World, placed: Sequence[Placed], next_number: int) -> World:
+    """The same rooms and windows with these things in them."""
+    windows = [o for o in world.objects.values() if o.category == "window"]
+    things = sorted([*(_object(p) for p in placed), *windows], key=lambda o: o.number)
+    objects = {o.id: o for o in things}
+    return replace(world, objects=objects, placed=tuple(placed), next_number=next_number)
