@@ -65,17 +65,16 @@ class RootSift:
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
 
 
-def mutual_matches(a: Tensor, b: Tensor, *, ratio: float = 0.9) -> Tensor:
-    """Pairs (M, 2) int64 of rows of two descriptor sets that choose each other.
+def mutual_pairs(likeness: Tensor, *, ratio: float = 0.9) -> Tensor:
+    """Pairs (M, 2) int64 of rows and columns of a likeness matrix (N, K) that choose each other.
 
-    ``ratio``: a pair's distance must be this much below that of the first row's second choice (Lowe's test).
+    ``ratio``: a pair's distance must be this much below that of the row's second choice (Lowe's test).
     """
-    if len(a) == 0 or len(b) < 2:
+    rows, columns = likeness.shape
+    if rows == 0 or columns < 2:
         return torch.zeros(0, 2, dtype=torch.int64)
-    likeness = a @ b.T
     best, index = likeness.topk(2, dim=1)
     distance = (2 - 2 * best).clamp_min(0).sqrt()
     back = likeness.argmax(0)
-    rows = torch.arange(len(a))
-    keep = (back[index[:, 0]] == rows) & (distance[:, 0] < ratio * distance[:, 1])
-    return torch.stack([rows[keep], index[keep, 0]], dim=-1)
+    keep = (back[index[:, 0]] == torch.arange(rows)) & (distance[:, 0] < ratio * distance[:, 1])
+    return torch.stack([torch.arange(rows)[keep], index[keep, 0]], dim=-1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tools.core.features import detect_and_describe, gaussian_blur
-from tools.localisation_features import Features, RootSift, mutual_matches
+from tools.localisation_features import Features, RootSift, mutual_pairs
 
 
 def blobs(centres, sigma, size=(128, 160)):
@@ -59,7 +59,7 @@ def test_a_shifted_darker_image_matches_itself():
     large = texture(1, (280, 360))
     a, b = large[10:250, 20:340], 0.7 * large[22:262, 27:347] + 0.05
     (uv_a, _, da, va), (uv_b, _, db, vb) = detect_and_describe(a, 300), detect_and_describe(b, 300)
-    pairs = mutual_matches(da[va], db[vb], ratio=0.8)
+    pairs = mutual_pairs(da[va] @ db[vb].T, ratio=0.8)
     shift = uv_a[va][pairs[:, 0]] - uv_b[vb][pairs[:, 1]]
     right = (shift - torch.tensor([7.0, 12.0])).norm(dim=-1) < 1.0
     assert len(pairs) > 80
@@ -68,12 +68,12 @@ def test_a_shifted_darker_image_matches_itself():
 
 def test_unrelated_images_hardly_match():
     (_, _, da, va), (_, _, db, vb) = detect_and_describe(texture(2), 300), detect_and_describe(texture(3), 300)
-    assert len(mutual_matches(da[va], db[vb], ratio=0.8)) < 0.05 * int(va.sum())
+    assert len(mutual_pairs(da[va] @ db[vb].T, ratio=0.8)) < 0.05 * int(va.sum())
 
 
 def test_matching_nothing_gives_nothing():
-    assert mutual_matches(torch.zeros(0, 128), torch.rand(5, 128)).shape == (0, 2)
-    assert mutual_matches(torch.rand(5, 128), torch.zeros(0, 128)).shape == (0, 2)
+    assert mutual_pairs(torch.zeros(0, 5)).shape == (0, 2)
+    assert mutual_pairs(torch.zeros(5, 0)).shape == (0, 2)
 
 
 def test_the_extractor_returns_only_real_keypoints():
