@@ -21,7 +21,6 @@ from scipy.sparse.csgraph import connected_components
 
 from tools.surfaces import Bools, Floats, SurfaceImage, dot, shifted
 
-
 CUES = ("count", "jump", "fold", "bulge", "lightness", "chroma")
 """What is summed over the pixels of a border between two regions; sums of several views add up."""
 N_CUES = len(CUES)

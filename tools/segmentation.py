@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Frame
+from tools.hangings import hangings
 from tools.regions import BorderWeights, Hierarchy, border_sums, borders, hierarchy
 from tools.structure import FLOOR, THING, Structure
 from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
@@ -53,6 +54,8 @@ class Segments:
     """(k, 2) labels that touch."""
     border_sums: NDArray[np.float64]
     """(k, 6) sums of ``tools.regions.CUES`` over their common border."""
+    first_flat: int = 1 << 30
+    """Labels from here on are flat things on walls, which lie on a wall's plane and are no wall."""
     names: Mapping[int, tuple[str, float]] = field(default_factory=dict)
     """Label text and confidence, from segmenters that know names; the geometric one does not."""
 
@@ -120,7 +123,17 @@ class GeometricSegmenter:
         background, tree, edge = self._analyse(surface)
         labels = _without_crumbs(tree.cut(FINE_LEVEL))
         pairs, sums = border_sums(labels, edge, surface)
-        return Segments(surface=surface, labels=labels, background=background, border_pairs=pairs, border_sums=sums)
+        flat = hangings(surface, background, edge)
+        first_flat = int(labels.max(initial=0)) + 1
+        labels = np.where(flat > 0, flat + first_flat - 1, labels).astype(np.int32)
+        return Segments(
+            surface=surface,
+            labels=labels,
+            background=np.where(flat > 0, THING, background).astype(np.uint8),
+            border_pairs=pairs,
+            border_sums=sums,
+            first_flat=first_flat,
+        )
 
     def _analyse(self, surface: SurfaceImage) -> tuple[NDArray[np.uint8], Hierarchy, Floats]:
         background = self.structure.observe(surface)

@@ -12,9 +12,9 @@ from scenes.boxes import iou
 from scenes.types import SceneGraph
 from tests.tools.box_world import BOOK, CABINET, MUG, ROOM, TABLE, Solid, render, tour
 from tools.errors import ToolError
-from tools.upright_boxes import contains
 from tools.naming import NameGuess
 from tools.scene_graph import Miss, NameTakenError, SceneGraphBuilder, UnknownObjectError
+from tools.upright_boxes import contains
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tests.tools.box_world import BOOK, CAMERA, MUG, ROOM, TABLE, render, tour
-from tools.upright_boxes import contains
 from tools.segmentation import GazeMiss, GazeSegment, GeometricSegmenter
 from tools.structure import FLOOR, THING, WALL
 from tools.surfaces import surface_image
+from tools.upright_boxes import contains
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 
