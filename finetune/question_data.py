@@ -108,16 +108,28 @@ def dialog_record(dialog: Sequence[Question], messages: Sequence[dict[str, Any]]
 
 
 def majority_baseline(questions: Sequence[Question]) -> float:
-    """Blind baseline: always the most frequent gold answer of the family. Mean over families of its accuracy.
+    """Blind baseline: the most frequent gold answer among the other questions of the family. Mean over families.
 
-    An answer is the status, the reason, and the value as it would be judged: lengths in steps of 10%, directions in
-    sectors of 45 degrees, times in steps of 5 s, and the objects.
+    Each question is left out of its own vote, or a family of one question would always be guessed right. An answer is
+    the status, the reason, and the value as it would be judged: lengths in steps of 10%, directions in sectors of 45
+    degrees, times in steps of 5 s, and the objects.
     """
     per_family: dict[str, Counter[tuple[object, ...]]] = {}
     for q in questions:
         per_family.setdefault(q.family, Counter())[judged(q)] += 1
-    shares = [c.most_common(1)[0][1] / c.total() for name, c in per_family.items() if name not in TALK]
+    shares = [_guessed(c) / c.total() for name, c in per_family.items() if name not in TALK]
     return sum(shares) / len(shares) if shares else 0.0
+
+
+def _guessed(votes: Counter[tuple[object, ...]]) -> float:
+    """Expected number of right guesses, each by the vote of the others, ties broken by chance."""
+    right = 0.0
+    for answer, count in votes.items():
+        others = {a: c - (a == answer) for a, c in votes.items()}
+        top = max(others.values())
+        if top and others[answer] == top:
+            right += count / sum(c == top for c in others.values())
+    return right
 
 
 TALK = frozenset({"greeting", "thanks", "unsupported", "never_present", "not_yet_seen", "forget"})

@@ -12,6 +12,7 @@ import torch
 
 from scenes.questions.asker import Asker, Draft, bool_value, count_value, many, metres, one, step
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
+from scenes.questions.lexicon import NOUNS
 from scenes.records import ToolStep, TypedValue
 from scenes.types import SceneObject
 
@@ -63,8 +64,9 @@ def room_of(a: Asker) -> Drafts:
 
 
 def exist(a: Asker) -> Drafts:
-    """Existence of a kind that is known."""
-    if not (kind := a.kind()):
+    """Existence of a kind: known, or never seen."""
+    kind = Kind(name=a.rng.choice(NOUNS)) if a.rng.random() < 0.4 else a.kind()
+    if not kind:
         return ()
     found = members(a.graph, kind)
     text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
@@ -73,7 +75,9 @@ def exist(a: Asker) -> Drafts:
         Draft(
             family="exist",
             text=text,
-            value=bool_value(True),
+            status="answered" if found else "abstained",
+            reason=None if found else "never_seen",
+            value=bool_value(True) if found else None,
             objects=tuple(o.id for o in found),
             trace=step("find_objects", query=said),
         ),

@@ -29,6 +29,20 @@ def test_a_second_opinion_from_the_meshes_agrees_on_every_question(visit: Visit,
     assert [f"{q.id} {q.text}: {c}" for q in questions if (c := oracle.complaint(q))] == []
 
 
+def test_the_second_opinion_notices_a_wrong_value_and_a_wrong_object(visit: Visit, questions: list[Question]) -> None:
+    oracle = Oracle(visit)
+    wrong = {"length_m": 9.87, "count": 77, "color": "plaid", "room": "moon", "duration_s": 999.0, "direction": 12.3}
+    tried = set()
+    for q in questions:
+        if q.value is not None and q.value.kind in wrong and q.value.kind not in tried:
+            changed = q.value.model_copy(update={"value": wrong[q.value.kind]})
+            assert oracle.complaint(q.model_copy(update={"value": changed})), q.text
+            tried.add(q.value.kind)
+    assert tried == set(wrong)
+    unseen = next(i for i in visit.world.objects if i not in oracle.seen(questions[0].frame_id))
+    assert oracle.complaint(questions[0].model_copy(update={"objects": (unseen,)}))
+
+
 @pytest.mark.slow
 def test_a_second_opinion_agrees_on_two_thousand_questions() -> None:
     wrong, count = [], 0
