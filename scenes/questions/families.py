@@ -8,12 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import torch
+
 from scenes.questions.asker import Asker, Draft, bool_value, count_value, many, metres, one, step
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
+from scenes.questions.lexicon import NOUNS
 from scenes.records import ToolStep, TypedValue
 from scenes.types import SceneObject
 
 Drafts = Sequence[Draft]
+PASSED_BY_M = 1.5
+"""A thing this near to the walked way can be reached by it."""
 SPOKEN = {"on": ("on", "on top of"), "in": ("in", "inside"), "next to": ("next to", "beside")}
 
 
@@ -59,8 +64,9 @@ def room_of(a: Asker) -> Drafts:
 
 
 def exist(a: Asker) -> Drafts:
-    """Existence of a kind that is known."""
-    if not (kind := a.kind()):
+    """Existence of a kind: known, or never seen."""
+    kind = Kind(name=a.rng.choice(NOUNS)) if a.rng.random() < 0.4 else a.kind()
+    if not kind:
         return ()
     found = members(a.graph, kind)
     text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
@@ -69,7 +75,9 @@ def exist(a: Asker) -> Drafts:
         Draft(
             family="exist",
             text=text,
-            value=bool_value(True),
+            status="answered" if found else "abstained",
+            reason=None if found else "never_seen",
+            value=bool_value(True) if found else None,
             objects=tuple(o.id for o in found),
             trace=step("find_objects", query=said),
         ),
@@ -281,10 +289,14 @@ def where_am_i(a: Asker) -> Drafts:
 
 
 def route(a: Asker) -> Drafts:
-    """The way to a thing; the gold answer is where it is."""
+    """The way to a thing that the wearer has walked by; the gold answer is the thing itself."""
     if not (found := a.named()):
         return ()
     obj, kind = found
+    x, _, z = obj.box.center
+    walked = a.visit.walk.world_from_camera[: a.frame + 1, :3, 3]
+    if float(torch.hypot(walked[:, 0] - x, walked[:, 2] - z).min()) > PASSED_BY_M:
+        return ()
     text = a.say("route", the=a.the(kind))
     return (Draft(family="route", text=text, objects=(obj.id,), trace=step("route_to", target=kind.text)),)
 
