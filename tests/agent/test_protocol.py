@@ -25,9 +25,8 @@ from agent.protocol import (
 from finetune.base import load_tokenizer
 from tools.toolbox import tool_schemas
 
-JSON_VALUES = st.none() | st.booleans() | st.integers(-999, 999) | st.text(max_size=20) | st.lists(st.text(max_size=5))
-    st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=20) | st.lists(st.text(max_size=5))
-)
+SCALARS = st.none() | st.booleans() | st.integers(-999, 999) | st.text(max_size=20)
+JSON_VALUES = SCALARS | st.lists(st.text(max_size=5))
 
 
 @given(st.text("abcdefgh_", min_size=1, max_size=12), st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4))

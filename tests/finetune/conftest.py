@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from finetune.base import load_tokenizer
 from finetune.embedded import embedded_config, new_model, save_embedded
 from finetune.tokenizer import generated_text, save_tokenizer, train_tokenizer
