@@ -22,6 +22,9 @@ from agent.protocol import CALL_CLOSE, CALL_OPEN, JSON_SEPARATORS, ToolSchema
 NAME_GRAMMAR = r"""start: /[a-z][a-z '\-]{1,38}/ (", " /[a-z]{2,12}/)?"""  # fmt: skip
 """What a picture shows: a name, then maybe a colour."""
 
+NUMBER_LIMIT = 1_000_000
+"""Largest magnitude of a number in a call where its schema gives no bound."""
+
 
 class GrammarError(ValueError):
     """A schema that the grammar cannot enforce; the message names the keyword."""
@@ -48,8 +51,15 @@ def call_schema(tools: Sequence[ToolSchema]) -> dict[str, Any]:
 
 
 def _closed(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Arguments that the schema does not name are never written."""
-    return {"properties": {}, **parameters, "additionalProperties": False}
+    """Arguments that the schema does not name are never written, and numbers are finite: JSON's 1e999 is not."""
+    properties = {name: _bounded(schema) for name, schema in parameters.get("properties", {}).items()}
+    return {**parameters, "properties": properties, "additionalProperties": False}
+
+
+def _bounded(schema: dict[str, Any]) -> dict[str, Any]:
+    if schema.get("type") not in ("number", "integer"):
+        return schema
+    return {"minimum": -NUMBER_LIMIT, "maximum": NUMBER_LIMIT, **schema}
 
 
 def call_grammar(tools: Sequence[ToolSchema], tokenizer: PreTrainedTokenizerBase) -> str:
