@@ -65,7 +65,7 @@ def _forward(command: str, rest: list[str]) -> int:
     if command == "finetune":
         from finetune.cli import main as run
     else:
-        from evals.bench.cli import main as run
+        from evals.bench import run
     return run(rest)
 
 

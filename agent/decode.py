@@ -103,7 +103,7 @@ class Decoder:
                 same += 1
             if _image_cut(prompt, same):
                 same = 0
-        if same:
+        if same and self._cache is not None:
             surplus = self._cache.get_seq_length() - same
             if surplus:
                 self._cache.crop(-surplus)

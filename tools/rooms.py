@@ -160,7 +160,8 @@ class FloorGrid:
 def split_rooms(counts: NDArray[np.int32]) -> NDArray[np.int32]:
     """(nx, nz, 2) looks at ground and at wall -> (nx, nz) room labels 1..n.
 
-    Places farther than ``DOOR_HALF_M`` from any wall or unknown cell are cores; each core takes in the ground next to it.
+    Places farther than ``DOOR_HALF_M`` from any wall or unknown cell are cores; each core takes in the ground
+    next to it.
     """
     if counts.size == 0:
         return np.zeros(counts.shape[:2], np.int32)

@@ -173,7 +173,7 @@ def measure(exact_m: Floats, camera: Camera, glossy: NDArray[np.bool_], sensor: 
 def _blobs(shape: tuple[int, ...], rng: Generator) -> NDArray[np.float64]:
     """Values uniform in 0..1 in patches of about 12 pixels."""
     coarse = rng.random((shape[0] // 12 + 2, shape[1] // 12 + 2))
-    return np.kron(coarse, np.ones((12, 12)))[: shape[0], : shape[1]]
+    return np.asarray(np.kron(coarse, np.ones((12, 12)))[: shape[0], : shape[1]], np.float64)
 
 
 def _cosine(z: NDArray[np.float64], camera: Camera) -> NDArray[np.floating]:
