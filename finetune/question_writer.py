@@ -21,6 +21,7 @@ from finetune.trace_writer import (
     tell_place,
     tell_saved,
 )
+from finetune.walked import walked_route
 from scenes.questions.visits import Visit
 from scenes.records import Question
 from scenes.render import HEAD_CAMERA
@@ -28,7 +29,6 @@ from scenes.types import SceneGraph
 from tools.answers import cited_facts, derive_value
 from tools.context import Fact, Gaze, ToolResult
 from tools.directions import direction_words
-from tools.navigation import walked_route
 from tools.snapshot import NO_GAZE, SnapshotContext
 
 PLACES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
