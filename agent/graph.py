@@ -12,7 +12,7 @@ import operator
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, TypedDict, cast
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.graph import END, START, StateGraph
@@ -61,7 +61,7 @@ class Visit:
     frame: Frame
 
 
-Agent = CompiledStateGraph[AgentState, Visit, AgentState, AgentState]
+Agent: TypeAlias = CompiledStateGraph[AgentState, Visit, AgentState, AgentState]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

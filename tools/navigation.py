@@ -93,10 +93,11 @@ class FreeSpace:
         walkable cell within this distance.
         """
         ends = []
-        for place, outside, blocked in (
+        reasons: tuple[tuple[tuple[float, float], NoRouteReason, NoRouteReason], ...] = (
             (start_xz, "start_outside", "start_blocked"),
             (goal_xz, "goal_outside", "goal_blocked"),
-        ):
+        )
+        for place, outside, blocked in reasons:
             cell = self.cell(*place)
             if cell is None:
                 return NoRoute(reason=outside)

@@ -95,7 +95,7 @@ def borders(surface: SurfaceImage) -> Floats:
 
 def relief(edge: Floats) -> Floats:
     """(h, w) height of the watershed's landscape: where a border may run, whatever it turns out to be worth."""
-    return edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]
+    return (edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]).astype(np.float32)
 
 
 def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
