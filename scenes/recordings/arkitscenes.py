@@ -15,8 +15,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
+import torch
 
+from scenes.geometry import quaternion_to_matrix
 from scenes.recordings.base import Gravity, RecordingError
 from scenes.recordings.confidence import read_confident_depth
 from scenes.recordings.folder import read_matrix
@@ -113,9 +114,21 @@ def _trajectory(path: Path) -> Trajectory:
         bad = int(np.argmin(np.isfinite(rows).all(axis=1)))
         raise RecordingError(f"{path}: expected finite poses, got NaN or infinity in pose {bad}")
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    world_from_camera = Rotation.from_rotvec(rows[:, 1:4]).inv()
+    quaternions = np.concatenate([-_half_turns(rows[:, 1:4]), np.cos(_half_angles(rows[:, 1:4]))], axis=1)
+    rotations = quaternion_to_matrix(torch.from_numpy(quaternions)).numpy()
     return Trajectory(
         times_s=rows[:, 0],
-        positions=-world_from_camera.apply(rows[:, 4:7]),
-        quaternions_xyzw=world_from_camera.as_quat(),
+        positions=-np.einsum("nij,nj->ni", rotations, rows[:, 4:7]),
+        quaternions_xyzw=quaternions,
     )
+
+
+def _half_angles(turns: np.ndarray) -> np.ndarray:
+    """(N, 3) axes times angles -> (N, 1) half angles."""
+    return np.linalg.norm(turns, axis=1, keepdims=True) / 2
+
+
+def _half_turns(turns: np.ndarray) -> np.ndarray:
+    """(N, 3) axes times angles -> (N, 3) vector parts of their quaternions: axis times sin(angle / 2)."""
+    # np.sinc(x) is sin(pi x) / (pi x), which is 1 at 0.
+    return turns / 2 * np.sinc(_half_angles(turns) / np.pi)
