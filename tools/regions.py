@@ -95,7 +95,14 @@ def borders(surface: SurfaceImage) -> Floats:
 
 def relief(edge: Floats) -> Floats:
     """(h, w) height of the watershed's landscape: where a border may run, whatever it turns out to be worth."""
-    return edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]
+    return (edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]).astype(np.float32)
+
+
+def label_components(mask: Bools) -> tuple[NDArray[np.int32], int]:
+    """8-connected components of an (h, w) mask: labels 1..n, and n."""
+    labels = np.zeros(mask.shape, np.int32)
+    count = ndimage.label(mask, np.ones((3, 3)), output=labels)
+    return labels, int(count)  # type: ignore[arg-type]
 
 
 def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
@@ -104,10 +111,10 @@ def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
     smooth = ndimage.uniform_filter(level, 3)
     smooth[~inside] = 255
     seeds = (smooth <= ndimage.minimum_filter(smooth, 5)) & inside
-    markers, count = ndimage.label(seeds, np.ones((3, 3)))
+    markers, count = label_components(seeds)
     if count == 0:
         return np.zeros(level.shape, np.int32)
-    labels = ndimage.watershed_ift(smooth, markers.astype(np.int32))
+    labels = ndimage.watershed_ift(smooth, markers)
     labels[~inside] = 0
     return labels.astype(np.int32)
 
