@@ -34,7 +34,8 @@ CRUMB_PX = 16.0
 class BorderWeights:
     """A logistic model of "these two regions belong to different things".
 
-    Fitted to the borders of generated worlds with sensor noise; see ``evals/fit_borders.py``. The strength of a
+    Weights fitted by logistic regression to borders of generated worlds with sensor noise, border lengths as weights
+    and both classes counting the same; see ``evals/fit_borders.py``, which repeats the fit. The strength of a
     border is ``softplus`` of the model's log-odds: about 0 inside a thing, 0.69 undecided, then growing linearly.
     """
 
