@@ -34,7 +34,8 @@ CRUMB_PX = 16.0
 class BorderWeights:
     """A logistic model of "these two regions belong to different things".
 
-    Fitted to the borders of generated worlds with sensor noise; see ``evals/fit_borders.py``. The strength of a
+    Weights fitted by logistic regression to borders of generated worlds with sensor noise, border lengths as weights
+    and both classes counting the same; see ``evals/fit_borders.py``, which repeats the fit. The strength of a
     border is ``softplus`` of the model's log-odds: about 0 inside a thing, 0.69 undecided, then growing linearly.
     """
 
@@ -98,16 +99,23 @@ def relief(edge: Floats) -> Floats:
     return (edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]).astype(np.float32)
 
 
+def label_components(mask: Bools) -> tuple[NDArray[np.int32], int]:
+    """8-connected components of an (h, w) mask: labels 1..n, and n."""
+    labels = np.zeros(mask.shape, np.int32)
+    count = ndimage.label(mask, np.ones((3, 3)), output=labels)
+    return labels, int(count)  # type: ignore[arg-type]
+
+
 def basins(strength: Floats, inside: Bools) -> NDArray[np.int32]:
     """Watershed basins of a border strength, (h, w) labels from 1, 0 outside."""
     level = np.where(inside, np.clip(strength * 100, 0, 254), 255).astype(np.uint8)
     smooth = ndimage.uniform_filter(level, 3)
     smooth[~inside] = 255
     seeds = (smooth <= ndimage.minimum_filter(smooth, 5)) & inside
-    markers, count = ndimage.label(seeds, np.ones((3, 3)))
+    markers, count = label_components(seeds)
     if count == 0:
         return np.zeros(level.shape, np.int32)
-    labels = ndimage.watershed_ift(smooth, markers.astype(np.int32))
+    labels = ndimage.watershed_ift(smooth, markers)
     labels[~inside] = 0
     return labels.astype(np.int32)
 

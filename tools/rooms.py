@@ -16,6 +16,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from scenes.types import Room
 from tools.association import one_to_one
+from tools.regions import label_components
 from tools.segmentation import Segments
 from tools.structure import FLOOR, THING, WALL, Structure
 
@@ -63,7 +64,7 @@ class FloorGrid:
     def state(self) -> dict[str, Any]:
         """The ids of the rooms as JSON: the number of the next one, and a place inside each."""
         labels = self._room_image()
-        inside = ndimage.distance_transform_edt(labels > 0)
+        inside = np.asarray(ndimage.distance_transform_edt(labels > 0))
         places = {}
         for label, room_id in self._ids.items():
             best = np.unravel_index(int(np.where(labels == label, inside, -1).argmax()), labels.shape)
@@ -160,20 +161,19 @@ class FloorGrid:
 def split_rooms(counts: NDArray[np.int32]) -> NDArray[np.int32]:
     """(nx, nz, 2) looks at ground and at wall -> (nx, nz) room labels 1..n.
 
-    Places farther than ``DOOR_HALF_M`` from any wall or unknown cell are cores; each core takes in the ground
-    next to it.
+    Places farther than ``DOOR_HALF_M`` from any wall or unknown cell are cores; each takes in the ground next to it.
     """
     if counts.size == 0:
         return np.zeros(counts.shape[:2], np.int32)
     wall = counts[..., 1] >= WALL_LOOKS
     ground = (counts[..., 0] >= FLOOR_LOOKS) & ~wall
     # Gaps in what was seen are not walls.
-    ground = ndimage.binary_closing(ground, iterations=3) & ~wall
-    clearance = ndimage.distance_transform_edt(ground) * CELL_M
-    cores, count = ndimage.label(clearance > DOOR_HALF_M, np.ones((3, 3)))
+    ground = np.asarray(ndimage.binary_closing(ground, iterations=3), bool) & ~wall
+    clearance = np.asarray(ndimage.distance_transform_edt(ground)) * CELL_M
+    cores, count = label_components(clearance > DOOR_HALF_M)
     if count == 0:
         return np.zeros(ground.shape, np.int32)
-    labels = cores.astype(np.int32)
+    labels = cores
     # Cores grow back along the ground to the walls, and meet in the doors.
     for _ in range(int(3 * DOOR_HALF_M / CELL_M)):
         grown = ndimage.grey_dilation(labels, size=(3, 3))
