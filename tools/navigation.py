@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-from tools.mapping import Mesh, SurfaceMap, floor_height_of
+from tools.mapping import SurfaceMap
+from tools.surface_mesh import Mesh, floor_height_of
 
 CELL_M = 0.05
 PERSON_RADIUS_M = 0.22
