@@ -82,7 +82,8 @@ def change_world(
     Fewer things change where a world has too few that can.
     """
     carriers = {o.support for o in world.objects.values()}
-    loose = [p for p in world.placed if p.support and f"w{p.number}" not in carriers and f"w{p.number}" not in fixed]
+    known = [p for p in world.placed if p.support and p.category in CATEGORY]
+    loose = [p for p in known if f"w{p.number}" not in carriers and f"w{p.number}" not in fixed]
     order = rng.permutation(len(loose))
     leaving = [loose[i] for i in order[:vanished]]
     moving = [loose[i] for i in order[vanished : vanished + moved]]

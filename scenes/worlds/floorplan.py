@@ -151,7 +151,8 @@ def _split(rect: Rect, count: int, rng: Generator) -> list[Rect]:
     return rects
 
 
-def _sides(r: Rect) -> tuple[Side, ...]:
+def make_sides(r: Rect) -> tuple[Side, ...]:
+    """The four wall faces of a room, in the order z0, z1, x0, x1."""
     return (
         Side(axis="x", at=r.z0, inward=1, low=r.x0, high=r.x1),
         Side(axis="x", at=r.z1, inward=-1, low=r.x0, high=r.x1),
@@ -160,20 +161,20 @@ def _sides(r: Rect) -> tuple[Side, ...]:
     )
 
 
-def _shared(a: RoomPlan, b: RoomPlan) -> tuple[str, float, float, float] | None:
-    """(axis, at, low, high) of the wall between two rooms."""
+def shared_wall(a: RoomPlan, b: RoomPlan, at_least: float = 1.4) -> tuple[str, float, float, float] | None:
+    """(axis, at, low, high) of the wall between two rooms, where they share more than ``at_least`` metres."""
     for s in a.sides:
         for t in b.sides:
             if s.axis == t.axis and s.inward == -t.inward and abs(s.at - t.at) < 1e-9:
                 low, high = max(s.low, t.low), min(s.high, t.high)
-                if high - low > 1.4:
+                if high - low > at_least:
                     return s.axis, s.at, low, high
     return None
 
 
 def _doors(rooms: list[RoomPlan], rng: Generator) -> list[Opening]:
     """A random spanning tree of doors, and a few more."""
-    walls = [(a, b, w) for i, a in enumerate(rooms) for b in rooms[i + 1 :] if (w := _shared(a, b))]
+    walls = [(a, b, w) for i, a in enumerate(rooms) for b in rooms[i + 1 :] if (w := shared_wall(a, b))]
     joined = {room.id: room.id for room in rooms}
     doors: list[Opening] = []
     for index in rng.permutation(len(walls)):
@@ -238,7 +239,7 @@ def make_plan(kinds: tuple[tuple[str, str], ...], rng: Generator) -> FloorPlan:
         # The largest rooms go to the kinds that come first.
         rects.sort(key=lambda r: -r.width * r.depth)
         rooms = [
-            RoomPlan(id=f"r{i}", kind=kind, label=label, rect=rect, sides=_sides(rect))
+            RoomPlan(id=f"r{i}", kind=kind, label=label, rect=rect, sides=make_sides(rect))
             for i, ((kind, label), rect) in enumerate(zip(kinds, rects, strict=True), start=1)
         ]
         doors = _doors(rooms, rng)

@@ -170,7 +170,7 @@ def measure(exact_m: Floats, camera: Camera, glossy: NDArray[np.bool_], sensor: 
     return torch.from_numpy(np.where(lost, 0.0, np.maximum(z, 0.0)).astype(np.float32))
 
 
-def _blobs(shape: tuple[int, ...], rng: Generator) -> NDArray[np.float64]:
+def _blobs(shape: tuple[int, ...], rng: Generator) -> NDArray[np.floating]:
     """Values uniform in 0..1 in patches of about 12 pixels."""
     coarse = rng.random((shape[0] // 12 + 2, shape[1] // 12 + 2))
     return np.asarray(np.kron(coarse, np.ones((12, 12)))[: shape[0], : shape[1]], np.float64)

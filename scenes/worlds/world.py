@@ -133,7 +133,7 @@ def _object(p: Placed) -> WorldObject:
     return WorldObject(
         number=p.number,
         category=p.category,
-        color=p.color if CATEGORY[p.category].one_color else "",
+        color=p.color if p.category not in CATEGORY or CATEGORY[p.category].one_color else "",
         box=yaw_box(mesh, p.yaw),
         room=p.room,
         support=f"w{p.support}" if p.support else "",
