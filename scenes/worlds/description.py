@@ -6,10 +6,12 @@ The result is a ``World`` like any generated one: walks, sensors, recordings and
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from scenes.records import Record
@@ -188,19 +190,46 @@ def read_mesh(folder: Path, name: str, color: str, rng: Generator) -> Mesh:
         raise DescriptionError(f"mesh {name!r}: expected a file inside the description's folder")
     if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
         raise DescriptionError(f"mesh {name!r}: expected an existing file of type {', '.join(MESH_SUFFIXES)}")
-    import open3d as o3d  # lazy: heavy
-
-    # Post-processing cuts quads and polygons into triangles; without it they are dropped.
-    loaded = o3d.io.read_triangle_mesh(str(path), enable_post_processing=True)
-    triangles = np.asarray(loaded.triangles, np.int32)
+    vertices, triangles, vertex_colors = _read_obj(path) if path.suffix.lower() == ".obj" else _read_others(path)
     if not 0 < len(triangles) <= MAX_TRIANGLES:
         raise DescriptionError(f"mesh {name!r}: expected 1 to {MAX_TRIANGLES} triangles, got {len(triangles)}")
-    vertices = np.asarray(loaded.vertices, np.float32)
-    if not np.isfinite(vertices).all():
-        raise DescriptionError(f"mesh {name!r}: expected finite vertices")
-    if loaded.has_vertex_colors() and not color:
-        colors = np.asarray(loaded.vertex_colors, np.float32)[triangles].mean(1)
+    if not np.isfinite(vertices).all() or not 0 <= triangles.min() <= triangles.max() < len(vertices):
+        raise DescriptionError(f"mesh {name!r}: expected finite vertices, and faces of existing vertices")
+    if vertex_colors is not None and not color:
+        colors = vertex_colors[triangles].mean(1)
     else:
         colors = np.tile(np.asarray(albedo(color or "gray", rng), np.float32), (len(triangles), 1))
     materials = np.full(len(triangles), MATERIAL_INDEX["plain"], np.uint8)
     return Mesh(vertices=vertices, triangles=triangles, colors=colors, materials=materials).grounded()
+
+
+_Loaded = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32] | None]
+
+
+def _read_others(path: Path) -> _Loaded:
+    """Formats that hold triangles, by Open3D."""
+    import open3d as o3d  # lazy: heavy
+
+    loaded = o3d.io.read_triangle_mesh(str(path))
+    colors = np.asarray(loaded.vertex_colors, np.float32) if loaded.has_vertex_colors() else None
+    return np.asarray(loaded.vertices, np.float32), np.asarray(loaded.triangles, np.int32), colors
+
+
+def _read_obj(path: Path) -> _Loaded:
+    """OBJ vertices and faces, polygons cut into fans; Open3D's reader drops all meshes that hold a polygon."""
+    vertices: list[list[float]] = []
+    triangles: list[tuple[int, int, int]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        kind, *fields = line.split() or [""]
+        try:
+            if kind == "v":
+                x, y, z = (float(f) for f in fields[:3])
+                vertices.append([x, y, z])
+            elif kind == "f":
+                # Numbers count from 1; negative ones from the newest vertex.
+                indices = [int(f.split("/")[0]) for f in fields]
+                corners = [i - 1 if i > 0 else len(vertices) + i for i in indices]
+                triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
+        except ValueError as error:
+            raise DescriptionError(f"{path.name}: line {number}: expected numbers, got {line[:40]!r}") from error
+    return np.array(vertices, np.float32).reshape(-1, 3), np.array(triangles, np.int32).reshape(-1, 3), None
