@@ -36,7 +36,7 @@ from tools.voxels import VOXEL_M, reduce_to_voxels, unpack
 logger = logging.getLogger(__name__)
 
 REGROUP_EVERY_S = 0.5
-SAME_THING_SHARE = 0.5
+SAME_THING_SHARE = 0.75
 """A gaze segment is a mapped thing when they share this much of their union, as the frame shows them."""
 RENAME_FACTOR = 1.5
 """The namer looks again when the best view is this much better than the one it saw."""
