@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.graph import build_assistant
-from agent.map_store import HEADER, MapStore, Progress, is_map
+from agent.map_store import HEADER, MapStore, Progress, is_map, read_header
 from agent.naming import VlmNamer
 from agent.session import Session, frame_index
 from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
@@ -100,6 +100,8 @@ def open_session(
     """
     if recording is None and map_folder is None:
         raise InputError("expected --recording, --world or --map, got none of them; say what to ask about")
+    if recording is None and map_folder is not None:
+        read_header(map_folder)  # a missing map is said before the model is loaded
     with ExitStack() as stack:
         vlm = model.load()
         namer = VlmNamer(vlm)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from agent.protocol import IMAGE, Message, ProtocolError, ToolCall, ToolSchema, parse_call
+from scenes.errors import InputError
 
 if TYPE_CHECKING:
     from agent.decode import Decoder, Prompt
@@ -32,7 +33,7 @@ LINEAR_POSITIONS = ("idefics3", "smolvlm")
 ANSWER_TOKENS = 256
 
 
-class ModelError(RuntimeError):
+class ModelError(InputError):
     """A model that cannot be loaded or that failed; one line: expected, received, what to do."""
 
 
@@ -154,7 +155,11 @@ class LocalVlm:
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers.utils import logging as hf_logging
 
+        quiet = Path(source).is_dir() and hf_logging.is_progress_bar_enabled()
+        if quiet:  # a download deserves a bar, reading a local file does not
+            hf_logging.disable_progress_bar()
         try:
             processor = AutoProcessor.from_pretrained(source)
             model = AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
@@ -164,6 +169,9 @@ class LocalVlm:
                 merge_adapter(model, Path(adapter))
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise ModelError(_load_problem(source, adapter, error)) from error
+        finally:
+            if quiet:
+                hf_logging.enable_progress_bar()
         return cls(model.eval(), processor, base=name, adapter=str(adapter) if adapter else None)
 
     def prompt(self, messages: Sequence[Message], images: Sequence[Tensor], tools: Sequence[ToolSchema]) -> Prompt:
