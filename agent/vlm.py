@@ -153,16 +153,16 @@ class LocalVlm:
         """
         import torch
         from safetensors import SafetensorError
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers import AutoModelForImageTextToText
 
         try:
-            processor = AutoProcessor.from_pretrained(source)
+            processor = _processor(source)
             model = AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
             if adapter is not None:
                 from agent.adapter import merge_adapter
 
                 merge_adapter(model, Path(adapter))
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelError(_load_problem(source, adapter, error)) from error
         return cls(model.eval(), processor, base=name, adapter=str(adapter) if adapter else None)
 
@@ -213,6 +213,17 @@ class LocalVlm:
             decode_ms=decoded.decode_ms,
             reused_tokens=decoded.reused,
         )
+
+
+def _processor(source: str) -> Any:
+    """The model's own processor, or its picture part where the rest needs torchvision."""
+    from transformers import AutoConfig, AutoProcessor
+
+    from agent.qwen_pictures import MODEL_TYPES, QwenPictures
+
+    if AutoConfig.from_pretrained(source).model_type in MODEL_TYPES:
+        return QwenPictures.from_pretrained(source)
+    return AutoProcessor.from_pretrained(source)
 
 
 def _parsed(text: str) -> tuple[ToolCall | None, str]:
