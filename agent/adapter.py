@@ -1,7 +1,7 @@
 """A PEFT LoRA folder -> merged weights, without importing PEFT (which costs a second of start-up).
 
 Only what PEFT's plain LoRA does is understood: ``W + scale * B A`` on linear layers, with ``scale = alpha / r`` (or
-``alpha / sqrt(r)`` with rsLoRA). Anything else is refused by name.
+``alpha / sqrt(r)`` with rsLoRA), and modules that were trained whole. Anything else is refused by name.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-_UNSUPPORTED = ("use_dora", "modules_to_save", "layer_replication", "alora_invocation_tokens", "lora_bias")
+_UNSUPPORTED = (
+    *("use_dora", "layer_replication", "alora_invocation_tokens", "lora_bias", "rank_pattern", "alpha_pattern"),
+    *("target_parameters", "trainable_token_indices", "fan_in_fan_out"),
+)
 
 
 def merge_adapter(model: nn.Module, folder: Path) -> int:
-    """Add an adapter's low-rank updates to the model's weights, in place; returns how many layers changed.
+    """Add an adapter's updates to the model's weights, in place; returns how many layers got a low-rank update.
 
     Raises:
         OSError: the folder lacks a file.
@@ -32,8 +35,11 @@ def merge_adapter(model: nn.Module, folder: Path) -> int:
         raise ValueError(f"expected plain LoRA in {folder}, got {', '.join(odd) or 'trained biases'}; merge it by PEFT")
     stored = load_file(folder / "adapter_model.safetensors")
     layers = {name.removesuffix(".lora_A.weight") for name in stored if name.endswith(".lora_A.weight")}
-    if len(stored) != 2 * len(layers):
+    whole = {name: value for name, value in stored.items() if ".lora_" not in name}
+    if len(stored) != 2 * len(layers) + len(whole):
         raise ValueError(f"expected pairs of lora_A and lora_B in {folder}, got {len(stored)} tensors")
+    for name, value in whole.items():
+        _replace(model, name.removeprefix("base_model.model."), value)
     for layer in sorted(layers):
         _merge_layer(model, layer, stored[f"{layer}.lora_A.weight"], stored[f"{layer}.lora_B.weight"], config)
     return len(layers)
@@ -52,3 +58,12 @@ def _merge_layer(model: nn.Module, layer: str, down: torch.Tensor, up: torch.Ten
     scale = alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
     with torch.no_grad():
         weight += (scale * (up.float() @ down.float())).to(weight.dtype)
+
+
+def _replace(model: nn.Module, name: str, value: torch.Tensor) -> None:
+    """Put a weight that was trained whole in place of the base's."""
+    target = dict(model.named_parameters()).get(name)
+    if target is None or target.shape != value.shape:
+        raise ValueError(f"expected an adapter for this model, got one with a weight {name!r} {tuple(value.shape)}")
+    with torch.no_grad():
+        target.copy_(value.to(target.dtype))

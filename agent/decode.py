@@ -109,6 +109,7 @@ class Decoder:
                 self._cache.crop(-surplus)
         else:
             self._cache = DynamicCache(config=self.model.config)
+            _forget_positions(self.model)
         features = _remaining(prompt, same)
         logits = self._forward(list(prompt.ids[same:]), features)
         self._keys = keys
@@ -117,10 +118,9 @@ class Decoder:
     def _forward(self, ids: list[int], features: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits after the last of ``ids``; (V,)."""
         device = self.model.device
-        seen = self._cache.get_seq_length()
+        # No attention mask: there is no padding, and some classes read their positions off its length.
         out = self.model(
             input_ids=torch.tensor([ids], device=device),
-            attention_mask=torch.ones(1, seen + len(ids), dtype=torch.int64, device=device),
             past_key_values=self._cache,
             use_cache=True,
             logits_to_keep=1,
@@ -152,6 +152,13 @@ class Decoder:
             probabilities.append(probability)
             waiting.append(token)
         return ids, probabilities, False
+
+
+def _forget_positions(model: PreTrainedModel) -> None:
+    """Models with multi-axis positions keep an offset of their last prompt; a new prompt must not inherit it."""
+    for module in model.modules():
+        if getattr(module, "rope_deltas", None) is not None:
+            module.rope_deltas = None
 
 
 def _keys(prompt: Prompt) -> tuple[tuple[int, str], ...]:

@@ -124,7 +124,8 @@ def embedded_folder() -> Path:
 def load_embedded(adapter: str | Path | None = None) -> LocalVlm:
     """The model that ships in the package, with its own adapter unless another is given."""
     folder = embedded_folder()
-    return LocalVlm.load(str(folder / "base"), adapter or folder / "adapter", name=EMBEDDED)
+    own = folder / "adapter"
+    return LocalVlm.load(str(folder / "base"), adapter or own, name=EMBEDDED, adapter_name=None if adapter else EMBEDDED)
 
 
 class LocalVlm:
@@ -146,33 +147,40 @@ class LocalVlm:
         self._image_token = getattr(model.config, "image_token_id", None)
 
     @classmethod
-    def load(cls, source: str, adapter: str | Path | None, *, name: str) -> LocalVlm:
-        """Read base and adapter; the adapter is merged.
+    def load(
+        cls, source: str, adapter: str | Path | None, *, name: str, adapter_name: str | None = None
+    ) -> LocalVlm:
+        """Read base and adapter; the adapter is merged. ``name`` and ``adapter_name`` are what answers say of them.
 
         Raises:
             ModelError: see ``load_vlm``.
         """
         import torch
         from safetensors import SafetensorError
+<<<<<<< HEAD
         from transformers import AutoModelForImageTextToText, AutoProcessor
         from transformers.utils import logging as hf_logging
+=======
+        from transformers import AutoModelForImageTextToText
+>>>>>>> model
 
         quiet = Path(source).is_dir() and hf_logging.is_progress_bar_enabled()
         if quiet:  # a download deserves a bar, reading a local file does not
             hf_logging.disable_progress_bar()
         try:
-            processor = AutoProcessor.from_pretrained(source)
+            processor = _processor(source)
             model = AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
             if adapter is not None:
                 from agent.adapter import merge_adapter
 
                 merge_adapter(model, Path(adapter))
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelError(_load_problem(source, adapter, error)) from error
         finally:
             if quiet:
                 hf_logging.enable_progress_bar()
-        return cls(model.eval(), processor, base=name, adapter=str(adapter) if adapter else None)
+        said = adapter_name or (str(adapter) if adapter else None)
+        return cls(model.eval(), processor, base=name, adapter=said)
 
     def prompt(self, messages: Sequence[Message], images: Sequence[Tensor], tools: Sequence[ToolSchema]) -> Prompt:
         """Messages and images through the model's own chat template and processor."""
@@ -221,6 +229,17 @@ class LocalVlm:
             decode_ms=decoded.decode_ms,
             reused_tokens=decoded.reused,
         )
+
+
+def _processor(source: str) -> Any:
+    """The model's own processor, or its picture part where the rest needs torchvision."""
+    from transformers import AutoConfig, AutoProcessor
+
+    from agent.qwen_pictures import MODEL_TYPES, QwenPictures
+
+    if AutoConfig.from_pretrained(source).model_type in MODEL_TYPES:
+        return QwenPictures.from_pretrained(source)
+    return AutoProcessor.from_pretrained(source)
 
 
 def _parsed(text: str) -> tuple[ToolCall | None, str]:

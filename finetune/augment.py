@@ -105,3 +105,35 @@ def _unclear(image: Tensor, other: Tensor, rng: random.Random, generator: torch.
         weights = torch.rand(len(noise), generator=generator)
         return sum(w * n for w, n in zip(weights / weights.sum(), noise, strict=True))  # type: ignore[return-value]
     return image.mean(dim=(1, 2), keepdim=True) + 0.3 * torch.randn(image.shape, generator=generator)
+
+
+def augmented_batch(images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """(N, 3, S, S) uint8 -> augmented uint8 and (N,) bool: which became a negative. The batched form, milder."""
+    count, _, size, _ = images.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator) * (high - low) + low
+
+    pixels = images.float() / 255
+    scale = uniform(0.8, 1.15, count)
+    stretch = uniform(0.9, 1.1, count)
+    turn = uniform(-0.12, 0.12, count)
+    flip = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
+    affine = torch.zeros(count, 2, 3)
+    affine[:, 0, 0], affine[:, 0, 1] = flip * scale * stretch * turn.cos(), -scale * turn.sin()
+    affine[:, 1, 0], affine[:, 1, 1] = flip * scale * turn.sin(), scale / stretch * turn.cos()
+    affine[:, :, 2] = uniform(-0.15, 0.15, count, 2)
+    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
+    pixels = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    gain = uniform(0.92, 1.08, count, 3, 1, 1) * uniform(0.65, 1.35, count, 1, 1, 1)
+    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    pixels = ((pixels - mean) * uniform(0.75, 1.25, count, 1, 1, 1) + mean) * gain
+    pixels += torch.randn(pixels.shape, generator=generator) * uniform(0.0, 0.04, count, 1, 1, 1)
+    spoiled = torch.rand(count, generator=generator) < UNCLEAR_SHARE
+    tiles = 8
+    edge = size // tiles
+    for index in spoiled.nonzero().flatten().tolist():
+        cut = pixels[index].unfold(1, edge, edge).unfold(2, edge, edge).reshape(3, tiles * tiles, edge, edge)
+        cut = cut[:, torch.randperm(tiles * tiles, generator=generator)].reshape(3, tiles, tiles, edge, edge)
+        pixels[index] = cut.permute(0, 1, 3, 2, 4).reshape(3, size, size)
+    return (pixels.clamp(0, 1) * 255).round().to(torch.uint8), spoiled

@@ -16,7 +16,7 @@ from finetune.crops import CropFile
 from finetune.data import CopySource, GenericSource, Mixture, Source
 from finetune.embedded import IMAGE_TOKENS, embedded_config, new_model, save_embedded
 from finetune.naming import NamingSource
-from finetune.train import TrainConfig, checkpoints, load_weights, train
+from finetune.train import PackedLoss, TrainConfig, checkpoints, load_weights, train
 
 CONTEXT_WEIGHT = 0.1
 """Loss weight of what the user and the tools say: language is learnt from it too, but it is not what is written."""
@@ -73,11 +73,10 @@ def train_base(settings: BaseSettings, config: TrainConfig, *, stop_after: int |
         fixed["naming"] = held_out(NamingSource(CropFile(settings.crops, held_out=True), augment=False))
 
     return train(
-        model,
+        PackedLoss(model, image_id=encoder.image_id, compile_text=config.compile),
         batch_at,
         config,
         settings.out,
-        image_id=encoder.image_id,
         held_out=fixed,
         stop_after=stop_after,
     )

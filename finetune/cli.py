@@ -1,4 +1,4 @@
-"""``finetune COMMAND``: tokenizer, crops, base, lora, export, evaluate. The same as ``python -m finetune``."""
+"""``finetune COMMAND``: tokenizer, crops, base, vision, lora, export, evaluate. The same as ``python -m finetune``."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ def parser() -> argparse.ArgumentParser:
     crops.add_argument("--worlds", type=int, default=86)
     crops.add_argument("--per-world", type=int, default=300)
 
+    vision = commands.add_parser("vision", help="train the vision tower of a base by classification; resumes")
+    vision.add_argument("--base", type=Path, default=RUNS / "base" / "model")
+    vision.add_argument("--crops", type=Path, default=RUNS / "crops")
+    vision.add_argument("--out", type=Path, default=RUNS / "vision")
+    _training(vision, steps=2600, decay=900, lr=1e-3, rows=128)
+
     base = commands.add_parser("base", help="train the embedded base model from scratch; resumes")
     base.add_argument("--tokenizer", type=Path, default=RUNS / "tokenizer")
     base.add_argument("--crops", type=Path, default=RUNS / "crops")
@@ -36,23 +42,26 @@ def parser() -> argparse.ArgumentParser:
     _training(base, steps=2900, decay=700, lr=2e-3, rows=4, row_tokens=1024)
 
     lora = commands.add_parser("lora", help="train the adapter that makes a base use the tools; resumes")
-    lora.add_argument("--base", type=Path, default=RUNS / "base" / "model")
+    lora.add_argument("--base", type=Path, default=RUNS / "vision" / "model")
+    lora.add_argument("--start", type=Path, default=None, help="checkpoint of another run to start from")
     lora.add_argument("--crops", type=Path, default=RUNS / "crops")
     lora.add_argument("--out", type=Path, default=RUNS / "lora")
     lora.add_argument("--rank", type=int, default=64)
     lora.add_argument("--alpha", type=int, default=128)
     _training(lora, steps=1200, decay=400, lr=1.5e-3, rows=4, row_tokens=1536)
 
-    export = commands.add_parser("export", help="newest checkpoint -> model folder (base) or adapter folder (lora)")
-    export.add_argument("what", choices=("base", "lora"))
+    export = commands.add_parser(
+        "export", help="newest checkpoint -> model folder (base, vision) or adapter folder (lora)"
+    )
+    export.add_argument("what", choices=("base", "vision", "lora"))
     export.add_argument("--run", type=Path, required=True, help="the --out of the training run")
     export.add_argument("--tokenizer", type=Path, default=RUNS / "tokenizer", help="for base")
-    export.add_argument("--base", type=Path, default=RUNS / "base" / "model", help="for lora")
+    export.add_argument("--base", type=Path, default=RUNS / "vision" / "model", help="for vision and lora")
     export.add_argument("--rank", type=int, default=64)
     export.add_argument("--alpha", type=int, default=128)
 
     evaluate = commands.add_parser("evaluate", help="held-out exact-match scores, by family; one JSON object")
-    evaluate.add_argument("--base", type=Path, default=RUNS / "base" / "model")
+    evaluate.add_argument("--base", type=Path, default=RUNS / "vision" / "model")
     evaluate.add_argument("--adapter", type=Path, default=None)
     evaluate.add_argument("--crops", type=Path, default=None, help="also score naming on held-out worlds")
     evaluate.add_argument("--conversations", type=int, default=400)
@@ -103,7 +112,7 @@ def _config(a: argparse.Namespace) -> Any:
         decay=a.decay,
         lr=a.lr,
         rows=a.rows,
-        row_tokens=a.row_tokens,
+        row_tokens=getattr(a, "row_tokens", 0),
         seed=a.seed,
         warmup=a.warmup,
         compile=not a.no_compile,
@@ -119,10 +128,19 @@ def _base(a: argparse.Namespace) -> int:
     return 0
 
 
+def _vision(a: argparse.Namespace) -> int:
+    from finetune.vision import VisionSettings, export_vision, train_vision
+
+    settings = VisionSettings(base=a.base, crops=a.crops, out=a.out)
+    if train_vision(settings, _config(a), stop_after=a.stop_after) >= a.steps:
+        export_vision(settings)
+    return 0
+
+
 def _lora(a: argparse.Namespace) -> int:
     from finetune.lora import LoraSettings, export_lora, train_lora
 
-    settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha)
+    settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha, start=a.start)
     if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps:
         export_lora(settings)
     return 0
@@ -133,6 +151,10 @@ def _export(a: argparse.Namespace) -> int:
         from finetune.base import BaseSettings, export_base
 
         export_base(BaseSettings(tokenizer=a.tokenizer, out=a.run))
+    elif a.what == "vision":
+        from finetune.vision import VisionSettings, export_vision
+
+        export_vision(VisionSettings(base=a.base, crops=Path(), out=a.run))
     else:
         from finetune.lora import LoraSettings, export_lora
 
@@ -152,6 +174,7 @@ _COMMANDS = {
     "tokenizer": _tokenizer,
     "crops": _crops,
     "base": _base,
+    "vision": _vision,
     "lora": _lora,
     "export": _export,
     "evaluate": _evaluate,

@@ -91,6 +91,11 @@ class Batch:
     images: Tensor
     """(N, 3, H, W) uint8 in the order of their tokens; N may be 0."""
 
+    @property
+    def size(self) -> int:
+        """Tokens, padding included."""
+        return self.ids.numel()
+
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
         return Batch(**{name: getattr(self, name).to(device) for name in self.__slots__})

@@ -88,6 +88,7 @@ class CropFile:
             self._index += [(number, row, names[n], colors[c]) for row, (n, c) in enumerate(rows)]
             self._open.append(handle.get_slice("images"))
         self.names = tuple(sorted({name for _, _, name, _ in self._index if name}))
+        self.colors = tuple(sorted({color for _, _, _, color in self._index if color}))
 
     def __len__(self) -> int:
         return len(self._index)

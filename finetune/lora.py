@@ -1,6 +1,7 @@
 """The recipe of the adapter: Sightline's own tools, questions and answers, by PEFT LoRA on the decoder's projections.
 
-Vision and embeddings stay as the base model has them; some naming is mixed in so that reading pictures is not lost.
+The connector between eyes and decoder is trained whole beside it, on names of crops; the vision tower and the
+embeddings stay as the base model has them.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from finetune.embedded import IMAGE_TOKENS
 from finetune.evaluate import exact_scores, naming_scores
 from finetune.naming import NamingSource
 from finetune.traces import Conversation, conversation
-from finetune.train import TrainConfig, checkpoints, load_weights, train
+from finetune.train import PackedLoss, TrainConfig, checkpoints, load_weights, train
 from scenes.questions.phrasing import Split
 from tools.toolbox import tool_schemas
 
 TARGETS = r".*text_model\.layers\.\d+\.(self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
 """The decoder's projections. PEFT's ``all-linear`` would also take the vision tower."""
-NAMING_SHARE = 0.1
+NAMING_SHARE = 0.3
+"""Share of groups that are crops to name."""
+CONNECTOR = "connector"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class LoraSettings:
     """Rank of the update."""
     alpha: int = 128
     """Scale of the update is alpha / rank."""
+    start: Path | None = None
+    """Checkpoint of another run of the same rank to start from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ def lora_config(settings: LoraSettings) -> LoraConfig:
         lora_dropout=0.0,
         bias="none",
         task_type="CAUSAL_LM",
+        modules_to_save=[CONNECTOR],
     )
 
 
@@ -108,7 +114,7 @@ def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int |
     crops = CropFile(settings.crops)
     sources: Sequence[tuple[Source, float]] = [
         (TraceSource(crops), 1 - NAMING_SHARE),
-        (NamingSource(crops, conversations=12), NAMING_SHARE),
+        (NamingSource(crops, conversations=24), NAMING_SHARE),
     ]
     mixture = Mixture(sources)
 
@@ -124,9 +130,10 @@ def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int |
         "naming": held_out(NamingSource(unseen, augment=False)),
     }
     model = adapted(settings, config.seed)
-    return train(
-        model, batch_at, config, settings.out, image_id=encoder.image_id, held_out=fixed, stop_after=stop_after
-    )
+    if settings.start is not None:
+        load_weights(settings.start, model, prefix="model.", partly=True)
+    module = PackedLoss(model, image_id=encoder.image_id, compile_text=config.compile)
+    return train(module, batch_at, config, settings.out, held_out=fixed, stop_after=stop_after)
 
 
 def export_lora(settings: LoraSettings) -> Path:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 import torch
 from accelerate import Accelerator
@@ -123,27 +123,37 @@ def new_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.95), eps=1e-9, fused=True)
 
 
+class StepBatch(Protocol):
+    """What one step reads."""
+
+    @property
+    def size(self) -> int:
+        """Tokens or pictures, for the progress line."""
+        ...
+
+    def to(self, device: torch.device) -> Self: ...
+
+
 def train(
-    model: nn.Module,
-    batch_at: Callable[[int, range], Batch],
+    module: nn.Module,
+    batch_at: Callable[[int, range], StepBatch],
     config: TrainConfig,
     out: Path,
     *,
-    image_id: int,
-    held_out: Mapping[str, Batch] | None = None,
+    held_out: Mapping[str, StepBatch] | None = None,
     stop_after: int | None = None,
 ) -> int:
-    """Train ``model`` in place, from the newest checkpoint in ``out`` if there is one; returns the last step.
+    """Train what requires gradients, from the newest checkpoint in ``out`` if there is one; returns the last step.
 
     Args:
-        batch_at: ``(step, global rows) -> Batch``; must depend on nothing else.
+        module: maps a batch to its loss, e.g. ``PackedLoss``.
+        batch_at: ``(step, global rows) -> batch``; must depend on nothing else.
         held_out: name -> fixed batch whose loss is reported.
         stop_after: stop (with a checkpoint) at this step although ``config.steps`` is larger.
     """
     # A step without pictures leaves the vision tower without gradients.
     spread = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(mixed_precision="bf16", kwargs_handlers=[spread])
-    module = PackedLoss(model, image_id=image_id, compile_text=config.compile)
     optimizer = new_optimizer(module, config)
     step = load_checkpoint(out, module, optimizer)
     module, optimizer = accelerator.prepare(module, optimizer)
@@ -162,7 +172,7 @@ def train(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         step += 1
-        clock.tick(step, float(loss.detach()), batch.ids.numel() * accelerator.num_processes)
+        clock.tick(step, float(loss.detach()), batch.size * accelerator.num_processes)
         if not math.isfinite(clock.loss):
             raise FloatingPointError(f"expected a finite loss, got {clock.loss} at step {step}; lower the rate")
         if step % config.log_every == 0:
@@ -184,7 +194,7 @@ def _own_rows(rows: int, accelerator: Accelerator) -> range:
 
 
 @torch.no_grad()
-def evaluate_loss(accelerator: Accelerator, module: nn.Module, held_out: Mapping[str, Batch]) -> dict[str, float]:
+def evaluate_loss(accelerator: Accelerator, module: nn.Module, held_out: Mapping[str, StepBatch]) -> dict[str, float]:
     """Held-out loss by name."""
     module.eval()
     return {name: round(float(module(batch.to(accelerator.device))), 4) for name, batch in held_out.items()}
@@ -210,7 +220,7 @@ class _Clock:
         rate = self._tokens / seconds
         line = {"step": step, "of": config.steps, "loss": round(self._losses / self._count, 4)}
         line |= {name: float(f"{value:.3g}") for name, value in extra.items()}
-        line |= {"tokens_per_s": round(rate), "left_min": round((config.steps - step) * seconds / self._count / 60, 1)}
+        line |= {"per_s": round(rate), "left_min": round((config.steps - step) * seconds / self._count / 60, 1)}
         self.write(line)
         self._tokens, self._losses, self._count, self._since = 0, 0.0, 0, time.monotonic()
 
@@ -258,20 +268,23 @@ def checkpoints(out: Path) -> list[Path]:
     return sorted(out.glob("checkpoint-*"))
 
 
-def load_weights(checkpoint: Path, module: nn.Module, prefix: str = "") -> int:
-    """Copy a checkpoint's weights into ``module``; returns its step. ``prefix`` is what the stored names have more.
+def load_weights(checkpoint: Path, module: nn.Module, prefix: str = "", *, partly: bool = False) -> int:
+    """Copy a checkpoint's weights into ``module``; returns its step.
+
+    ``prefix`` is what the stored names have more. With ``partly`` the checkpoint may lack some parameters, which then
+    keep their values; it may never hold unknown ones.
 
     Raises:
         ValueError: the names differ.
     """
     stored = {n.removeprefix(prefix): v for n, v in load_file(checkpoint / "weights.safetensors").items()}
     named = _trainable(module)
-    if stored.keys() != named.keys():
+    if stored.keys() != named.keys() and not (partly and stored.keys() < named.keys()):
         odd = sorted(stored.keys() ^ named.keys())[:3]
         raise ValueError(f"expected the parameters of this model in {checkpoint}, got others, e.g. {odd}")
     with torch.no_grad():
-        for name, value in named.items():
-            value.copy_(stored[name])
+        for name, value in stored.items():
+            named[name].copy_(value)
     return int(json.loads((checkpoint / "state.json").read_text())["step"])
 
 

@@ -13,7 +13,7 @@ from finetune.base import load_tokenizer
 from finetune.collate import Batch, Encoder, make_batch
 from finetune.data import CopySource, Mixture
 from finetune.embedded import IMAGE_TOKENS, embedded_config, new_model
-from finetune.train import TrainConfig, checkpoints, learning_rate, load_weights, train
+from finetune.train import PackedLoss, TrainConfig, checkpoints, learning_rate, load_weights, train
 
 CONFIG = TrainConfig(steps=6, rows=1, row_tokens=192, lr=1e-3, warmup=2, decay=2, compile=False, log_every=2)
 
@@ -31,7 +31,8 @@ def run(folder: Path, out: Path, *stops: int | None) -> dict[str, torch.Tensor]:
         model = new_model(embedded_config(tokenizer, hidden=64, layers=1, vision_hidden=64, vision=1), seed=number)
         if number == 0:
             model = new_model(embedded_config(tokenizer, hidden=64, layers=1, vision_hidden=64, vision=1), seed=0)
-        train(model, batch_at, CONFIG, out, image_id=encoder.image_id, stop_after=stop)
+        module = PackedLoss(model, image_id=encoder.image_id, compile_text=False)
+        train(module, batch_at, CONFIG, out, stop_after=stop)
     return {name: value.detach().clone() for name, value in model.named_parameters()}
 
 
@@ -48,7 +49,7 @@ def test_a_checkpoint_is_safetensors_and_json_and_old_ones_go(tiny_folder: Path,
     assert {f.suffix for path in kept for f in path.iterdir()} == {".safetensors", ".json"}
     assert json.loads((kept[-1] / "state.json").read_text())["step"] == 6
     lines = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
-    assert any(line.get("tokens_per_s", 0) > 0 for line in lines)
+    assert any(line.get("per_s", 0) > 0 for line in lines)
 
 
 def test_the_rate_warms_up_stays_and_falls() -> None:
