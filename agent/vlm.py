@@ -125,7 +125,9 @@ def load_embedded(adapter: str | Path | None = None) -> LocalVlm:
     """The model that ships in the package, with its own adapter unless another is given."""
     folder = embedded_folder()
     own = folder / "adapter"
-    return LocalVlm.load(str(folder / "base"), adapter or own, name=EMBEDDED, adapter_name=None if adapter else EMBEDDED)
+    return LocalVlm.load(
+        str(folder / "base"), adapter or own, name=EMBEDDED, adapter_name=None if adapter else EMBEDDED
+    )
 
 
 class LocalVlm:
@@ -147,9 +149,7 @@ class LocalVlm:
         self._image_token = getattr(model.config, "image_token_id", None)
 
     @classmethod
-    def load(
-        cls, source: str, adapter: str | Path | None, *, name: str, adapter_name: str | None = None
-    ) -> LocalVlm:
+    def load(cls, source: str, adapter: str | Path | None, *, name: str, adapter_name: str | None = None) -> LocalVlm:
         """Read base and adapter; the adapter is merged. ``name`` and ``adapter_name`` are what answers say of them.
 
         Raises:
@@ -157,12 +157,8 @@ class LocalVlm:
         """
         import torch
         from safetensors import SafetensorError
-<<<<<<< HEAD
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-        from transformers.utils import logging as hf_logging
-=======
         from transformers import AutoModelForImageTextToText
->>>>>>> model
+        from transformers.utils import logging as hf_logging
 
         quiet = Path(source).is_dir() and hf_logging.is_progress_bar_enabled()
         if quiet:  # a download deserves a bar, reading a local file does not

@@ -62,9 +62,8 @@ def tiny_qwen(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Lo
 
     The processor is made by hand from the class's own parts, because a hub folder would bring its own files.
     """
-    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
-    from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
 
     from finetune.base import load_tokenizer
 
