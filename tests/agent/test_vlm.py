@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -125,4 +126,5 @@ def test_a_hub_class_decodes_as_its_own_generate(tiny_qwen: LocalVlm) -> None:
         input_ids=ids, attention_mask=torch.ones_like(ids), **prompt.features, max_new_tokens=12, do_sample=False
     )[0, ids.shape[1] :].tolist()
     ends = tiny_qwen.decoder.end_ids
-    assert list(ours.ids) == [token for token in theirs if token not in ends]
+    # Greedy decoding stops at its own end; generate() knows only the model's end token and may run on.
+    assert list(ours.ids) == list(itertools.takewhile(lambda token: token not in ends, theirs))

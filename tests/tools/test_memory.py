@@ -154,8 +154,9 @@ def test_an_export_is_json_with_every_node_and_edge(builder: SceneGraphBuilder, 
     with Memory(tmp_path / "m.db") as memory:
         memory.add_note("hello", 1.0)
         out = json.loads(json.dumps(memory.export(graph), allow_nan=False))
-    assert {n["id"] for n in out["nodes"]} == set(graph.objects)
-    assert len(out["edges"]) == len(graph.relations)
+    assert {n["id"] for n in out["nodes"]} == set(graph.objects) | set(graph.rooms)
+    housed = sum(1 for o in graph.objects.values() if o.room)
+    assert len(out["edges"]) == len(graph.relations) + housed
     assert out["texts"][0]["text"] == "hello"
 
 
