@@ -56,6 +56,7 @@ def _guarded(run: Callable[[], int]) -> int:
 
 FORWARDED = {
     "finetune": "train the embedded base model or a LoRA adapter, and evaluate them",
+    "questions": "write scene questions with gold answers and tool traces from generated worlds",
     "bench": "speed against eager torch and against peers, in one run",
 }
 """Commands whose own module reads the rest of the line."""
@@ -64,6 +65,8 @@ FORWARDED = {
 def _forward(command: str, rest: list[str]) -> int:
     if command == "finetune":
         from finetune.cli import main as run
+    elif command == "questions":
+        from finetune.question_command import main as run
     else:
         from evals.bench import run
     return run(rest)
@@ -112,6 +115,13 @@ def build_parser() -> argparse.ArgumentParser:
     world = commands.add_parser("world", help="render a generated world as a recording with ground truth")
     world.add_argument("seed", type=int)
     world.add_argument("--out", type=Path, required=True, metavar="DIR")
+    world.add_argument("--rooms", type=int, metavar="N", help="3 to 9 (default: from the seed)")
+    world.add_argument("--style", choices=("apartment", "office"), help="default: from the seed")
+    world.add_argument("--sensor", choices=("exact", "headset", "colour only", "spectacles"), default="exact")
+    world.add_argument(
+        "--visits", type=int, default=1, metavar="N", help="visits with changes between; DIR/visit_0, ..."
+    )
+    world.add_argument("--overwrite", action="store_true", help="replace a recording that is there")
     world.set_defaults(run=run_world)
 
     for name, text in FORWARDED.items():
@@ -228,8 +238,27 @@ def run_info(args: argparse.Namespace) -> int:
 
 def run_world(args: argparse.Namespace) -> int:
     """Render a generated world."""
-    _render_world(args.seed, args.out)
-    print(f'world {args.seed} is in {args.out}; try: sightline ask "What is near me?" --recording {args.out}')
+    from scenes.worlds.sensors import SENSOR
+    from scenes.worlds.writing import write_visits, write_world
+
+    follow = progress(f"rendering world {_seed(args.seed)}")
+    options = {
+        "rooms": args.rooms,
+        "style": args.style,
+        "sensor": SENSOR[args.sensor],
+        "progress": follow,
+        "overwrite": args.overwrite,
+    }
+    try:
+        if args.visits > 1:
+            made = write_visits(args.seed, args.out, args.visits, **options)[0]
+        else:
+            made = write_world(args.seed, args.out, **options)
+    except InputError:
+        raise
+    except ValueError as error:  # a setting that the generator does not take
+        raise InputError(str(error)) from error
+    print(f'world {args.seed} is in {args.out}; try: sightline ask "What is near me?" --recording {made}')
     return EXIT_DONE
 
 
@@ -265,9 +294,13 @@ def _model(args: argparse.Namespace) -> ModelChoice:
 def _render_world(seed: int, folder: Path) -> None:
     from scenes.worlds.writing import write_world
 
+    write_world(_seed(seed), folder, progress=progress(f"rendering world {seed}"))
+
+
+def _seed(seed: int) -> int:
     if seed < 0:
         raise InputError(f"expected a seed of 0 or more, got {seed}")
-    write_world(seed, folder, progress=progress(f"rendering world {seed}"))
+    return seed
 
 
 def _save_plan(store: MapStore, folder: Path) -> dict[str, Any]:

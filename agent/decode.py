@@ -158,7 +158,7 @@ def _forget_positions(model: PreTrainedModel) -> None:
     """Models with multi-axis positions keep an offset of their last prompt; a new prompt must not inherit it."""
     for module in model.modules():
         if getattr(module, "rope_deltas", None) is not None:
-            module.rope_deltas = None
+            setattr(module, "rope_deltas", None)  # noqa: B010 - a plain assignment is typed as a submodule
 
 
 def _keys(prompt: Prompt) -> tuple[tuple[int, str], ...]:
