@@ -12,15 +12,18 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from agent.terminal import draw, event_lines, map_lines, pixel, progress, show, typed_events
 from scenes.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.session import Session
-    from scenes.records import GroundedAnswer
+    from agent.map_store import MapStore
+    from agent.opening import ModelChoice
+    from scenes.recordings import Recording
 
 EXIT_DONE, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +48,7 @@ def _guarded(run: Callable[[], int]) -> int:
         return EXIT_USAGE
     except KeyboardInterrupt:
         print("sightline: interrupted; nothing half-written was kept", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # e.g. `sightline chat ... | head -1`
         sys.stderr.close()
         return EXIT_DONE
@@ -62,7 +65,7 @@ def _forward(command: str, rest: list[str]) -> int:
     if command == "finetune":
         from finetune.cli import main as run
     else:
-        from evals.bench.cli import main as run
+        from evals.bench import run
     return run(rest)
 
 
@@ -78,15 +81,19 @@ def build_parser() -> argparse.ArgumentParser:
     ask.add_argument("question")
     _add_source(ask)
     ask.add_argument("--at", type=int, metavar="FRAME", help="the frame the question is about (default: the last)")
-    ask.add_argument("--gaze", type=_pixel, metavar="U,V", help="the pixel that the wearer looks at")
+    ask.add_argument("--gaze", type=pixel, metavar="U,V", help="the pixel that the wearer looks at")
     ask.add_argument("--save", type=Path, metavar="FILE.png", help="draw the answer on the frame")
     _add_model(ask)
     ask.set_defaults(run=run_ask)
 
     chat = commands.add_parser("chat", help="talk in the terminal, or play a script; remembered with --map")
     _add_source(chat)
-    chat.add_argument("--at", type=int, metavar="FRAME", help="start at this frame (default: the first with a script, else the last)")
-    chat.add_argument("--script", type=Path, metavar="FILE.jsonl", help='events: {"to_frame": N} or {"say": TEXT, "gaze": [u, v]}')
+    chat.add_argument(
+        "--at", type=int, metavar="FRAME", help="start at this frame (default: the first with a script, else the last)"
+    )
+    chat.add_argument(
+        "--script", type=Path, metavar="FILE.jsonl", help='events: {"to_frame": N} or {"say": TEXT, "gaze": [u, v]}'
+    )
     chat.add_argument("--save", type=Path, metavar="DIR", help="draw every answer into this folder")
     _add_model(chat)
     chat.set_defaults(run=run_chat)
@@ -114,7 +121,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recording", type=Path, metavar="PATH", help="a recorded walk")
-    parser.add_argument("--world", type=int, metavar="SEED", help="a generated world (rendered and mapped once, then cached)")
+    parser.add_argument(
+        "--world", type=int, metavar="SEED", help="a generated world (rendered and mapped once, then cached)"
+    )
     parser.add_argument("--map", type=Path, metavar="DIR", help="a map: continued if it exists, else built here")
 
 
@@ -129,9 +138,162 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
 
-def _pixel(text: str) -> tuple[float, float]:
-    try:
-        u, v = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"expected U,V in pixels, e.g. 320,240; got {text!r}") from None
-    return u, v
+# ---- commands
+
+
+def run_ask(args: argparse.Namespace) -> int:
+    """One question about one frame."""
+    from agent.opening import open_session
+
+    if not args.question.strip():
+        raise InputError("expected a question, got an empty text; say what you want to know")
+    recording = _recording(args)
+    with open_session(
+        recording,
+        _map_folder(args),
+        model=_model(args),
+        on_frames=progress,
+        first_frame=args.at,
+        keep=args.map is not None,
+    ) as session:
+        answer = session.say(args.question, args.gaze)
+        show(answer, args.json)
+        if args.save is not None:
+            draw(session, answer, args.question, args.save)
+    return EXIT_ERROR if answer.status == "error" else EXIT_DONE
+
+
+def run_chat(args: argparse.Namespace) -> int:
+    """A conversation: a script, or what is typed."""
+    from agent.events import Say
+    from agent.opening import open_session
+
+    events = event_lines(args.script) if args.script is not None else None
+    recording = _recording(args)
+    first = args.at
+    if first is None and events is not None and recording is not None:
+        first = recording.frame_ids[0]
+    worst = EXIT_DONE
+    with open_session(
+        recording,
+        _map_folder(args),
+        model=_model(args),
+        on_frames=progress,
+        first_frame=first,
+        keep=args.map is not None,
+    ) as session:
+        ingest_ms = 0.0
+        for number, event in enumerate(events if events is not None else typed_events(session), 1):
+            if not isinstance(event, Say):
+                ingest_ms += session.to_frame(event.to_frame)
+                continue
+            answer = session.say(event.say, event.gaze, ingest_ms)
+            ingest_ms = 0.0
+            show(answer, args.json)
+            if args.save is not None:
+                args.save.mkdir(parents=True, exist_ok=True)
+                draw(session, answer, event.say, args.save / f"turn-{number:03d}.png")
+            worst = EXIT_ERROR if answer.status == "error" else worst
+    return worst
+
+
+def run_map(args: argparse.Namespace) -> int:
+    """Build a map and draw its floor plan."""
+    from agent.map_store import MapStore
+    from agent.opening import build_map
+    from scenes.recordings import open_recording
+
+    recording = open_recording(args.recording)
+    build_map(recording, args.out, _model(args).load(), progress)
+    with MapStore.open(args.out) as store:
+        report = _save_plan(store, args.out)
+    print(json.dumps(report) if args.json else map_lines(report))
+    return EXIT_DONE
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """What a recording or a map holds."""
+    from agent.map_store import MapStore, is_map
+    from scenes.recordings import inspect, open_recording
+
+    if is_map(args.path):
+        with MapStore.open(args.path) as store:
+            report = _map_report(store)
+        print(json.dumps(report) if args.json else map_lines(report))
+        return EXIT_DONE
+    found = inspect(open_recording(args.path))
+    print(json.dumps(found.to_dict()) if args.json else "\n".join(found.lines()))
+    return EXIT_DONE
+
+
+def run_world(args: argparse.Namespace) -> int:
+    """Render a generated world."""
+    _render_world(args.seed, args.out)
+    print(f'world {args.seed} is in {args.out}; try: sightline ask "What is near me?" --recording {args.out}')
+    return EXIT_DONE
+
+
+# ---- what commands share
+
+
+def _recording(args: argparse.Namespace) -> Recording | None:
+    from agent.opening import open_world
+    from scenes.recordings import open_recording
+
+    if args.recording is not None and args.world is not None:
+        raise InputError("expected one of --recording and --world, got both; leave one out")
+    if args.world is not None:
+        return open_world(args.world, lambda folder: _render_world(args.world, folder))
+    return None if args.recording is None else open_recording(args.recording)
+
+
+def _map_folder(args: argparse.Namespace) -> Path | None:
+    """The map to use: the named one; for a whole generated world the cached one; else none."""
+    if args.map is None and args.world is not None and args.at is None and getattr(args, "script", None) is None:
+        from agent.opening import cache_folder, model_mark
+
+        return cache_folder() / "maps" / f"{args.world}-{model_mark(_model(args))}"
+    return args.map
+
+
+def _model(args: argparse.Namespace) -> ModelChoice:
+    from agent.opening import ModelChoice
+
+    return ModelChoice(spec=args.vlm, adapter=args.adapter)
+
+
+def _render_world(seed: int, folder: Path) -> None:
+    from scenes.worlds.writing import write_world
+
+    if seed < 0:
+        raise InputError(f"expected a seed of 0 or more, got {seed}")
+    write_world(seed, folder, progress=progress(f"rendering world {seed}"))
+
+
+def _save_plan(store: MapStore, folder: Path) -> dict[str, Any]:
+    from agent.floor_plan import draw_plan, plan_html
+
+    points, rgb = store.surface.points()
+    graph, floor_y = store.builder.snapshot(), store.surface.floor_height() or 0.0
+    walk = [(x, z) for x, _, z in store.walked().tolist()]
+    draw_plan(graph, points, rgb, floor_y, walk).save(folder / "plan.png")
+    page = plan_html(graph, points, rgb, floor_y, walk, title=f"Map {store.header.map_id}")
+    (folder / "plan.html").write_text(page, encoding="utf-8")
+    return _map_report(store) | {"plan": str(folder / "plan.png")}
+
+
+def _map_report(store: MapStore) -> dict[str, Any]:
+    objects = store.builder.snapshot().objects.values()
+    return {
+        "map_id": store.header.map_id,
+        "frames": store.surface.frames,
+        "voxel_m": store.surface.voxel_m,
+        "objects": len(objects),
+        "named": sorted({o.label for o in objects if o.label}),
+        "taught": sorted(o.label for o in objects if o.label_source == "user"),
+        "visits": [{"recording": v.path, "format": v.format, "frames": v.last_index + 1} for v in store.header.visits],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,7 @@ from tools.context import Gaze, Note
 from tools.depth import DepthEstimate, estimate_depth
 from tools.errors import ToolError
 from tools.matching import Similarity
+from tools.navigation import NoRoute, free_space
 from tools.scene_graph import Miss
 
 Looker = Callable[[Tensor, str], str]
@@ -125,6 +126,17 @@ class LiveContext:
             notes.sort(key=lambda n: n.time_s, reverse=when == "last")
             notes = notes[:1]
         return tuple(notes)
+
+    def route(self, goal: tuple[float, float, float]) -> tuple[tuple[float, float, float], ...]:
+        """Corners of a free walk on the floor from the wearer to a place; empty = no way is known."""
+        pose = self._frame.world_from_camera
+        space = None if pose is None else free_space(self._store.surface, walked=self._store.walked())
+        if space is None or pose is None:
+            return ()
+        found = space.route((float(pose[0, 3]), float(pose[2, 3])), (goal[0], goal[2]))
+        if isinstance(found, NoRoute):
+            return ()
+        return tuple((x, space.floor_y, z) for x, z in found.points)
 
     def look(self, object_id: str | None, question: str) -> str:
         """Ask the vision model about a thing's best view, or about what is at the gaze."""

@@ -103,7 +103,7 @@ class Decoder:
                 same += 1
             if _image_cut(prompt, same):
                 same = 0
-        if same:
+        if same and self._cache is not None:
             surplus = self._cache.get_seq_length() - same
             if surplus:
                 self._cache.crop(-surplus)
@@ -158,7 +158,7 @@ def _forget_positions(model: PreTrainedModel) -> None:
     """Models with multi-axis positions keep an offset of their last prompt; a new prompt must not inherit it."""
     for module in model.modules():
         if getattr(module, "rope_deltas", None) is not None:
-            module.rope_deltas = None
+            setattr(module, "rope_deltas", None)  # noqa: B010 - an attribute of some classes only
 
 
 def _keys(prompt: Prompt) -> tuple[tuple[int, str], ...]:

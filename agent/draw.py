@@ -127,7 +127,7 @@ def _draw_arrow(
     arrow = [(tip_x, y), (back, y - 0.7 * size), (back + side * size / 3, y), (back, y + 0.7 * size)]
     draw.polygon(arrow, fill=(*colour, 255), outline=(*PAPER, 255))
     words = f"{_caption(anchor)}, {abs(anchor.direction.azimuth_deg):.0f}° {'right' if side > 0 else 'left'}"
-    _tag(draw, font, camera, (back - side * size, y + 0.5 * size), words, colour)
+    _tag(draw, font, camera, (back, y - 0.8 * size), words, colour)
 
 
 def _draw_radar(draw: ImageDraw.ImageDraw, camera: Camera, anchors: tuple[Anchor, ...]) -> None:

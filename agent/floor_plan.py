@@ -197,9 +197,7 @@ def _name(
             return
 
 
-def _scale_bar(
-    draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, frame: PlanFrame
-) -> None:
+def _scale_bar(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, frame: PlanFrame) -> None:
     y = frame.height_px - 14
     draw.line((14, y, 14 + frame.pixels_per_m, y), fill=(30, 30, 30, 255), width=3)
     draw.text((14, y - 18), "1 m", font=font, fill=(30, 30, 30, 255))

@@ -12,7 +12,7 @@ import operator
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langgraph.graph import END, START, StateGraph
@@ -61,7 +61,7 @@ class Visit:
     frame: Frame
 
 
-Agent = CompiledStateGraph[AgentState, Visit, AgentState, AgentState]
+Agent: TypeAlias = CompiledStateGraph[AgentState, Visit, AgentState, AgentState]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def answer_question(
         raise ValueError("expected a question in words, got an empty text")
     asked = HumanMessage([{"type": "image", "frame": question.frame.id}, {"type": "text", "text": question.prompt}])
     state: AgentState = {
-        "messages": [*_history_messages(history), asked],
+        "messages": cast("list[AnyMessage]", [*_history_messages(history), asked]),
         "frame_id": question.frame.id,
         "facts": [],
         "fact_number": 1,
@@ -186,12 +186,13 @@ def _with_pixels(messages: Sequence[BaseMessage], frame: Frame) -> list[BaseMess
     out: list[BaseMessage] = []
     for message in messages:
         if isinstance(message, HumanMessage) and isinstance(message.content, list):
-            parts = [
+            parts: list[str | dict[Any, Any]] = [
                 {"type": "image", "image": frame.rgb} if isinstance(p, dict) and p.get("frame") == frame.id else p
                 for p in message.content
             ]
-            message = HumanMessage(parts)
-        out.append(message)
+            out.append(HumanMessage(content=parts))
+        else:
+            out.append(message)
     return out
 
 

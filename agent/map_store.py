@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from scenes.errors import InputError
+from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame
 from tools.mapping import SurfaceMap
@@ -152,17 +153,13 @@ class MapStore:
     def _is_keyframe(self, world_from_camera: Tensor) -> bool:
         if self._keyframe_pose is None:
             return True
-        from scenes.geometry import pose_error
-
         moved, turned = pose_error(self._keyframe_pose, world_from_camera)
         return float(moved) > KEYFRAME_MOVE_M or float(torch.rad2deg(turned)) > KEYFRAME_TURN_DEG
 
     def save(self) -> None:
         """Write everything; the header last. A crash leaves the map as it was before or as it is after."""
         if self._last_frame is not None:
-            write_nerfstudio(
-                self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True
-            )
+            write_nerfstudio(self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True)
         self.surface.save(self.folder)
         self.memory.save_graph(self.builder)
         _write_header(self.folder, self.header)
@@ -175,9 +172,10 @@ class MapStore:
         """The newest frame, as a recording of one frame. Raises InputError when the map holds none."""
         return open_recording(self.folder / LAST_FRAME)
 
-    def walk(self) -> list[tuple[float, float]]:
-        """(x, z) of the keyframes, in order of time."""
-        return [(float(k.world_from_camera[0, 3]), float(k.world_from_camera[2, 3])) for k in self.memory.keyframes()]
+    def walked(self) -> Tensor:
+        """(N, 3) float64 positions of the wearer's head at the keyframes, in order of time."""
+        places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.keyframes()]
+        return torch.stack(places) if places else torch.zeros(0, 3, dtype=torch.float64)
 
 
 def is_map(folder: Path) -> bool:
@@ -189,13 +187,19 @@ def read_header(folder: Path) -> Header:
     """Read ``map.json``. Raises InputError with one line."""
     path = folder / HEADER
     if not path.is_file():
-        found = "an unfinished map" if (folder / MEMORY).exists() else "something else" if folder.exists() else "nothing"
-        raise InputError(f"{folder}: expected a map (a folder with {HEADER}), got {found}; build one with `sightline map`")
+        found = (
+            "an unfinished map" if (folder / MEMORY).exists() else "something else" if folder.exists() else "nothing"
+        )
+        raise InputError(
+            f"{folder}: expected a map (a folder with {HEADER}), got {found}; build one with `sightline map`"
+        )
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw["format_version"]
         if version != FORMAT_VERSION:
-            raise InputError(f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it")
+            raise InputError(
+                f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it"
+            )
         visits = tuple(Visit(**v) for v in raw["visits"])
         return Header(**{**raw, "visits": visits, "gravity": Gravity(**raw["gravity"])})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch import Tensor
 
 from agent.protocol import IMAGE, Message, ProtocolError, ToolCall, ToolSchema, parse_call
+from scenes.errors import InputError
 
 if TYPE_CHECKING:
     from agent.decode import Decoder, Prompt
@@ -32,7 +33,7 @@ LINEAR_POSITIONS = ("idefics3", "smolvlm")
 ANSWER_TOKENS = 256
 
 
-class ModelError(RuntimeError):
+class ModelError(InputError):
     """A model that cannot be loaded or that failed; one line: expected, received, what to do."""
 
 
@@ -123,7 +124,10 @@ def embedded_folder() -> Path:
 def load_embedded(adapter: str | Path | None = None) -> LocalVlm:
     """The model that ships in the package, with its own adapter unless another is given."""
     folder = embedded_folder()
-    return LocalVlm.load(str(folder / "base"), adapter or folder / "adapter", name=EMBEDDED)
+    own = folder / "adapter"
+    return LocalVlm.load(
+        str(folder / "base"), adapter or own, name=EMBEDDED, adapter_name=None if adapter else EMBEDDED
+    )
 
 
 class LocalVlm:
@@ -145,8 +149,8 @@ class LocalVlm:
         self._image_token = getattr(model.config, "image_token_id", None)
 
     @classmethod
-    def load(cls, source: str, adapter: str | Path | None, *, name: str) -> LocalVlm:
-        """Read base and adapter; the adapter is merged.
+    def load(cls, source: str, adapter: str | Path | None, *, name: str, adapter_name: str | None = None) -> LocalVlm:
+        """Read base and adapter; the adapter is merged. ``name`` and ``adapter_name`` are what answers say of them.
 
         Raises:
             ModelError: see ``load_vlm``.
@@ -154,7 +158,11 @@ class LocalVlm:
         import torch
         from safetensors import SafetensorError
         from transformers import AutoModelForImageTextToText
+        from transformers.utils import logging as hf_logging
 
+        quiet = Path(source).is_dir() and hf_logging.is_progress_bar_enabled()
+        if quiet:  # a download deserves a bar, reading a local file does not
+            hf_logging.disable_progress_bar()
         try:
             processor = _processor(source)
             model = AutoModelForImageTextToText.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
@@ -164,7 +172,11 @@ class LocalVlm:
                 merge_adapter(model, Path(adapter))
         except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelError(_load_problem(source, adapter, error)) from error
-        return cls(model.eval(), processor, base=name, adapter=str(adapter) if adapter else None)
+        finally:
+            if quiet:
+                hf_logging.enable_progress_bar()
+        said = adapter_name or (str(adapter) if adapter else None)
+        return cls(model.eval(), processor, base=name, adapter=said)
 
     def prompt(self, messages: Sequence[Message], images: Sequence[Tensor], tools: Sequence[ToolSchema]) -> Prompt:
         """Messages and images through the model's own chat template and processor."""

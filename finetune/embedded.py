@@ -7,6 +7,7 @@ bfloat16. The folder it is saved to is an ordinary transformers folder.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import Idefics3Config, Idefics3ForConditionalGeneration
@@ -50,14 +51,15 @@ def embedded_config(
         "image_size": IMAGE_SIZE,
         "patch_size": PATCH_SIZE,
     }
-    return Idefics3Config(
-        vision_config=eyes,
-        text_config=text,
-        scale_factor=SCALE_FACTOR,
-        tie_word_embeddings=True,
-        image_token_id=tokenizer.convert_tokens_to_ids(IMAGE),
-        pad_token_id=pad,
-    )
+    settings: dict[str, Any] = {
+        "vision_config": eyes,
+        "text_config": text,
+        "scale_factor": SCALE_FACTOR,
+        "tie_word_embeddings": True,
+        "image_token_id": tokenizer.convert_tokens_to_ids(IMAGE),
+        "pad_token_id": pad,
+    }
+    return Idefics3Config(**settings)
 
 
 def new_model(config: Idefics3Config, seed: int) -> Idefics3ForConditionalGeneration:
@@ -78,6 +80,7 @@ def processor_for(tokenizer: PreTrainedTokenizerFast) -> Idefics3Processor:
         image_std=[0.5, 0.5, 0.5],
     )
     template = tokenizer.chat_template
+    assert isinstance(template, str)
     return Idefics3Processor(images, tokenizer, image_seq_len=IMAGE_TOKENS, chat_template=template)
 
 

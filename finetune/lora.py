@@ -148,7 +148,7 @@ def export_lora(settings: LoraSettings) -> Path:
             parameter.data = parameter.data.to(torch.bfloat16)
     model.peft_config["default"].base_model_name_or_path = "embedded"
     # Without the last argument PEFT asks the hub for the base's config.
-    model.save_pretrained(settings.out / "adapter", save_embedding_layers=False)
+    model.save_pretrained(str(settings.out / "adapter"), save_embedding_layers=False)
     return settings.out / "adapter"
 
 

@@ -36,9 +36,9 @@ _PLAIN = (
     "where is my bag? where did I leave my keys? where am I? what is this? what am I looking at? which room is this?",
     "how far away is the table? how big is it? how tall is that? how many chairs are there in the kitchen? is there",
     "remember that this is my bag. call this my mug. forget my bag. take me to the sofa. what color is it? thanks",
-    "I have not seen a piano here. I have not seen an oven. I do not know that. Do you mean the red mug or the blue mug?",
+    "I have not seen a piano here. I have not seen an oven. I do not know that. Do you mean the red mug or the blue mug?",  # noqa: E501
     "The mug is on the table, 2.4 m away, in front of you to the left; in view. You are in the kitchen, near the sink.",
-    "It was seen 12 s ago. There are two chairs. There is one lamp. There is no depth there. Saved. I will remember it.",
+    "It was seen 12 s ago. There are two chairs. There is one lamp. There is no depth there. Saved. I will remember it.",  # noqa: E501
     "The sofa is 2.1 m wide, 90 cm deep and 80 cm tall. The picture shows a red mug. I cannot say. Noted. Forgotten.",
     "what is that thing? what color is my cup? is the door open? which is closer, the lamp or the desk? anything else?",
     "at 3 o'clock, slightly behind you, straight ahead, nearby, just now, one minute ago, last seen an hour ago",

@@ -27,11 +27,11 @@ from finetune.trace_writer import (
     tell_existence,
     tell_first,
     tell_gazed,
+    tell_gazed_color,
     tell_list,
     tell_place,
     tell_saved,
 )
-from scenes.questions.lexicon import COLORS
 from scenes.questions.phrasing import say
 from tools.context import ToolResult
 from tools.matching import RANKS, plural
@@ -237,17 +237,7 @@ def _gaze_what(w: Writer) -> str:
 
 def _gaze_color(w: Writer) -> str:
     w.ask("gaze_color", gaze=True)
-    result = w.call("describe", object="gaze")
-    if miss(w, result):
-        return ""
-    fact, obj = result.facts[0], w.scene.graph.objects[result.facts[0].id]
-    if obj.color and obj.label:
-        w.answer(sentence(fact.text.split(",", 1)[0]), fact.id)
-    elif obj.color:
-        w.answer(f"It is {obj.color}.", fact.id)
-    else:
-        w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
-        tell_first(w, w.call("look", target="gaze", question="what color is this?"))
+    tell_gazed_color(w)
     return ""
 
 

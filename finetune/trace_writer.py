@@ -40,6 +40,7 @@ class Writer:
         self.messages: list[Message] = []
         self.families: list[str] = []
         self.facts: list[Fact] = []
+        self.given: list[tuple[AnswerArguments, tuple[Fact, ...]]] = []
         self._next = 1
 
     def ask(self, family: str, slots: Mapping[str, str] | None = None, gaze: bool = False) -> None:
@@ -65,9 +66,11 @@ class Writer:
     def answer(self, text: str, *cite: str, status: str = "answered", reason: str | None = None) -> None:
         """The end of the turn. Raises ValueError if the checker would refuse it."""
         arguments = {"status": status, **({"reason": reason} if reason else {}), "cite": list(cite), "text": text}
-        complaint = check_answer(AnswerArguments.model_validate(arguments), self.facts)
+        said = AnswerArguments.model_validate(arguments)
+        complaint = check_answer(said, self.facts)
         if complaint:
             raise ValueError(f"gold answer refused: {complaint} {arguments}")
+        self.given.append((said, tuple(self.facts)))
         self._called("answer", arguments)
 
     def later(self) -> None:
@@ -207,3 +210,15 @@ def tell_saved(w: Writer, result: ToolResult) -> bool:
         return False
     w.answer(f"OK, {result.facts[0].text}.", result.facts[0].id)
     return True
+
+
+def tell_gazed_color(w: Writer) -> None:
+    """The colour of what the wearer looks at; where the graph has none, from a closer look."""
+    result = w.call("describe", object="gaze")
+    if miss(w, result):
+        return
+    if len(result.facts) == 2:
+        w.answer(sentence(result.facts[1].text), result.facts[1].id)
+        return
+    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
+    tell_first(w, w.call("look", target="gaze", question="what color is this?"))

@@ -100,7 +100,8 @@ class PackedLoss(nn.Module):
 
 def _idefics(model: nn.Module) -> Any:
     """The Idefics3 model inside a PEFT wrapper, or itself."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+    unwrap: Any = getattr(model, "get_base_model", None)
+    return model if unwrap is None else unwrap()
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

@@ -98,13 +98,13 @@ def from_points(points_world: Tensor) -> Box3D:
     if points.shape[0] == 0 or not bool(torch.isfinite(points).all()):
         raise ValueError(f"expected at least one finite point, got {points.shape[0]} points")
     xz = points[:, [0, 2]].numpy()
-    hull = _hull(xz)
-    edges = np.diff(np.concatenate([hull, hull[:1]]), axis=0)
+    outline = _hull(xz)
+    edges = np.diff(np.concatenate([outline, outline[:1]]), axis=0)
     # Turning by +yaw about Y carries (1, 0) in (x, z) to (cos, -sin).
     yaws = np.unique(np.mod(np.arctan2(-edges[:, 1], edges[:, 0]), math.pi / 2))
     along = np.stack([np.cos(yaws), -np.sin(yaws)], axis=-1)
     across = np.stack([np.sin(yaws), np.cos(yaws)], axis=-1)
-    a, b = hull @ along.T, hull @ across.T
+    a, b = outline @ along.T, outline @ across.T
     best = int(np.argmin((a.max(0) - a.min(0)) * (b.max(0) - b.min(0))))
     low_high = [(v.min(), v.max()) for v in (a[:, best], b[:, best])]
     (a0, a1), (b0, b1) = low_high
@@ -115,7 +115,7 @@ def from_points(points_world: Tensor) -> Box3D:
 
 
 def _hull(xz: np.ndarray) -> np.ndarray:
-    """(N, 2) -> the corners of the convex hull in order; for points on a line, its two ends."""
+    """(N, 2) points -> the corners of the convex hull in order; for points on a line, its two ends."""
     spread = xz - xz.mean(0)
     if len(xz) >= 3:
         try:
@@ -132,6 +132,20 @@ def axis_aligned(box: Box3D) -> Box3D:
     points = corners(box)
     low, high = points.min(0).values, points.max(0).values
     return box_from_pose(rigid(torch.eye(3, dtype=torch.float64), (low + high) / 2), (high - low).tolist())
+
+
+def upright(box: Box3D) -> Box3D:
+    """The same box with its axes renamed so that its y is the one nearest to the vertical, and points up.
+
+    Sources disagree about which axis of a table is its height; after this ``size[1]`` is.
+    """
+    pose = world_from_box(box)
+    order = pose[1, :3].abs().argsort(descending=True, stable=True).tolist()
+    vertical, rest = order[0], sorted(order[1:])
+    y = pose[:3, vertical] * (1.0 if float(pose[1, vertical]) >= 0 else -1.0)
+    x = pose[:3, rest[0]]
+    rotation = torch.stack([x, y, torch.linalg.cross(x, y)], dim=-1)
+    return box_from_pose(rigid(rotation, pose[:3, 3]), (box.size[rest[0]], box.size[vertical], box.size[rest[1]]))
 
 
 def transformed(box: Box3D, b_from_a: Tensor) -> Box3D:

@@ -116,6 +116,44 @@ class ModelRef(Record):
     backend: str
 
 
+class ToolStep(Record):
+    """One call of a gold trace."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Question(Record):
+    """A question about a visit up to one frame, with its gold answer. Nothing in it depends on a later frame."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    id: str
+    """Unique within a data set; names the world, the visit, the frame and the family."""
+    family: str
+    split: Literal["train", "val", "test"]
+    world_seed: int
+    visit: int
+    frame_id: int
+    """The asked frame: its number in the visit."""
+    time_s: float
+    dialog: str
+    """Questions with the same dialog id are turns of one conversation, in the order of ``turn``."""
+    turn: int = 0
+    text: str
+    gaze_px: tuple[float, float] | None = None
+    status: Status
+    reason: Reason | None = None
+    value: TypedValue | None = None
+    direction: Direction | None = None
+    """Where the one gold object is from the wearer, for questions about a place."""
+    objects: tuple[str, ...] = ()
+    """Gold object ids of the world that the answer should point at."""
+    trace: tuple[ToolStep, ...] = ()
+    """Tool calls that answer it; a name in an argument stands for the words of the question."""
+    evidence_frames: tuple[int, ...] = ()
+    """Frames up to the asked one that show the gold objects best."""
+
+
 class Timings(Record):
     """Milliseconds per stage of a turn."""
 

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tools.core import backproject, blocks, fusion, raycast, registration, warp
+from tools.core import backproject, blocks, features, fusion, raycast, registration, warp
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ class KernelSet:
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
     icp_step: Callable[..., Any]
+    detect_and_describe: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -128,6 +129,7 @@ EAGER = KernelSet(
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
+    detect_and_describe=features.detect_and_describe,
 )
 
 COMPILED = KernelSet(
@@ -141,6 +143,7 @@ COMPILED = KernelSet(
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step),
+    detect_and_describe=Kernel(features.detect_and_describe),
 )
 
 

@@ -126,13 +126,18 @@ def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
         look = f"{obj.color}, {tail}" if obj.color else tail
         looks = Fact(id=obj.id, text=f"{found.name} {be(name)} {look}", value=value, object_ids=(obj.id,))
         return result_of(looks, *_whereabouts(ctx, number, obj, found.name))
-    if not obj.label:
-        text = f"this thing has no name; it is {obj.color + ', ' if obj.color else ''}{tail}"
-    else:
-        shown = plain_name(obj, obj.color)
-        text = f"{'these are' if is_plural(name) else 'this is'} {a(shown)}, {tail}"
+    if obj.label:
+        shown = a(plain_name(obj, obj.color))
+        text = f"{'these are' if is_plural(name) else 'this is'} {shown}, {tail}"
         value = TypedValue(kind="label", value=name)
-    return result_of(Fact(id=obj.id, text=text, value=value, object_ids=(obj.id,)))
+    else:
+        text, value = f"this thing has no name; it is {tail}", None
+    facts = [Fact(id=obj.id, text=text, value=value, object_ids=(obj.id,))]
+    if obj.color:
+        pronoun = "they are" if is_plural(name) else "it is"
+        value = TypedValue(kind="color", value=obj.color)
+        facts.append(Fact(id=f"f{number}", text=f"{pronoun} {obj.color}", value=value, object_ids=(obj.id,)))
+    return result_of(*facts)
 
 
 def _whereabouts(ctx: ToolContext, number: int, obj: SceneObject, name: str) -> list[Fact]:

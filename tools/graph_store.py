@@ -27,6 +27,7 @@ from tools.structure import Structure, Wall
 from tools.views import View, Views
 from tools.voxels import VoxelTable
 
+GRAPH_TABLES = ("objects", "intervals", "positions", "views", "parts", "borders", "grids", "events")
 JPEG_QUALITY = 88
 VOXEL_ROW = np.dtype(
     [
@@ -72,6 +73,10 @@ def _save_meta(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
         "next_object": builder.next_object,
         "next_part": builder.parts.next_id,
     }
+    grid = builder.floor
+    meta["floor"] = {"origin": grid.origin.tolist(), "shape": grid.counts.shape, "state": grid.state()}
+    db.execute("DELETE FROM grids")
+    db.execute("INSERT INTO grids VALUES ('floor', ?)", (zlib.compress(grid.counts.astype("<i4").tobytes(), 1),))
     if isinstance(builder.segmenter, GeometricSegmenter):
         meta["structure"] = _structure_json(builder.segmenter.structure)
     db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
@@ -96,8 +101,8 @@ def _save_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
             )
         else:
             db.execute(
-                "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (part.id, *state, locked, blob, checksum),
+                "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (part.id, *state, locked, int(part.flat), blob, checksum),
             )
 
 
@@ -105,6 +110,7 @@ def save_object(db: sqlite3.Connection, thing: MapObject) -> None:
     """Write one thing and what hangs on it."""
     state = {
         "frames": thing.frames,
+        "missed": thing.missed,
         "pinned": thing.pinned,
         "notes": thing.notes,
         "labels": thing.labels.weights,
@@ -167,6 +173,9 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
     builder.next_object, builder.parts.next_id = meta["next_object"], meta["next_part"]
     if "structure" in meta and isinstance(builder.segmenter, GeometricSegmenter):
         builder.segmenter.structure = _structure_from(meta["structure"])
+    data = zlib.decompress(db.execute("SELECT data FROM grids WHERE name = 'floor'").fetchone()[0])
+    counts = np.frombuffer(data, "<i4").reshape(meta["floor"]["shape"]).astype(np.int32)
+    builder.floor.restore(counts, np.array(meta["floor"]["origin"], np.int64), meta["floor"]["state"])
     for row in db.execute("SELECT id, taught, state, points, lab, first_seen_s, last_seen_s FROM objects"):
         builder.objects[row[0]] = _load_object(db, row)
     _load_parts(db, builder)
@@ -183,11 +192,13 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
 def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     blobs: list[NDArray] = []
     owners: list[NDArray] = []
-    query = "SELECT id, object_id, first_seen_s, last_seen_s, frames, locked, voxels, checksum FROM parts"
-    for part_id, object_id, first, last, frames, locked, blob, checksum in db.execute(query):
+    query = "SELECT id, object_id, first_seen_s, last_seen_s, frames, locked, flat, voxels, checksum FROM parts"
+    for part_id, object_id, first, last, frames, locked, flat, blob, checksum in db.execute(query):
         if zlib.crc32(blob) != checksum:
             raise CorruptError(f"part {part_id} of the map memory is damaged; restore it from a copy or map again")
-        builder.parts.parts[part_id] = Part(id=part_id, first_seen_s=first, last_seen_s=last, frames=frames)
+        builder.parts.parts[part_id] = Part(
+            id=part_id, first_seen_s=first, last_seen_s=last, frames=frames, flat=bool(flat)
+        )
         if object_id:
             builder.object_of_part[part_id] = object_id
             builder.objects[object_id].parts.add(part_id)

@@ -10,8 +10,11 @@ from tools.association import one_to_one
 from tools.parts import PartMap
 from tools.regions import BorderWeights, Merging
 
-THING_LEVEL = 0.62
+THING_LEVEL = 0.69
 """Parts whose averaged border is weaker than this belong to one thing."""
+TRUSTED_FRAMES = 6
+VOXEL_WEIGHT = 0.5
+"""A voxel of 4 cm counts as half a pixel where regions are compared with ``tools.regions.CRUMB_PX``."""
 PINNED_LEVEL = 0.3
 """What a person pointed out grows only across borders that are as good as none."""
 
@@ -31,6 +34,9 @@ def group_parts(
     rows = index[np.maximum(owner, 0)]
     lab = np.stack([np.bincount(rows, parts.voxels.lab[:, k], n + 1) for k in range(3)], -1)
     size = np.bincount(rows, minlength=n + 1).astype(np.float64)
+    # What few frames saw is as good as small: its borders are not to be trusted yet.
+    trust = np.array([0.0, *(min(1.0, parts.parts[p].frames / TRUSTED_FRAMES) for p in ids)]) * VOXEL_WEIGHT
+    lab, size = lab * trust[:, None], size * trust
     pins = {number[p]: name for p, name in pinned.items() if p in number}
     tree = Merging(n=n, size=size, lab=lab, weights=weights, pins=pins, pinned_level=PINNED_LEVEL)
     for (a, b), sums in parts.border.items():

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from scenes.types import Box3D, SceneObject
 from tools.colors import dominant_color, lab_signature, term_histogram
-from tools.upright_boxes import fit_box
 from tools.naming import NAMED_FROM, LabelVotes
+from tools.upright_boxes import fit_box
 from tools.views import Views
 
 SAME_VISIT_S = 2.0
@@ -19,6 +19,8 @@ MOVED_M = 0.25
 """A box centre that shifts by more is a new place, not a better estimate."""
 SURE_FRAMES = 3
 """Frames that must have seen a thing before it is shown: noise rarely repeats."""
+SEEN_SHARE = 0.3
+"""Share of the frames with its place in view that must have found it."""
 MIN_VOXELS = 5
 MIN_EXTENT_M = 0.03
 
@@ -40,6 +42,8 @@ class MapObject:
     last_seen_s: float
     parts: set[int] = field(default_factory=set)
     frames: int = 0
+    missed: int = 0
+    """Frames that saw its surface but no piece of it: noise is seen once and missed ever after."""
     pinned: bool = False
     """A person pointed it out, so it is never merged away or hidden."""
     taught: str = ""
@@ -107,8 +111,8 @@ class MapObject:
 
     @property
     def confidence(self) -> float:
-        """Grows with the frames that saw it; 0.5 after three."""
-        return 1.0 if self.pinned else self.frames / (self.frames + SURE_FRAMES)
+        """Grows with the frames that saw it (0.5 after three), falls with those that looked and did not."""
+        return 1.0 if self.pinned else self.frames / (self.frames + self.missed + SURE_FRAMES)
 
     @property
     def shown(self) -> bool:
@@ -117,7 +121,8 @@ class MapObject:
             return False
         if self.pinned or self.taught:
             return True
-        return self.frames >= SURE_FRAMES and len(self.points) >= MIN_VOXELS and max(self.box.size) >= MIN_EXTENT_M
+        seen_often = self.frames >= SURE_FRAMES and self.frames >= SEEN_SHARE * (self.frames + self.missed)
+        return seen_often and len(self.points) >= MIN_VOXELS and max(self.box.size) >= MIN_EXTENT_M
 
     def label(self) -> tuple[str, str, float]:
         """Name, its source and its confidence: user before vlm before detector."""

@@ -7,6 +7,7 @@ searched together. Every method that writes has written when it returns.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,7 +221,9 @@ class Memory:
     def forget_object(self, object_id: str) -> bool:
         """Remove a thing and every text about it; returns whether it was there."""
         with self._file.transaction() as db:
-            return graph_store.delete_object(db, object_id)
+            found = graph_store.delete_object(db, object_id)
+            _purge_index(db)
+        return found
 
     def forget_span(self, start_s: float, end_s: float) -> int:
         """Remove what belongs to a time span: texts, keyframes, events, views, positions and looks of that time, and
@@ -233,15 +236,15 @@ class Memory:
             for table in ("texts", "keyframes", "events", "views", "positions"):
                 count += db.execute(f"DELETE FROM {table} WHERE time_s BETWEEN ? AND ?", (start_s, end_s)).rowcount
             count += db.execute("DELETE FROM intervals WHERE start_s >= ? AND end_s <= ?", (start_s, end_s)).rowcount
+            _purge_index(db)
         return count
 
     def forget_all(self) -> None:
         """Empty the file and give its space back, so that nothing can be read from the disk either."""
         with self._file.transaction() as db:
-            for table in ("objects", "intervals", "positions", "views", "parts", "borders", "events", "keyframes"):
+            for table in (*graph_store.GRAPH_TABLES, "keyframes", "texts", "meta"):
                 db.execute(f"DELETE FROM {table}")
-            db.execute("DELETE FROM texts")
-            db.execute("DELETE FROM meta")
+            _purge_index(db)
         with self._file.errors():
             self._file.connection.execute("VACUUM")
             self._file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -287,6 +290,11 @@ class Memory:
             "edges": edges,
             "texts": texts,
         }
+
+
+def _purge_index(db: sqlite3.Connection) -> None:
+    """Rebuild the text index: until its segments merge, FTS5 keeps the words of deleted texts in the file."""
+    db.execute("INSERT INTO text_index (text_index) VALUES ('rebuild')")
 
 
 def _remembered(row: tuple[Any, ...]) -> Remembered:

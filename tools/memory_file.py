@@ -33,8 +33,10 @@ CREATE TABLE views (
     box_px TEXT NOT NULL, score REAL NOT NULL, jpeg BLOB NOT NULL, PRIMARY KEY (object_id, rank));
 CREATE TABLE parts (
     id INTEGER PRIMARY KEY, object_id TEXT NOT NULL, first_seen_s REAL NOT NULL, last_seen_s REAL NOT NULL,
-    frames INTEGER NOT NULL, locked INTEGER NOT NULL, voxels BLOB NOT NULL, checksum INTEGER NOT NULL);
+    frames INTEGER NOT NULL, locked INTEGER NOT NULL, flat INTEGER NOT NULL,
+    voxels BLOB NOT NULL, checksum INTEGER NOT NULL);
 CREATE TABLE borders (a INTEGER NOT NULL, b INTEGER NOT NULL, sums BLOB NOT NULL, PRIMARY KEY (a, b));
+CREATE TABLE grids (name TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE events (
     id INTEGER PRIMARY KEY, time_s REAL NOT NULL, since_s REAL NOT NULL, kind TEXT NOT NULL, object_id TEXT NOT NULL,
     from_box TEXT, to_box TEXT);

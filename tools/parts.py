@@ -35,6 +35,8 @@ class Part:
     first_seen_s: float
     last_seen_s: float
     frames: int = 1
+    flat: bool = False
+    """A flat thing on a wall: its voxels are no background although they lie on the wall's plane."""
 
 
 class PartMap:
@@ -59,7 +61,10 @@ class PartMap:
         keys, label, point, lab = reduce_to_voxels(surface.points[use], surface.lab[use], segments.labels[use])
         near = self.voxels.owners_near(keys)
         table = overlap(label, near)
-        self._assign(table.segments, table.owners, table.coverage, segments, part_of, time_s)
+        flat_part = np.array([p in self.parts and self.parts[p].flat for p in table.owners.tolist()], bool)
+        # A picture is never a piece of the cupboard before it, nor the other way round.
+        fits = flat_part[None, :] == (table.segments >= segments.first_flat)[:, None]
+        self._assign(table.segments, table.owners, np.where(fits, table.coverage, 0.0), segments, part_of, time_s)
         self._see_borders(segments, part_of)
         self._see_joint(table.segments, table.owners, table.shared, part_of)
         owner = part_of[label]
@@ -95,6 +100,7 @@ class PartMap:
                     part_of[label] = owners[best]
                     continue
             part_of[label] = self.add_part(time_s)
+            self.parts[int(part_of[label])].flat = int(label) >= segments.first_flat
         for part in np.unique(part_of[part_of > 0]):
             entry = self.parts[int(part)]
             if entry.last_seen_s != time_s:
@@ -148,8 +154,9 @@ class PartMap:
             old = time_s - part.last_seen_s > CRUMB_AFTER_S
             crumb[part.id] = old and (part.frames < 2 or size[part.id] < 3) and part.id not in self.locked
         gone = crumb[self.voxels.owner]
-        if self.locked:
-            background = background & ~np.isin(self.voxels.owner, list(self.locked))
+        kept = self.locked | {p.id for p in self.parts.values() if p.flat}
+        if kept:
+            background = background & ~np.isin(self.voxels.owner, list(kept))
         gone |= background
         if gone.any():
             self.voxels.remove(gone)

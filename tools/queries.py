@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from scenes.types import Room, SceneGraph, SceneObject
-from tools.box_measures import box_gap, width_depth_height
+from tools.box_measures import width_depth_height
 from tools.matching import EXACT, SIMILARITY_MIN, Query, Similarity, name_tier, parse_query
 
 When = Literal["now", "ever", "moved"]
 Point = tuple[float, float, float]
 
-NEXT_TO_M = 0.6
-"""Two things with a smaller gap are next to each other: about an arm's reach."""
 MOVED_AWAY = "moved away"
 """The reason of a candidate that fits but is no longer at its place."""
 TAUGHT = EXACT + 1
@@ -158,7 +156,7 @@ def find_room(graph: SceneGraph, text: str) -> Room | None:
 
 
 def stands_in(graph: SceneGraph, subject: SceneObject, predicate: str, reference: SceneObject | Room) -> bool:
-    """Whether ``subject predicate reference`` holds, by stored relations or, for next to, by the gap."""
+    """Whether ``subject predicate reference`` holds, by stored relations; ``next to`` holds both ways."""
     if isinstance(reference, Room):
         return subject.room == reference.id
     wanted = {predicate, "below"} if predicate == "under" else {predicate}
@@ -167,7 +165,7 @@ def stands_in(graph: SceneGraph, subject: SceneObject, predicate: str, reference
             return True
         if predicate == "next to" and (r.object, r.subject, r.predicate) == (subject.id, reference.id, "next to"):
             return True
-    return predicate == "next to" and box_gap(subject.box, reference.box) < NEXT_TO_M
+    return False
 
 
 def support_of(graph: SceneGraph, obj: SceneObject) -> tuple[str, SceneObject] | None:

@@ -134,7 +134,8 @@ def _inside(a: Body, b: Body) -> float:
     near = _points_near(a, b)
     covered = bool((near[:, 1] > a.top - 0.02).sum() >= 3)
     local = to_box_frame(a.box, b.points)
-    level = np.abs(local[:, 1]) <= a.box.size[1] / 2
+    # The surface that a stands on is no side of it.
+    level = (local[:, 1] > -0.25 * a.box.size[1]) & (local[:, 1] <= 0.5 * a.box.size[1])
     half = np.array(a.box.size) / 2
     sides = [
         (level & (sign * local[:, axis] > half[axis] - 0.02) & (np.abs(local[:, 2 - axis]) <= half[2 - axis])).sum()

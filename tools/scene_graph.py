@@ -28,6 +28,7 @@ from tools.parts import PartMap
 from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, look, seen_through
 from tools.regions import BorderWeights
 from tools.relations import Body, relations
+from tools.rooms import FloorGrid
 from tools.segmentation import GazeMiss, GazeSegment, GeometricSegmenter, Segmenter, Segments
 from tools.surfaces import SurfaceImage
 from tools.voxels import VOXEL_M, reduce_to_voxels, unpack
@@ -35,7 +36,7 @@ from tools.voxels import VOXEL_M, reduce_to_voxels, unpack
 logger = logging.getLogger(__name__)
 
 REGROUP_EVERY_S = 0.5
-SAME_THING_SHARE = 0.5
+SAME_THING_SHARE = 0.75
 """A gaze segment is a mapped thing when they share this much of their union, as the frame shows them."""
 RENAME_FACTOR = 1.5
 """The namer looks again when the best view is this much better than the one it saw."""
@@ -71,6 +72,7 @@ class SceneGraphBuilder:
         self.objects: dict[str, MapObject] = {}
         self.object_of_part: dict[int, str] = {}
         self.events: list[Event] = []
+        self.floor = FloorGrid()
         self.next_object = 1
         self.time_s = 0.0
         self._regrouped_s = float("-inf")
@@ -84,6 +86,8 @@ class SceneGraphBuilder:
             return
         segments = self.segmenter.segment(frame)
         self.time_s = max(self.time_s, frame.time_s)
+        if isinstance(self.segmenter, GeometricSegmenter):
+            self.floor.observe(segments, self.segmenter.structure)
         part_of = self.parts.observe(segments, frame.time_s)
         self._credit(frame, segments, part_of)
         self._judge_presence(segments.surface, frame.time_s, {int(p) for p in part_of})
@@ -108,6 +112,7 @@ class SceneGraphBuilder:
             verdict = look(surface, thing.points)
             if verdict.positive:
                 thing.negative_looks, thing.negative_since_s = 0, None
+                thing.missed += int(thing.last_seen_s != time_s)
             elif verdict.negative:
                 thing.negative_looks += 1
                 if thing.negative_since_s is None:
@@ -252,11 +257,16 @@ class SceneGraphBuilder:
         if self._relations is None:
             here = [Body(id=k, box=t.box, points=t.points) for k, t in shown.items() if t.present and t.box is not None]
             self._relations = relations(here, self.time_s)
+        rooms = self.floor.rooms(self.segmenter.structure) if isinstance(self.segmenter, GeometricSegmenter) else {}
+        for thing in shown.values():
+            assert thing.box is not None
+            thing.room = self.floor.room_of(thing.box.center[0], thing.box.center[2])
         return SceneGraph(
             map_id=self.map_id,
             time_s=self.time_s if time_s is None else time_s,
             objects={k: t.to_scene_object() for k, t in shown.items()},
             relations=self._relations,
+            rooms=rooms,
         )
 
     def crop(self, object_id: str) -> Tensor | None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Frame
+from tools.hangings import hangings
 from tools.regions import BorderWeights, Hierarchy, border_sums, borders, hierarchy
 from tools.structure import FLOOR, THING, Structure
 from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
@@ -22,6 +23,8 @@ from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
 FINE_LEVEL = 0.25
 """Borders weaker than this are inside one piece of a thing."""
 MIN_SEGMENT_PX = 10
+WALLS_EVERY_S = 0.6
+"""How often the walls are searched for flat things."""
 GAZE_EXTENT_M = (0.03, 1.6)
 """What a person points at with a glance: from an egg to an armchair. Larger things need a name, not a glance."""
 GAZE_USUAL_M = 0.35
@@ -53,6 +56,8 @@ class Segments:
     """(k, 2) labels that touch."""
     border_sums: NDArray[np.float64]
     """(k, 6) sums of ``tools.regions.CUES`` over their common border."""
+    first_flat: int = 1 << 30
+    """Labels from here on are flat things on walls, which lie on a wall's plane and are no wall."""
     names: Mapping[int, tuple[str, float]] = field(default_factory=dict)
     """Label text and confidence, from segmenters that know names; the geometric one does not."""
 
@@ -114,19 +119,39 @@ class GeometricSegmenter:
         self.width = width
         self.gaze_width = gaze_width
         self.weights = BorderWeights()
+        self._looked_at_walls_s = float("-inf")
 
     def segment(self, frame: Frame) -> Segments:
         surface = surface_image(frame, self.width)
         background, tree, edge = self._analyse(surface)
         labels = _without_crumbs(tree.cut(FINE_LEVEL))
         pairs, sums = border_sums(labels, edge, surface)
-        return Segments(surface=surface, labels=labels, background=background, border_pairs=pairs, border_sums=sums)
+        flat = self._flat_things(frame, surface, background, edge)
+        first_flat = int(labels.max(initial=0)) + 1
+        labels = np.where(flat > 0, flat + first_flat - 1, labels).astype(np.int32)
+        return Segments(
+            surface=surface,
+            labels=labels,
+            background=np.where(flat > 0, THING, background).astype(np.uint8),
+            border_pairs=pairs,
+            border_sums=sums,
+            first_flat=first_flat,
+        )
 
     def _analyse(self, surface: SurfaceImage) -> tuple[NDArray[np.uint8], Hierarchy, Floats]:
         background = self.structure.observe(surface)
         edge = borders(surface)
         inside = surface.valid & (background == THING)
         return background, hierarchy(surface, edge, inside, self.weights), edge
+
+    def _flat_things(
+        self, frame: Frame, surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats
+    ) -> NDArray[np.int32]:
+        """Pictures and windows hang still, and a wall's texture makes many regions: look now and then."""
+        if 0 <= frame.time_s - self._looked_at_walls_s < WALLS_EVERY_S:
+            return np.zeros(background.shape, np.int32)
+        self._looked_at_walls_s = frame.time_s
+        return hangings(surface, background, edge)
 
     def segment_at(self, frame: Frame, uv_px: tuple[float, float]) -> GazeSegment | GazeMiss:
         if not frame.camera.contains(*uv_px):

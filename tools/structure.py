@@ -20,7 +20,7 @@ EYE_ABOVE_FLOOR_M = (0.95, 2.3)
 """A head is this far above the floor that its wearer sits or stands on; a table is nearer."""
 CEILING_ABOVE_FLOOR_M = 2.0
 """Lowest ceiling; building codes ask for more."""
-WALL_AREA_M2 = 0.5
+WALL_AREA_M2 = 0.3
 CEILING_TOUCH_M = 0.12
 """A wall reaches the ceiling to within this; where no ceiling is known, it is higher than ``TALL_M``."""
 TALL_M = 2.3
@@ -140,7 +140,7 @@ class Structure:
             if old.normal @ wall.normal > 0.97 and abs(old.offset - wall.offset) < 0.1:
                 gap = max(wall.extent[0] - old.extent[1], old.extent[0] - wall.extent[1])
                 # A wall may go on behind furniture; the sides of two things in a row are not one side.
-                if gap < (1.0 if old.kind == WALL and wall.kind == WALL else 0.2):
+                if gap < (1.5 if THING not in (old.kind, wall.kind) else 0.2):
                     w = min(old.frames, 20)
                     normal = old.normal * w + wall.normal
                     old.normal = normal / np.linalg.norm(normal)
@@ -262,8 +262,6 @@ def _as_wall(
     wall = Wall(normal=fitted, offset=float(fitted @ centre), extent=(0.0, 0.0), top=float(np.percentile(p[:, 1], 99)))
     along = wall.along(surface.points[inliers])
     wall.extent = (float(np.percentile(along, 1)), float(np.percentile(along, 99)))
-    if wall.extent[1] - wall.extent[0] < 0.3:
-        return None
     base = floor_y if floor_y is not None else float(surface.eye[1]) - 1.4
     wall.votes = _top_vote(surface, inliers, wall, ceiling_y if ceiling_y is not None else base + TALL_M)
     lateral = wall.along(surface.points)

@@ -20,17 +20,25 @@ from tools.rendering import intrinsics_of
 
 WORKING_WIDTH = 160
 """Pixels across of the images that are aligned: 19,000 residuals constrain six unknowns well enough."""
-GAPS_M = (0.15, 0.15, 0.1, 0.1, 0.06, 0.06, 0.04, 0.04)
+GAPS_M = (0.2, 0.2, 0.15, 0.15, 0.1, 0.1, *([0.06] * 14))
 """Correspondence distance of each Gauss-Newton step, from coarse to fine."""
+CONVERGED = 2e-5
+"""At the finest distance, a step that changes no entry of the pose by more than this (metres, radians) is the last."""
 MIN_MATCHED = 0.35
 """Share of the live points that fall on the map and correspond, below which the pose is not believed."""
 MIN_OVERLAP = 0.25
 """Share of the live points that fall on the map at all, below which there is too little to align with."""
-MAX_RMS_M = 0.02
+MAX_RMS_M = 0.015
+"""Root mean square residual, scaled to the noise near 0 m."""
+NOISE_M = 0.002
+"""Point-to-plane noise that a depth sensor has at least."""
 MAX_STEP_M, MAX_STEP_RAD = 0.4, 0.6
 """Motion between two frames beyond which an alignment is a wrong one: 4 m/s and 340 degrees/s at 10 frames/s."""
 MAX_SIGMA_M = 0.02
-"""A direction known worse than this (a bare wall: sliding along it) is not tracked."""
+"""A direction known worse than this is not tracked."""
+MIN_CONSTRAINT = 2e-3
+"""Mean squared cosine between the surfaces' normals and the worst direction. On a bare wall, where the camera may slide
+without a residual, rendered normals that are off by one or two degrees give less than this."""
 
 TrackingStatus = Literal["started", "tracked", "lost", "no_depth"]
 
@@ -47,7 +55,7 @@ class Tracked:
     matched: float = 0.0
     """Share of the points on the map that correspond."""
     rms_m: float = 0.0
-    """Root mean square point-to-plane distance."""
+    """Root mean square point-to-plane distance, scaled to the sensor's noise near 0 m."""
 
     @property
     def ok(self) -> bool:
@@ -116,9 +124,12 @@ class Tracker:
         pose = torch.eye(4, dtype=torch.float64)
         hessian, stats = torch.zeros(6, 6, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
         for gap_m in GAPS_M:
+            before = pose
             pose, hessian, stats = self._kernels.icp_step(
                 *live, view.depth_m, model_normals, intrinsics, pose, torch.tensor(gap_m)
             )
+            if gap_m == GAPS_M[-1] and float((pose - before).abs().max()) < CONVERGED:
+                break
         world_from_camera = _clean(world_from_model @ pose @ inverse(frame.camera_from_depth))
         return judge(world_from_camera, predicted, hessian, stats, points=int(live[2].sum()))
 
@@ -153,10 +164,12 @@ def judge(world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: 
     rms_m = (squared / max(weights, 1e-9)) ** 0.5
     moved, turned = (float(x) for x in pose_error(world_from_camera, predicted))
     eigenvalues, vectors = torch.linalg.eigh(hessian)
-    # Residuals of neighbouring pixels share their errors; one in ten is taken as independent.
-    variance = 10 * squared / max(matched - 6, 1.0)
+    # Residuals of neighbouring pixels share their errors; one in ten is taken as independent. A surface that fits
+    # better than the sensor's noise is luck, or a bare wall.
+    variance = 10 * max(squared, weights * NOISE_M**2) / max(matched - 6, 1.0)
     covariance = vectors @ torch.diag(variance / eigenvalues.clamp_min(1e-12)) @ vectors.T
-    sigma_m = float(covariance[3:, 3:].diagonal().amax().sqrt())
+    worst = float(torch.linalg.eigvalsh(covariance[3:, 3:])[-1])
+    sigma_m, constraint = worst**0.5, variance / max(worst * weights, 1e-12)
     believed = (
         share >= MIN_MATCHED
         and overlap >= MIN_OVERLAP
@@ -164,6 +177,7 @@ def judge(world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: 
         and moved <= MAX_STEP_M
         and turned <= MAX_STEP_RAD
         and sigma_m <= MAX_SIGMA_M
+        and constraint >= MIN_CONSTRAINT
     )
     if not believed:
         return Tracked(status="lost", matched=share, rms_m=rms_m)

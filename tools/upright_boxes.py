@@ -13,6 +13,7 @@ from scenes.types import Box3D
 PERCENTILE = 1.0
 """Share of points, in percent, cut at each face of a large point set."""
 LARGE_SET = 150
+MIN_EDGE_M = 0.02
 PREFERRED_YAW_FACTOR = 1.12
 """The room's own direction is taken when its footprint is at most this much larger than the smallest one."""
 
@@ -43,7 +44,9 @@ def fit_box(points: NDArray, *, preferred_yaw: float | None = None) -> Box3D:
     coordinates = np.stack([local[:, 0], p[:, 1], local[:, 1]], -1)
     cut = PERCENTILE if len(p) >= LARGE_SET else 0.0
     low, high = np.percentile(coordinates, (cut, 100 - cut), axis=0)
-    return upright_box(low, high, yaw)
+    # Depth noise hides how thin a thing is.
+    thin = np.maximum(MIN_EDGE_M - (high - low), 0.0) / 2
+    return upright_box(low - thin, high + thin, yaw)
 
 
 def upright_box(low: NDArray, high: NDArray, yaw: float) -> Box3D:

@@ -46,6 +46,7 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     k = intrinsics_of(frame.depth_camera)
     calls["backproject_normals"] = (frame.depth_m, k)
     shape = (frame.camera.height, frame.camera.width)
+    calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
     moved = torch.eye(4)
     moved[0, 3] = 0.02
     calls["forward_warp"] = (frame.depth_m, k, moved, intrinsics_of(frame.camera), *shape)

@@ -74,8 +74,8 @@ def time_pipelines(
 
 
 def _surface_gap(surface_map: SurfaceMap, grid: Open3DGrid) -> float:
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
     vertices = surface_map.mesh().vertices.numpy()
-    distance, _ = cKDTree(grid.mesh_vertices()).query(vertices)
+    distance, _ = KDTree(grid.mesh_vertices()).query(vertices)
     return float(torch.from_numpy(distance).median())

@@ -29,6 +29,8 @@ class RoomScene:
     sphere_radius: float = 0.35
     box: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     """Low and high corner of a solid box, e.g. a piece of furniture."""
+    texture_m: float | None = None
+    """Edge of the randomly grey cubes that colour the surfaces; a smooth colour when None."""
 
     def depth(self, camera: Camera, world_from_camera: Tensor) -> Tensor:
         """(H, W) float64 exact z-depth."""
@@ -49,10 +51,16 @@ class RoomScene:
         sphere = ((p - torch.tensor(self.sphere_center).double()).norm(dim=-1) - self.sphere_radius).abs()
         return torch.minimum(walls, sphere)
 
-    @staticmethod
-    def color(points: Tensor) -> Tensor:
-        """(..., 3) -> (..., 3) uint8: a smooth colour of position."""
-        return (128 + 100 * torch.sin(points * 1.5)).to(torch.uint8)
+    def color(self, points: Tensor) -> Tensor:
+        """(..., 3) -> (..., 3) uint8, a function of position only."""
+        if self.texture_m is None:
+            return (128 + 100 * torch.sin(points * 1.5)).to(torch.uint8)
+        # Half a millimetre keeps a wall, where one coordinate is constant, from flickering between two cubes.
+        cube = torch.floor((points + 0.0005) / self.texture_m).long()
+        mixed = (cube[..., 0] * 73856093) ^ (cube[..., 1] * 19349663) ^ (cube[..., 2] * 83492791)
+        mixed = (mixed ^ (mixed >> 7)) * 2654435761
+        gray = (40 + (mixed >> 11) % 176).to(torch.uint8)
+        return gray[..., None].expand(*points.shape)
 
     def frame(self, world_from_camera: Tensor, *, camera: Camera = SMALL_CAMERA, id: int = 0) -> Frame:
         """What a perfect RGB-D camera sees."""

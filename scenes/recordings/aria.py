@@ -12,11 +12,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ from scenes.recordings.images import check_size, read_depth, read_rgb
 from scenes.recordings.indexed import FrameSource, IndexedRecording
 from scenes.recordings.lens import Rectifier, fisheye_from_aria
 from scenes.recordings.poses import checked_pose
-from scenes.types import Camera
+from scenes.types import Camera, Frame
 
 FORMAT = "aria"
 FILE = "calib_poses.json"
@@ -39,11 +41,16 @@ SENSOR_FROM_UPRIGHT = torch.tensor([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0
 
 def looks_like(path: Path) -> bool:
     """Whether a folder has this layout."""
-    return (path / FILE).exists()
+    return path.is_dir() and (path / FILE).exists()
 
 
 def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
     """One camera of an Aria export as upright pinhole frames. Raises RecordingError."""
+    return _opened(path, camera_name)[0]
+
+
+def _opened(path: Path, camera_name: str) -> tuple[IndexedRecording, Camera, Rectifier]:
+    """The recording, the sensor and the rectifier."""
     table = read_json(path / FILE)
     where = f"{path / FILE} cameras {camera_name}"
     cameras = table.get("cameras")
@@ -81,7 +88,7 @@ def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
                 depth_time_s=None if depth_ns is None else depth_ns / 1e9,
             )
         )
-    return IndexedRecording(
+    recording = IndexedRecording(
         path=path,
         format=FORMAT,
         gravity=Gravity(source="format", confidence=1.0),
@@ -89,16 +96,39 @@ def open_aria(path: Path, camera_name: str = "camera-rgb") -> IndexedRecording:
         skipped=tuple(skipped),
         notes=tuple(notes),
     )
+    return recording, sensor, rectifier
+
+
+def aria_instances(path: Path, camera_name: str = "camera-rgb") -> Iterator[tuple[Frame, Tensor]]:
+    """Frames of one camera with their instance masks, (H, W) int64 of the rectified image, 0 = nothing.
+
+    Masks lie in ``<camera>_<ns>_seg.npz`` with the time of the depth image. Raises RecordingError.
+    """
+    recording, sensor, rectifier = _opened(path, camera_name)
+    masks = _files(path, re.compile(re.escape(camera_name) + r"_(\d+)_seg\.npz$"))
+    for frame in recording:
+        stamp = _nearest(masks, round(frame.time_s * 1e9))
+        if stamp is not None:
+            yield frame, rectifier.nearest(_read_mask(masks[stamp], sensor))
+
+
+def _read_mask(path: Path, sensor: Camera) -> Tensor:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            ids = arrays["seg"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise RecordingError(f"{path}: expected an array 'seg', got: {error}") from error
+    if ids.shape != (sensor.height, sensor.width):
+        raise RecordingError(f"{path}: expected a mask of {sensor.width}x{sensor.height}, got {ids.shape}")
+    return torch.from_numpy(ids.astype(np.int64))
 
 
 def _optics(stated: Mapping[str, Any], where: str) -> tuple[Camera, Rectifier]:
     """The sensor (its lens aside) and the rectifier to an upright pinhole of the same focal length and size."""
-    params, size = stated.get("params"), stated.get("size")
+    params, size = _numbers(stated, "params", 15, where), _numbers(stated, "size", 2, where)
     if not str(stated.get("model")).endswith("FISHEYE624"):
         raise RecordingError(f"{where}: expected the model FISHEYE624, got {stated.get('model')!r}")
-    if not (_numbers(params, 15) and _numbers(size, 2)):
-        raise RecordingError(f"{where}: expected 15 params and a size, got {str(params)[:60]} and {size!r}")
-    focal, cx, cy = float(params[0]), float(params[1]) + 0.5, float(params[2]) + 0.5
+    focal, cx, cy = params[0], params[1] + 0.5, params[2] + 0.5
     try:
         sensor = Camera(width=int(size[0]), height=int(size[1]), fx=focal, fy=focal, cx=cx, cy=cy)
     except ValueError as error:
@@ -108,8 +138,11 @@ def _optics(stated: Mapping[str, Any], where: str) -> tuple[Camera, Rectifier]:
     return sensor, Rectifier(sensor, fisheye_from_aria(params), upright, SENSOR_FROM_UPRIGHT)
 
 
-def _numbers(value: object, count: int) -> bool:
-    return isinstance(value, list) and len(value) == count and all(isinstance(x, int | float) for x in value)
+def _numbers(stated: Mapping[str, Any], key: str, count: int, where: str) -> list[float]:
+    value = stated.get(key)
+    if isinstance(value, list) and len(value) == count and all(isinstance(x, int | float) for x in value):
+        return [float(x) for x in value]
+    raise RecordingError(f"{where}: expected {count} numbers in {key!r}, got {str(value)[:60]}")
 
 
 def _poses(table: Mapping[str, Any], path: Path) -> dict[int, Tensor]:

@@ -6,7 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from scenes.recordings import hololens, nerfstudio, seven_scenes
+from scenes.recordings import (
+    aria,
+    arkitscenes,
+    hololens,
+    nerfstudio,
+    polycam,
+    record3d,
+    sens,
+    seven_scenes,
+    stray,
+    tum,
+)
 from scenes.recordings.base import RecordingError
 from scenes.recordings.indexed import IndexedRecording
 
@@ -29,6 +40,7 @@ FORMATS = (
         looks_like=nerfstudio.looks_like,
         open=nerfstudio.open_nerfstudio,
     ),
+    Format(name=aria.FORMAT, shape="calib_poses.json", looks_like=aria.looks_like, open=aria.open_aria),
     Format(
         name=seven_scenes.FORMAT,
         shape="frame-NNNNNN.color.png, .depth.png, .pose.txt",
@@ -41,6 +53,22 @@ FORMATS = (
         looks_like=hololens.looks_like,
         open=hololens.open_hololens,
     ),
+    Format(name=tum.FORMAT, shape="rgb.txt, depth.txt, groundtruth.txt", looks_like=tum.looks_like, open=tum.open_tum),
+    Format(name=sens.FORMAT, shape="a .sens file", looks_like=sens.looks_like, open=sens.open_sens),
+    Format(
+        name=arkitscenes.FORMAT,
+        shape="lowres_wide/, lowres_depth/, lowres_wide.traj",
+        looks_like=arkitscenes.looks_like,
+        open=arkitscenes.open_arkitscenes,
+    ),
+    Format(
+        name=stray.FORMAT,
+        shape="rgb.mp4, odometry.csv, camera_matrix.csv, depth/",
+        looks_like=stray.looks_like,
+        open=stray.open_stray,
+    ),
+    Format(name=record3d.FORMAT, shape="a .r3d file", looks_like=record3d.looks_like, open=record3d.open_record3d),
+    Format(name=polycam.FORMAT, shape="keyframes/", looks_like=polycam.looks_like, open=polycam.open_polycam),
 )
 """In this order: a folder of several layouts is read as the first."""
 
@@ -60,7 +88,7 @@ def open_recording(path: Path | str) -> IndexedRecording:
         if path.is_dir() and not any(path.iterdir()):
             raise RecordingError(f"{path}: expected a recording, got an empty folder")
         for candidate in FORMATS:
-            if path.is_dir() and candidate.looks_like(path):
+            if candidate.looks_like(path):
                 return candidate.open(path)
     except OSError as error:
         raise RecordingError(f"{path}: expected a readable recording, got: {error.strerror or error}") from error

@@ -65,7 +65,7 @@ def find_up(frames: Iterable[Frame], camera_up: Tensor) -> tuple[Tensor, Gravity
 def surface_normals(frame: Frame) -> Tensor:
     """(N, 3) float64 unit normals in the world at the smooth places of a frame's depth; none without depth or pose."""
     world_from_depth, camera = frame.world_from_depth, frame.depth_camera
-    if frame.depth_m is None or world_from_depth is None or camera is None:
+    if frame.depth_m is None or world_from_depth is None or camera is None or min(frame.depth_m.shape) < 3 * BLOCK_PX:
         return torch.zeros(0, 3, dtype=torch.float64)
     points = backproject(camera, pixel_grid(camera.width, camera.height), frame.depth_m)
     valid = frame.depth_m > 0

@@ -28,7 +28,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 def looks_like(path: Path) -> bool:
     """Whether a folder has this layout, whole or with a file missing."""
-    return (path / "images").is_dir() and ((path / "K.txt").exists() or (path / "poses.txt").exists())
+    return path.is_dir() and (
+        (path / "images").is_dir() and ((path / "K.txt").exists() or (path / "poses.txt").exists())
+    )
 
 
 def open_hololens(path: Path) -> IndexedRecording:

@@ -36,6 +36,19 @@ def check_size(path: Path, camera: Camera, what: str) -> None:
         )
 
 
+def depth_camera_of_view(depth: Path, camera: Camera) -> Camera:
+    """The camera of a depth image that covers the view of ``camera``, often at a lower resolution.
+
+    Raises RecordingError where the proportions of the two differ by more than 1%.
+    """
+    width, height = image_size(depth)
+    if abs(width / height - camera.width / camera.height) > 0.01:
+        raise RecordingError(
+            f"{depth}: expected depth of {camera.width}x{camera.height} or of its proportions, got {width}x{height}"
+        )
+    return camera if (width, height) == (camera.width, camera.height) else camera.resized(width, height)
+
+
 def read_rgb(source: Path | bytes, camera: Camera, where: str = "") -> Tensor:
     """(H, W, 3) uint8 of an image file or its bytes; grey images get three equal channels. Raises RecordingError."""
     name = where or str(source)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -122,9 +122,9 @@ class Rectifier:
         return torch.where(self.inside, picked, torch.zeros_like(picked))
 
 
-@cache
+@lru_cache(maxsize=4)
 def same_pinhole_rectifier(camera: Camera, lens: BrownConradyLens | FisheyeLens) -> Rectifier:
-    """The rectifier that keeps a camera's size, focal length and centre; computed once for all of its frames."""
+    """The rectifier that keeps a camera's size, focal length and centre; kept for its other frames."""
     return Rectifier(camera, lens, camera)
 
 

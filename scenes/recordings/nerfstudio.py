@@ -2,6 +2,7 @@
 
 - Poses are camera-to-world with OpenGL axes (x right, y up, z backward) in a world with Z up. Both changes of axes
   only swap and negate numbers, so a pose survives writing and reading bit by bit.
+- Images with lens distortion (OPENCV, OPENCV_FISHEYE) are resampled to a pinhole when read.
 - Pixel centres are at 0.5 as here; depth is a 16-bit PNG in millimetres, 0 = none, or a ``.npy`` of millimetres.
 - Z up is the layout's convention, but structure from motion often leaves the vertical arbitrary, so a file that
   does not state its gravity is ``assumed`` level.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,18 @@ from torch import Tensor
 
 from scenes.recordings.base import Gravity, RecordingError
 from scenes.recordings.folder import inside, number, read_json
-from scenes.recordings.images import check_size, image_size, read_depth, read_rgb
+from scenes.recordings.images import check_size, depth_camera_of_view, image_size, read_depth, read_rgb
 from scenes.recordings.indexed import ASSUMED_HZ, FrameSource, IndexedRecording, in_time_order
+from scenes.recordings.lens import BrownConradyLens, FisheyeLens, rectified
 from scenes.recordings.poses import checked_pose
 from scenes.types import Camera
 
 FORMAT = "nerfstudio"
+AnyLens = BrownConradyLens | FisheyeLens
 FILE = "transforms.json"
 EXTENSION_VERSION = 1
 ZUP_FROM_YUP = torch.tensor([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
 OPENGL_FROM_OPENCV = torch.diag(torch.tensor([1, -1, -1, 1], dtype=torch.float64))
-_DISTORTION = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
 def looks_like(path: Path) -> bool:
@@ -85,12 +87,13 @@ class _Reader:
         fields = ChainMap(entry, dict(self.table))
         camera = self._camera(fields, image, where)
         identity = int(number(entry, "frame_id", where)) if "frame_id" in entry else index
-        depth_camera, depth_reader = self._depth(entry, camera, identity, where)
+        lens = lens_from_fields(fields, where)
+        depth_camera, depth_reader = self._depth(entry, camera, lens, identity, where)
         return FrameSource(
             id=identity,
             time_s=self._time(index, entry, where),
             camera=camera,
-            read_rgb=partial(read_rgb, image, camera),
+            read_rgb=partial(_read_colour, image, camera, lens),
             world_from_camera=_pose_from_file(entry, where) if has_pose else None,
             depth_camera=depth_camera,
             read_depth=depth_reader,
@@ -118,7 +121,9 @@ class _Reader:
         key = (camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy)
         return self._cameras.setdefault(key, camera)
 
-    def _depth(self, entry: Mapping[str, Any], camera: Camera, identity: int, where: str) -> tuple[Any, Any]:
+    def _depth(
+        self, entry: Mapping[str, Any], camera: Camera, lens: AnyLens | None, identity: int, where: str
+    ) -> tuple[Camera | None, Callable[[], Tensor] | None]:
         """Depth camera and reader, or (None, None) where the frame has no depth."""
         if "depth_file_path" not in entry:
             return None, None
@@ -131,7 +136,9 @@ class _Reader:
         if path.suffix == ".npy":
             return depth_camera, partial(_read_npy_depth, path, depth_camera)
         check_size(path, depth_camera, "depth")
-        return depth_camera, partial(read_depth, path, depth_camera, unit_m=unit_m)
+        # A depth camera of its own has no lens; otherwise depth is seen through the lens of the colour camera.
+        bent = None if "depth_camera" in entry else lens
+        return depth_camera, partial(_read_png_depth, path, depth_camera, bent, unit_m)
 
     def _depth_camera(self, entry: Mapping[str, Any], camera: Camera, path: Path, where: str) -> Camera:
         """The stated depth camera, or the colour camera, also at a lower resolution with the same proportions."""
@@ -144,25 +151,22 @@ class _Reader:
             return self._cameras.setdefault(key, depth_camera)
         if path.suffix == ".npy":
             return camera
-        size = image_size(path)
+        depth_camera = depth_camera_of_view(path, camera)
+        size = (depth_camera.width, depth_camera.height)
         self._depth_size = self._depth_size or size
-        same_shape = abs(size[0] / size[1] - camera.width / camera.height) < 0.01
-        if size != self._depth_size or not same_shape:
+        if size != self._depth_size:
             raise RecordingError(
-                f"{path}: expected depth of {camera.width}x{camera.height} or the same proportions for all frames, "
+                f"{path}: expected depth of {self._depth_size[0]}x{self._depth_size[1]} as in the first frame, "
                 f"got {size[0]}x{size[1]}"
             )
-        return camera if size == (camera.width, camera.height) else camera.resized(*size)
+        return depth_camera
 
 
 def camera_from_fields(fields: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> Camera:
     """A pinhole camera from ``w h fl_x fl_y cx cy`` (or ``camera_angle_x``); missing sizes come from the image.
 
-    Raises RecordingError for missing or impossible numbers and for a lens with distortion.
+    Raises RecordingError for missing or impossible numbers.
     """
-    bent = [key for key in _DISTORTION if fields.get(key, 0.0) not in (0, 0.0)]
-    if bent:
-        raise RecordingError(f"{where}: expected undistorted images, got {bent[0]}={fields[bent[0]]}; undistort first")
     width = int(number(fields, "w", where)) if "w" in fields or size is None else size[0]
     height = int(number(fields, "h", where)) if "h" in fields or size is None else size[1]
     if "fl_x" in fields:
@@ -184,6 +188,23 @@ def camera_from_fields(fields: Mapping[str, Any], size: tuple[int, int] | None, 
             "the intrinsics belong to another resolution"
         )
     return camera
+
+
+def lens_from_fields(fields: Mapping[str, Any], where: str) -> AnyLens | None:
+    """The lens by ``camera_model`` and ``k1 k2 k3 k4 p1 p2``; None for a pinhole. Raises RecordingError."""
+    keys = ("k1", "k2", "k3", "k4", "p1", "p2")
+    k1, k2, k3, k4, p1, p2 = (number(fields, key, where) if key in fields else 0.0 for key in keys)
+    model = fields.get("camera_model", "OPENCV")
+    if model == "OPENCV_FISHEYE":
+        return FisheyeLens(radial=(k1, k2, k3, k4))
+    if model not in ("OPENCV", "PINHOLE", "SIMPLE_PINHOLE") or k4 != 0:
+        raise RecordingError(
+            f"{where}: expected the camera model OPENCV, OPENCV_FISHEYE or PINHOLE, got {model!r} with k4={k4:g}; "
+            "undistort the images"
+        )
+    if k1 == k2 == k3 == p1 == p2 == 0:
+        return None
+    return BrownConradyLens(k1=k1, k2=k2, p1=p1, p2=p2, k3=k3)
 
 
 def _extension(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -241,6 +262,14 @@ def yup_opencv(zup_from_opengl: Tensor) -> Tensor:
 def zup_opengl(world_from_camera: Tensor) -> Tensor:
     """The inverse of ``yup_opencv``; exact."""
     return ZUP_FROM_YUP @ world_from_camera @ OPENGL_FROM_OPENCV + 0.0
+
+
+def _read_colour(path: Path, camera: Camera, lens: AnyLens | None) -> Tensor:
+    return rectified(camera, lens, read_rgb(path, camera))
+
+
+def _read_png_depth(path: Path, camera: Camera, lens: AnyLens | None, unit_m: float) -> Tensor:
+    return rectified(camera, lens, read_depth(path, camera, unit_m=unit_m))
 
 
 def _read_npy_depth(path: Path, camera: Camera) -> Tensor:

@@ -47,7 +47,7 @@ _NAME = re.compile(r"frame-(\d{6,})\.(color\.(?:png|jpg)|depth\.png|pose\.txt)$"
 
 def looks_like(path: Path) -> bool:
     """Whether a folder holds 7-Scenes frames."""
-    return any(_NAME.match(item.name) for item in path.iterdir())
+    return path.is_dir() and any(_NAME.match(item.name) for item in path.iterdir())
 
 
 def open_seven_scenes(path: Path) -> IndexedRecording:

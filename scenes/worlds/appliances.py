@@ -45,14 +45,18 @@ def sink(look: Look) -> Shape:
     rim = 0.05
     parts = [box((w, height - 0.2, d), body, (0, 0, 0))]
     for x, z, sx, sz in (
-        (0, d / 2 - rim / 2, w, rim), (0, -d / 2 + rim, w, 2 * rim),
-        (-w / 2 + rim / 2, 0, rim, d), (w / 2 - rim / 2, 0, rim, d),
-    ):  # fmt: skip
+        (0, d / 2 - rim / 2, w, rim),
+        (0, -d / 2 + rim, w, 2 * rim),
+        (-w / 2 + rim / 2, 0, rim, d),
+        (w / 2 - rim / 2, 0, rim, d),
+    ):
         parts.append(box((sx, 0.2, sz), basin, (x, height - 0.2, z)))
     parts.append(cylinder(0.025, 0.006, look.metal(0.4), (0, height - 0.2, 0)))
     z0 = -d / 2 + rim
-    arc = [(0.0, height + 0.16 + 0.06 * math.sin(a), z0 + 0.07 - 0.07 * math.cos(a)) for a in
-           (0, math.pi / 4, math.pi / 2, 3 * math.pi / 4, math.pi)]  # fmt: skip
+    arc = [
+        (0.0, height + 0.16 + 0.06 * math.sin(a), z0 + 0.07 - 0.07 * math.cos(a))
+        for a in (0, math.pi / 4, math.pi / 2, 3 * math.pi / 4, math.pi)
+    ]
     parts.append(tube([(0.0, height, z0), *arc, (0.0, height + 0.12, z0 + 0.14)], 0.013, look.metal(0.8)))
     parts.append(box((0.016, height - 0.3, 0.012), body.shade(0.5), (0, 0.06, d / 2)))
     return Shape(mesh=join(*parts))
@@ -82,9 +86,20 @@ def bathtub(look: Look) -> Shape:
     finish = look.light("ceramic")
     t = 0.07
     parts = [box((w, 0.15, d), finish, (0, 0, 0))]
-    for x, z, sx, sz in ((0, d / 2 - t / 2, w, t), (0, -d / 2 + t / 2, w, t), (-w / 2 + t / 2, 0, t, d), (w / 2 - t / 2, 0, t, d)):  # fmt: skip  # noqa: E501
+    for x, z, sx, sz in (
+        (0, d / 2 - t / 2, w, t),
+        (0, -d / 2 + t / 2, w, t),
+        (-w / 2 + t / 2, 0, t, d),
+        (w / 2 - t / 2, 0, t, d),
+    ):
         parts.append(box((sx, height - 0.15, sz), finish, (x, 0.15, z)))
-    parts.append(tube([(w / 2 - 0.05, height, 0), (w / 2 - 0.05, height + 0.14, 0), (w / 2 - 0.18, height + 0.15, 0)], 0.018, look.metal(0.8)))  # fmt: skip  # noqa: E501
+    parts.append(
+        tube(
+            [(w / 2 - 0.05, height, 0), (w / 2 - 0.05, height + 0.14, 0), (w / 2 - 0.18, height + 0.15, 0)],
+            0.018,
+            look.metal(0.8),
+        )
+    )
     return Shape(mesh=join(*parts))
 
 
@@ -165,7 +180,9 @@ def box_(look: Look) -> Shape:
         parts.append(box((t, height, d), finish.shade(0.9), (s * (w / 2 - t / 2), 0, 0)))
         flap = box((w * 0.95, t, d * 0.4), finish.shade(0.95), (0, 0, d * 0.2)).turned("x", 0.6)
         parts.append(flap.turned("y", 0 if s > 0 else math.pi).moved((0, height, s * d / 2)))
-    inside = Surface(y=t, x=(-w / 2 + 0.02, w / 2 - 0.02), z=(-d / 2 + 0.02, d / 2 - 0.02), headroom=height * 0.9, predicate="in")  # fmt: skip  # noqa: E501
+    inside = Surface(
+        y=t, x=(-w / 2 + 0.02, w / 2 - 0.02), z=(-d / 2 + 0.02, d / 2 - 0.02), headroom=height * 0.9, predicate="in"
+    )
     return Shape(mesh=join(*parts), surfaces=(inside,))
 
 
@@ -189,9 +206,19 @@ def suitcase(look: Look) -> Shape:
     for i in range(5):
         x = w * (-0.34 + 0.17 * i)
         parts.append(box((0.02, height * 0.75, 0.012), finish.shade(0.8), (x, 0.05 + height * 0.12, d / 2 - 0.006)))
-    parts += [ellipsoid((0.05, 0.06, 0.05), look.dark(), (sx * w * 0.38, 0, sz * d * 0.3), 8) for sx in (-1, 1) for sz in (-1, 1)]  # fmt: skip  # noqa: E501
+    parts += [
+        ellipsoid((0.05, 0.06, 0.05), look.dark(), (sx * w * 0.38, 0, sz * d * 0.3), 8)
+        for sx in (-1, 1)
+        for sz in (-1, 1)
+    ]
     y, x = height + 0.05, w * 0.25
-    parts.append(tube([(-x, y - 0.03, -d / 3), (-x, y + 0.3, -d / 3), (x, y + 0.3, -d / 3), (x, y - 0.03, -d / 3)], 0.012, look.metal(0.5)))  # fmt: skip  # noqa: E501
+    parts.append(
+        tube(
+            [(-x, y - 0.03, -d / 3), (-x, y + 0.3, -d / 3), (x, y + 0.3, -d / 3), (x, y - 0.03, -d / 3)],
+            0.012,
+            look.metal(0.5),
+        )
+    )
     return Shape(mesh=join(*parts))
 
 
@@ -219,8 +246,10 @@ def guitar(look: Look) -> Shape:
         cylinder(0.008, 0.02, look.metal(), (s * 0.045, 0.96 + 0.045 * k, 0.035)) for s in (-1, 1) for k in range(3)
     ]
     body = join(*parts).scaled((scale, scale, scale)).turned("x", -0.12)
-    stand = join(tube([(-0.16, 0.01, 0.12), (0, 0.12, -0.02), (0.16, 0.01, 0.12)], 0.011, look.dark()),
-                 tube([(0, 0.12, -0.02), (0, 0.01, -0.2)], 0.011, look.dark()))  # fmt: skip
+    stand = join(
+        tube([(-0.16, 0.01, 0.12), (0, 0.12, -0.02), (0.16, 0.01, 0.12)], 0.011, look.dark()),
+        tube([(0, 0.12, -0.02), (0, 0.01, -0.2)], 0.011, look.dark()),
+    )
     return Shape(mesh=join(body.moved((0, 0.04, 0.03)), stand).grounded())
 
 

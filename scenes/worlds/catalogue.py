@@ -48,7 +48,16 @@ class Category:
     """False where no single colour term describes it: its truth then has no colour."""
 
 
-def _top(name: str, build: Callable[[Look], Shape], colors: tuple[str, ...], hosts: Mapping[str, float], spot: str = "any", *, front: bool = False, one_color: bool = True) -> Category:  # fmt: skip  # noqa: E501
+def _top(
+    name: str,
+    build: Callable[[Look], Shape],
+    colors: tuple[str, ...],
+    hosts: Mapping[str, float],
+    spot: str = "any",
+    *,
+    front: bool = False,
+    one_color: bool = True,
+) -> Category:
     return Category(
         name=name,
         build=build,
@@ -63,7 +72,9 @@ def _top(name: str, build: Callable[[Look], Shape], colors: tuple[str, ...], hos
 
 CATEGORIES = (
     Category(name="chair", build=fur.chair, colors=(*WOODEN, "red", "blue", "green", "yellow"), place="free"),
-    Category(name="office chair", build=fur.office_chair, colors=("black", "gray", "blue", "red", "green"), place="free"),
+    Category(
+        name="office chair", build=fur.office_chair, colors=("black", "gray", "blue", "red", "green"), place="free"
+    ),
     Category(name="stool", build=fur.stool, colors=(*WOODEN, "red", "yellow"), place="wall"),
     Category(name="armchair", build=fur.armchair, colors=CLOTH, place="wall"),
     Category(name="sofa", build=fur.sofa, colors=CLOTH, place="wall"),
@@ -97,7 +108,9 @@ CATEGORIES = (
     Category(name="backpack", build=decor.backpack, colors=BRIGHT, place="wall"),
     Category(name="shoe", build=decor.shoe, colors=BRIGHT, place="wall"),
     Category(name="ball", build=decor.ball, colors=BRIGHT, place="wall"),
-    Category(name="picture", build=decor.picture, colors=("black", "white", "brown", "yellow"), place="hung", one_color=False),
+    Category(
+        name="picture", build=decor.picture, colors=("black", "white", "brown", "yellow"), place="hung", one_color=False
+    ),
     Category(name="clock", build=decor.clock, colors=("black", "white", "red", "blue", "gray"), place="hung"),
     Category(name="mirror", build=decor.mirror, colors=("brown", "white", "black"), place="hung", one_color=False),
     Category(name="wall shelf", build=decor.wall_shelf, colors=WOODEN, place="hung"),
@@ -115,30 +128,64 @@ CATEGORIES = (
     _top("microwave", ware.microwave, DEVICE, {"counter": 0.8}, "back"),
     _top("apple", ware.fruit, ("red", "green", "yellow"), {"table": 0.5, "counter": 0.5, "bowl": 0.0}),
     _top("banana", ware.banana, ("yellow", "yellow", "green"), {"table": 0.5, "counter": 0.5}),
-    _top("laptop", gadgets.laptop, ("gray", "black", "white"), {"desk": 1.0, "table": 0.4, "coffee table": 0.3}, front=True),
+    _top(
+        "laptop",
+        gadgets.laptop,
+        ("gray", "black", "white"),
+        {"desk": 1.0, "table": 0.4, "coffee table": 0.3},
+        front=True,
+    ),
     _top("monitor", gadgets.monitor, ("black", "black", "white", "gray"), {"desk": 2.5}, "back"),
     _top("tv", gadgets.tv, ("black",), {"tv stand": 6.0}, "back"),
     _top("keyboard", gadgets.keyboard, DEVICE, {"desk": 2.0}, "front"),
     _top("mouse", gadgets.mouse, (*DEVICE, "red", "blue"), {"desk": 1.4}, "front"),
     _top("phone", gadgets.phone, (*DEVICE, "red", "blue"), {**TABLES, "nightstand": 0.7, "counter": 0.2}),
     _top("remote", gadgets.remote, ("black", "gray", "white"), {"coffee table": 1.0, "tv stand": 0.8, "sofa": 0.3}),
-    _top("lamp", gadgets.lamp, ("white", "red", "yellow", "blue", "green", "black"), {"nightstand": 1.6, "desk": 1.0, **STORAGE}, "back"),
-    _top("headphones", gadgets.headphones, ("black", "white", "red", "blue"), {"desk": 0.6, "coffee table": 0.2, "nightstand": 0.2}),
-    _top("speaker", gadgets.speaker, ("black", "brown", "white"), {"tv stand": 1.2, "cabinet": 0.4, "bookshelf": 0.4}, "back"),
+    _top(
+        "lamp",
+        gadgets.lamp,
+        ("white", "red", "yellow", "blue", "green", "black"),
+        {"nightstand": 1.6, "desk": 1.0, **STORAGE},
+        "back",
+    ),
+    _top(
+        "headphones",
+        gadgets.headphones,
+        ("black", "white", "red", "blue"),
+        {"desk": 0.6, "coffee table": 0.2, "nightstand": 0.2},
+    ),
+    _top(
+        "speaker",
+        gadgets.speaker,
+        ("black", "brown", "white"),
+        {"tv stand": 1.2, "cabinet": 0.4, "bookshelf": 0.4},
+        "back",
+    ),
     _top("printer", gadgets.printer, DEVICE, {"cabinet": 0.5, "desk": 0.3, "dresser": 0.2}, "back"),
     _top("pen holder", gadgets.pen, (*BRIGHT,), {"desk": 1.0, "bookshelf": 0.2}, "back"),
     _top("book", decor.book, ALL, {**TABLES, **STORAGE, "bed": 0.5, "sofa": 0.3, "bookshelf": 0.6}),
     _top("books", decor.books, ALL, {"bookshelf": 3.0, "wall shelf": 1.5, "desk": 0.3}, "back", one_color=False),
     _top("vase", decor.vase, BRIGHT, {**STORAGE, "table": 0.5, "coffee table": 0.4, "bookshelf": 0.5}),
-    _top("candle", decor.candle, ("white", "red", "yellow", "purple", "orange"), {**STORAGE, "table": 0.3, "coffee table": 0.4}),
+    _top(
+        "candle",
+        decor.candle,
+        ("white", "red", "yellow", "purple", "orange"),
+        {**STORAGE, "table": 0.3, "coffee table": 0.4},
+    ),
     _top("pillow", decor.pillow, CLOTH, {"sofa": 3.0, "armchair": 1.5, "bed": 1.0}, "back"),
     _top("toy car", decor.toy_car, BRIGHT, {"bookshelf": 0.3, "bed": 0.2, "coffee table": 0.3, "dresser": 0.3}),
-    _top("teddy bear", decor.teddy, ("brown", "brown", "white", "pink", "gray"), {"bed": 1.0, "armchair": 0.6, "bookshelf": 0.3, "sofa": 0.3}, front=True),
+    _top(
+        "teddy bear",
+        decor.teddy,
+        ("brown", "brown", "white", "pink", "gray"),
+        {"bed": 1.0, "armchair": 0.6, "bookshelf": 0.3, "sofa": 0.3},
+        front=True,
+    ),
     _top("handbag", decor.handbag, BRIGHT, {"bench": 1.0, "dresser": 0.4, "table": 0.2, "chair": 0.6, "bed": 0.3}),
     _top("hat", decor.hat, CLOTH, {"bench": 0.7, "dresser": 0.5, "bed": 0.3, "chair": 0.3}),
     _top("towel", decor.towel, CLOTH, {"washing machine": 1.5, "bench": 0.4, "bed": 0.2, "stool": 0.4}),
     _top("tissue box", decor.tissue_box, BRIGHT, {"nightstand": 0.6, "coffee table": 0.4, "cabinet": 0.3, "desk": 0.2}),
-)  # fmt: skip
+)
 
 CATEGORY = {category.name: category for category in CATEGORIES}
 

@@ -19,7 +19,8 @@ from PIL import Image
 from torch import Tensor
 
 from scenes.geometry import look_at
-from scenes.render import HEAD_CAMERA, Instance, Renderer
+from scenes.render import HEAD_CAMERA, Renderer
+from scenes.shading import Instance
 from scenes.worlds.mesh import Floats
 from scenes.worlds.space import free_space
 from scenes.worlds.world import World, WorldObject, make_world
@@ -107,9 +108,14 @@ class CropMaker:
         pixels = 2 * half * HEAD_CAMERA.fx
         rgb = self._picture(view, window, pixels)
         return Crop(
-            rgb=rgb, category="", color="", visible_fraction=0.0, pixel_size=pixels,
-            distance_m=float(np.median(hits.depth_m)), object_id="",
-        )  # fmt: skip
+            rgb=rgb,
+            category="",
+            color="",
+            visible_fraction=0.0,
+            pixel_size=pixels,
+            distance_m=float(np.median(hits.depth_m)),
+            object_id="",
+        )
 
     def _is_part(self, number: int, half: float, distance: float) -> bool:
         """Whether a window shows so little of a thing that nobody could name it."""
@@ -157,14 +163,22 @@ class CropMaker:
         middle_v = (b0 + b1) / 2 + rng.uniform(-0.04, 0.04) * side
         square = (middle_u - side / 2, middle_v - side / 2, middle_u + side / 2, middle_v + side / 2)
         return Crop(
-            rgb=self._picture(view, square, side * HEAD_CAMERA.fx), category=thing.category, color=thing.color,
-            visible_fraction=fraction, pixel_size=pixel_size, object_id=thing.id,
+            rgb=self._picture(view, square, side * HEAD_CAMERA.fx),
+            category=thing.category,
+            color=thing.color,
+            visible_fraction=fraction,
+            pixel_size=pixel_size,
+            object_id=thing.id,
             distance_m=float(np.linalg.norm(np.array(thing.box.center) - view.eye)),
-        )  # fmt: skip
+        )
 
     def _visible(
-        self, thing: WorldObject, view: _View, full: tuple[float, float, float, float], window: tuple[float, float, float, float]
-    ) -> tuple[float, tuple[float, float, float, float]] | None:  # fmt: skip
+        self,
+        thing: WorldObject,
+        view: _View,
+        full: tuple[float, float, float, float],
+        window: tuple[float, float, float, float],
+    ) -> tuple[float, tuple[float, float, float, float]] | None:
         """Visible share of the silhouette, and the window around what is visible."""
         rays = view.rays(full, _COARSE)
         silhouette = self._only(thing).cast(view.eye, rays).face >= 0
@@ -178,8 +192,9 @@ class CropMaker:
             return None
         rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
         du, dv = (u1 - u0) / _COARSE / 2, (v1 - v0) / _COARSE / 2
-        shown = (u[columns[0]] - du, v[rows[0]] - dv, u[columns[-1]] + du, v[rows[-1]] + dv)
-        return float(seen.sum() / silhouette.sum()), shown
+        low = float(u[columns[0]] - du), float(v[rows[0]] - dv)
+        high = float(u[columns[-1]] + du), float(v[rows[-1]] + dv)
+        return float(seen.sum() / silhouette.sum()), (*low, *high)
 
     def _only(self, thing: WorldObject) -> Renderer:
         if thing.id not in self._alone:
@@ -200,11 +215,17 @@ def _rotation(eye: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[
 
 
 def iter_object_crops(
-    seed: int, count: int, *, size: int = 128, negatives: float = 0.12, rooms: int | None = None, style: str | None = None
-) -> Iterator[Crop]:  # fmt: skip
+    seed: int,
+    count: int,
+    *,
+    size: int = 128,
+    negatives: float = 0.12,
+    rooms: int | None = None,
+    style: str | None = None,
+) -> Iterator[Crop]:
     """``count`` crops of the world of a seed; same arguments, same crops.
 
-    A world takes about as long to build as 30 crops, and holds about 100 objects: 200 to 400 crops a world are a good
+    A world takes about as long to build as 50 crops, and holds about 100 objects: 200 to 400 crops a world are a good
     choice. For more variety use more seeds, in as many processes as there are cores.
 
     Args:

@@ -97,11 +97,13 @@ def toy_car(look: Look) -> Shape:
     body = look.main("plastic")
     parts = [
         box((0.09, 0.045, 0.2), body, (0, 0.02, 0)),
-        prism([(-0.07, 0), (0.06, 0), (0.035, 0.045), (-0.045, 0.045)], 0.078, body.shade(0.95)).turned("y", math.pi / 2)
+        prism([(-0.07, 0), (0.06, 0), (0.035, 0.045), (-0.045, 0.045)], 0.078, body.shade(0.95))
+        .turned("y", math.pi / 2)
         .moved((0, 0.065, 0)),
         prism([(-0.058, 0.006), (0.048, 0.006), (0.03, 0.038), (-0.038, 0.038)], 0.081, look.dark("mirror"))
-        .turned("y", math.pi / 2).moved((0, 0.065, 0)),
-    ]  # fmt: skip
+        .turned("y", math.pi / 2)
+        .moved((0, 0.065, 0)),
+    ]
     for x in (-0.045, 0.045):
         for z in (-0.06, 0.06):
             wheel = cylinder(0.023, 0.018, look.dark("plain"), (0, -0.009, 0), segments=14).turned("z", math.pi / 2)
@@ -241,7 +243,10 @@ def mirror(look: Look) -> Shape:
     """Glass in a frame; shows a bright plain face."""
     w, h = look.u(0.45, 0.7), look.u(0.6, 1.1)
     pane = box((w - 0.06, h - 0.06, 0.006), Finish((0.72, 0.8, 0.84), "mirror"), (0, 0.03, 0.013))
-    glints = [box((0.02, h * 0.5, 0.002), Finish((0.95, 0.98, 1.0), "mirror")).turned("z", -0.6).moved((x, h * 0.35, 0.017)) for x in (-w * 0.2, -w * 0.1)]  # fmt: skip  # noqa: E501
+    glints = [
+        box((0.02, h * 0.5, 0.002), Finish((0.95, 0.98, 1.0), "mirror")).turned("z", -0.6).moved((x, h * 0.35, 0.017))
+        for x in (-w * 0.2, -w * 0.1)
+    ]
     return Shape(mesh=join(box((w, h, 0.025), look.body()), pane, *glints).grounded())
 
 

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.random import Generator
 
 from scenes.types import Room
-from scenes.worlds.mesh import Finish, Mesh, box, join
 
 HALF_WALL_M = 0.06
 HEIGHT_M = 2.5
@@ -152,7 +151,8 @@ def _split(rect: Rect, count: int, rng: Generator) -> list[Rect]:
     return rects
 
 
-def _sides(r: Rect) -> tuple[Side, ...]:
+def make_sides(r: Rect) -> tuple[Side, ...]:
+    """The four wall faces of a room, in the order z0, z1, x0, x1."""
     return (
         Side(axis="x", at=r.z0, inward=1, low=r.x0, high=r.x1),
         Side(axis="x", at=r.z1, inward=-1, low=r.x0, high=r.x1),
@@ -161,20 +161,20 @@ def _sides(r: Rect) -> tuple[Side, ...]:
     )
 
 
-def _shared(a: RoomPlan, b: RoomPlan) -> tuple[str, float, float, float] | None:
-    """(axis, at, low, high) of the wall between two rooms."""
+def shared_wall(a: RoomPlan, b: RoomPlan, at_least: float = 1.4) -> tuple[str, float, float, float] | None:
+    """(axis, at, low, high) of the wall between two rooms, where they share more than ``at_least`` metres."""
     for s in a.sides:
         for t in b.sides:
             if s.axis == t.axis and s.inward == -t.inward and abs(s.at - t.at) < 1e-9:
                 low, high = max(s.low, t.low), min(s.high, t.high)
-                if high - low > 1.4:
+                if high - low > at_least:
                     return s.axis, s.at, low, high
     return None
 
 
 def _doors(rooms: list[RoomPlan], rng: Generator) -> list[Opening]:
     """A random spanning tree of doors, and a few more."""
-    walls = [(a, b, w) for i, a in enumerate(rooms) for b in rooms[i + 1 :] if (w := _shared(a, b))]
+    walls = [(a, b, w) for i, a in enumerate(rooms) for b in rooms[i + 1 :] if (w := shared_wall(a, b))]
     joined = {room.id: room.id for room in rooms}
     doors: list[Opening] = []
     for index in rng.permutation(len(walls)):
@@ -186,8 +186,17 @@ def _doors(rooms: list[RoomPlan], rng: Generator) -> list[Opening]:
         width = rng.uniform(0.85, 0.95)
         start = rng.uniform(low + 0.25, high - 0.25 - width)
         doors.append(
-            Opening(kind="door", axis=axis, at=at, low=start, high=start + width, bottom=0.0, top=DOOR_HEIGHT_M, rooms=(a.id, b.id))
-        )  # fmt: skip
+            Opening(
+                kind="door",
+                axis=axis,
+                at=at,
+                low=start,
+                high=start + width,
+                bottom=0.0,
+                top=DOOR_HEIGHT_M,
+                rooms=(a.id, b.id),
+            )
+        )
     return doors
 
 
@@ -203,8 +212,17 @@ def _windows(rooms: list[RoomPlan], outer: Rect, rng: Generator) -> list[Opening
             start = rng.uniform(side.low + 0.5, side.high - 0.5 - width)
             bottom = rng.uniform(0.9, 1.1)
             windows.append(
-                Opening(kind="window", axis=side.axis, at=side.at, low=start, high=start + width, bottom=bottom, top=2.2, rooms=(room.id,))
-            )  # fmt: skip
+                Opening(
+                    kind="window",
+                    axis=side.axis,
+                    at=side.at,
+                    low=start,
+                    high=start + width,
+                    bottom=bottom,
+                    top=2.2,
+                    rooms=(room.id,),
+                )
+            )
     return windows
 
 
@@ -221,73 +239,10 @@ def make_plan(kinds: tuple[tuple[str, str], ...], rng: Generator) -> FloorPlan:
         # The largest rooms go to the kinds that come first.
         rects.sort(key=lambda r: -r.width * r.depth)
         rooms = [
-            RoomPlan(id=f"r{i}", kind=kind, label=label, rect=rect, sides=_sides(rect))
+            RoomPlan(id=f"r{i}", kind=kind, label=label, rect=rect, sides=make_sides(rect))
             for i, ((kind, label), rect) in enumerate(zip(kinds, rects, strict=True), start=1)
         ]
         doors = _doors(rooms, rng)
         if len(doors) >= len(rooms) - 1:
             return FloorPlan(rooms=tuple(rooms), openings=(*doors, *_windows(rooms, outer, rng)))
     raise RuntimeError(f"no floor plan found for {len(kinds)} rooms")  # practically impossible: 200 tries
-
-
-def _slab(side: Side, low: float, high: float, bottom: float, top: float, finish: Finish) -> Mesh:
-    """A piece of a half wall."""
-    across = side.at + side.inward * HALF_WALL_M / 2
-    middle, length = (low + high) / 2, high - low
-    if side.axis == "x":
-        return box((length, top - bottom, HALF_WALL_M), finish, (middle, bottom, across))
-    return box((HALF_WALL_M, top - bottom, length), finish, (across, bottom, middle))
-
-
-def _skirting(side: Side, low: float, high: float, finish: Finish) -> Mesh:
-    face = side.at + side.inward * (HALF_WALL_M + 0.006)
-    middle, length = (low + high) / 2, high - low
-    if side.axis == "x":
-        return box((length, 0.08, 0.012), finish, (middle, 0.0, face))
-    return box((0.012, 0.08, length), finish, (face, 0.0, middle))
-
-
-def openings_of(plan: FloorPlan, room: RoomPlan, side: Side) -> list[Opening]:
-    """Openings in one wall face, in order along it."""
-    mine = [o for o in plan.openings if room.id in o.rooms and o.axis == side.axis and abs(o.at - side.at) < 1e-9]
-    return sorted(mine, key=lambda o: o.low)
-
-
-def _wall(plan: FloorPlan, room: RoomPlan, side: Side, wall: Finish, trim: Finish) -> list[Mesh]:
-    """One wall face with its openings cut out."""
-    parts: list[Mesh] = []
-    cursor = side.low
-    for o in openings_of(plan, room, side):
-        parts.append(_slab(side, cursor, o.low, 0, HEIGHT_M, wall))
-        parts.append(_skirting(side, cursor, o.low, trim))
-        parts.append(_slab(side, o.low, o.high, o.top, HEIGHT_M, wall))
-        if o.bottom > 0:
-            parts.append(_slab(side, o.low, o.high, 0, o.bottom, wall))
-            parts.append(_skirting(side, o.low, o.high, trim))
-        cursor = o.high
-    parts.append(_slab(side, cursor, side.high, 0, HEIGHT_M, wall))
-    parts.append(_skirting(side, cursor, side.high, trim))
-    return parts
-
-
-_WALLS = ("plaster", "plaster", "wallpaper", "brick")
-_FLOORS = {"kitchen": ("tiles",), "bathroom": ("tiles",), "hallway": ("tiles", "planks"), "open office": ("carpet", "planks"),
-           "meeting room": ("carpet",)}  # fmt: skip
-
-
-def room_shell(plan: FloorPlan, room: RoomPlan, rng: Generator) -> Mesh:
-    """Walls, floor and ceiling of a room."""
-    base, tint = rng.uniform(0.62, 0.9), rng.uniform(-0.09, 0.09, 3)
-    rgb = tuple(float(c) for c in np.clip(base + tint, 0.3, 0.95))
-    wall = Finish((rgb[0], rgb[1], rgb[2]), "tiles" if room.kind == "bathroom" else str(rng.choice(_WALLS)))
-    material = str(rng.choice(_FLOORS.get(room.kind, ("planks", "planks", "carpet"))))
-    brown = rng.uniform(0.35, 0.75)
-    floor_rgb = (brown, brown * rng.uniform(0.7, 0.98), brown * rng.uniform(0.5, 0.95))
-    trim = Finish((0.85, 0.85, 0.83))
-    r = room.rect
-    x, z = r.center
-    parts = [box((r.width, 0.02, r.depth), Finish(floor_rgb, material), (x, -0.02, z))]
-    parts.append(box((r.width, 0.02, r.depth), Finish((0.9, 0.9, 0.88), "plaster"), (x, HEIGHT_M, z)))
-    for side in room.sides:
-        parts += _wall(plan, room, side, wall, trim)
-    return join(*parts)

@@ -7,75 +7,19 @@ the thing that carries it), and the doors of a room stay reachable from one anot
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from scenes.worlds.catalogue import CATEGORIES, CATEGORY, Category, build
-from scenes.worlds.floorplan import HALF_WALL_M, FloorPlan, Rect, RoomPlan, Side
+from scenes.worlds.floorplan import HALF_WALL_M, FloorPlan, RoomPlan
+from scenes.worlds.placing import BODY_RADIUS_M, Hull, Placed, hull_of, occupancy, on_face, on_floor, pick_spot, turn
 from scenes.worlds.programme import ROOM_KIND
 from scenes.worlds.shape import Shape, Surface
 
-BODY_RADIUS_M = 0.22
-"""Half the width of a walking person: doors must stay this reachable."""
 _CELL = 0.08
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hull:
-    """Axis-aligned 3D bounds."""
-
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
-
-    def overlaps(self, other: Hull, gap: float = 0.0) -> bool:
-        """Whether the two come closer than ``gap`` on every axis."""
-        return all(
-            a < d + gap and c < b + gap for a, b, c, d in zip(self.low, self.high, other.low, other.high, strict=True)
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Placed:
-    """One thing in its place."""
-
-    number: int
-    category: str
-    color: str
-    shape_seed: int
-    shape: Shape
-    position: tuple[float, float, float]
-    """Of the middle of its base."""
-    yaw: float
-    room: str
-    support: int = 0
-    """Number of the thing that carries it; 0 for the floor or a wall."""
-    predicate: str = ""
-    """``on`` or ``in`` the support, ``""`` without one."""
-
-    @property
-    def hull(self) -> Hull:
-        """Axis-aligned bounds in the world."""
-        return hull_of(self.shape, self.position, self.yaw)
-
-
-def hull_of(shape: Shape, position: tuple[float, float, float], yaw: float) -> Hull:
-    """Bounds of a shape's box after a yaw."""
-    low, high = shape.mesh.bounds
-    c, s = abs(math.cos(yaw)), abs(math.sin(yaw))
-    half_x, half_z = float(high[0] - low[0]) / 2, float(high[2] - low[2]) / 2
-    ex, ez = c * half_x + s * half_z, s * half_x + c * half_z
-    x, y, z = position
-    return Hull(low=(x - ex, y + float(low[1]), z - ez), high=(x + ex, y + float(high[1]), z + ez))
-
-
-def turn(yaw: float, x: float, z: float) -> tuple[float, float]:
-    """Rotate a floor vector by a yaw about +y."""
-    c, s = math.cos(yaw), math.sin(yaw)
-    return c * x + s * z, -s * x + c * z
 
 
 @dataclass(slots=True)
@@ -87,10 +31,11 @@ class Furnisher:
     placed: list[Placed] = field(default_factory=list)
     reserved: list[Hull] = field(default_factory=list)
     """Space that must stay free: in front of doors and windows."""
+    next_number: int = 1
 
     def run(self, clutter: float = 1.0) -> list[Placed]:
         """Furnish every room."""
-        self._reserve()
+        self.reserve_openings()
         for room in self.plan.rooms:
             self._furnish(room)
         for room in self.plan.rooms:
@@ -98,7 +43,8 @@ class Furnisher:
             self._clutter(room, clutter)
         return self.placed
 
-    def _reserve(self) -> None:
+    def reserve_openings(self) -> None:
+        """Keep the space at doors and windows free from now on."""
         for o in self.plan.openings:
             reach = 0.85 if o.kind == "door" else 0.35
             side = 0.1 if o.kind == "door" else 0.0
@@ -119,12 +65,32 @@ class Furnisher:
         seed = int(self.rng.integers(2**31))
         return color, seed, build(name, color, seed)
 
-    def _add(self, name: str, color: str, seed: int, shape: Shape, position: tuple[float, float, float], yaw: float, room: str, support: int = 0, predicate: str = "") -> Placed:  # fmt: skip  # noqa: E501
+    def _add(
+        self,
+        name: str,
+        color: str,
+        seed: int,
+        shape: Shape,
+        position: tuple[float, float, float],
+        yaw: float,
+        room: str,
+        support: int = 0,
+        predicate: str = "",
+    ) -> Placed:
         thing = Placed(
-            number=len(self.placed) + 1, category=name, color=color, shape_seed=seed, shape=shape, position=position,
-            yaw=yaw, room=room, support=support, predicate=predicate,
-        )  # fmt: skip
+            number=self.next_number,
+            category=name,
+            color=color,
+            shape_seed=seed,
+            shape=shape,
+            position=position,
+            yaw=yaw,
+            room=room,
+            support=support,
+            predicate=predicate,
+        )
         self.placed.append(thing)
+        self.next_number += 1
         return thing
 
     def _furnish(self, room: RoomPlan) -> None:
@@ -167,7 +133,7 @@ class Furnisher:
                 x, z, yaw = sofa.position[0] + dx, sofa.position[2] + dz, sofa.yaw
             hull = hull_of(shape, (x, 0.0, z), yaw)
             if flat:
-                fits = not any(hull.overlaps(p.hull) for p in self.placed) and f.shrunk(0.1).contains(*hull.low[::2]) and f.shrunk(0.1).contains(*hull.high[::2])  # fmt: skip  # noqa: E501
+                fits = not any(hull.overlaps(p.hull) for p in self.placed) and on_floor(hull, f.shrunk(0.1))
             else:
                 fits = self._fits(shape, (x, 0.0, z), yaw, room)
             if fits:
@@ -183,18 +149,17 @@ class Furnisher:
         f = room.floor
         hulls = [extra, *(p.hull for p in self.placed if p.room == room.id and p.support == 0 and p.category != "rug")]
         blocked = occupancy(f, [h for h in hulls if h.low[1] < 1.9], _CELL, BODY_RADIUS_M)
-        labels, count = ndimage.label(~blocked)
-        if count == 0:
-            return False
+        labels = np.zeros(blocked.shape, np.int32)
+        ndimage.label(~blocked, output=labels)
         sizes = np.bincount(labels.reshape(-1))[1:]
-        if sizes.max() < 0.9 * sizes.sum():
+        if len(sizes) == 0 or sizes.max() < 0.9 * sizes.sum():
             return False
         main = int(sizes.argmax()) + 1
         for door in self.plan.doors:
             if room.id in door.rooms:
                 x, z = door.center
-                i = int(np.clip((z - f.z0) / _CELL, 3, labels.shape[0] - 4))
-                j = int(np.clip((x - f.x0) / _CELL, 3, labels.shape[1] - 4))
+                i = int(np.clip((z - f.z0) / _CELL, 3, blocked.shape[0] - 4))
+                j = int(np.clip((x - f.x0) / _CELL, 3, blocked.shape[1] - 4))
                 if labels[i, j] != main:
                     return False
         return True
@@ -203,7 +168,7 @@ class Furnisher:
         """Chairs of one kind on the sides of a table, facing it."""
         color, seed, shape = self._choose("chair")
         low, high = shape.mesh.bounds
-        t_low, t_high = table.shape.mesh.bounds
+        _, t_high = table.shape.mesh.bounds
         depth = float(high[2] - low[2])
         long_side = float(t_high[0]) > 0.65
         spots = [(x, s) for s in (-1, 1) for x in ((-0.3, 0.3) if long_side else (0.0,))]
@@ -243,7 +208,7 @@ class Furnisher:
                     self.rng.uniform(side.low + 0.3 + w / 2, max(side.high - 0.3 - w / 2, side.low + 0.31 + w / 2))
                 )
                 y = float(self.rng.uniform(1.45, 1.75)) - h / 2
-                at = _on_face(side, along, y, HALF_WALL_M + d / 2 + 0.002)
+                at = on_face(side, along, y, HALF_WALL_M + d / 2 + 0.002)
                 if self._free(hull_of(shape, at, side.yaw), room, gap=0.05):
                     self._add(name, color, seed, shape, at, side.yaw, room.id)
                     break
@@ -270,8 +235,45 @@ class Furnisher:
                     if self._put(pick, host, surface, room) is not None:
                         used.add(pick.name)
 
+    def put_new(self, category: Category, host: Placed) -> Placed | None:
+        """A new thing on some surface of a host; None where it does not fit."""
+        room = self._room(host.room)
+        surface = host.shape.surfaces[self.rng.integers(len(host.shape.surfaces))]
+        return self._put(category, host, surface, room)
+
+    def put_again(self, thing: Placed, host: Placed) -> bool:
+        """Put a known thing on a host; False where it does not fit."""
+        room = self._room(host.room)
+        for surface in host.shape.surfaces:
+            place = self._place_on(CATEGORY[thing.category], thing.shape, host, surface, room)
+            if place is not None:
+                moved = replace(
+                    thing,
+                    position=place[0],
+                    yaw=place[1],
+                    room=room.id,
+                    support=host.number,
+                    predicate=surface.predicate,
+                )
+                self.placed.append(moved)
+                return True
+        return False
+
+    def _room(self, id: str) -> RoomPlan:
+        return next(room for room in self.plan.rooms if room.id == id)
+
     def _put(self, category: Category, host: Placed, surface: Surface, room: RoomPlan) -> Placed | None:
         color, seed, shape = self._choose(category.name)
+        place = self._place_on(category, shape, host, surface, room)
+        if place is None:
+            return None
+        position, yaw = place
+        return self._add(category.name, color, seed, shape, position, yaw, room.id, host.number, surface.predicate)
+
+    def _place_on(
+        self, category: Category, shape: Shape, host: Placed, surface: Surface, room: RoomPlan
+    ) -> tuple[tuple[float, float, float], float] | None:
+        """A free position and yaw on a surface of a host."""
         low, high = shape.mesh.bounds
         if float(high[1] - low[1]) > surface.headroom:
             return None
@@ -281,44 +283,12 @@ class Furnisher:
             else:
                 local_yaw = float(self.rng.uniform(-math.pi, math.pi))
             local = hull_of(shape, (0.0, 0.0, 0.0), local_yaw)
-            at = _spot(self.rng, surface, local, category.spot)
+            at = pick_spot(self.rng, surface, local, category.spot)
             if at is None:
                 continue
             dx, dz = turn(host.yaw, *at)
             position = (host.position[0] + dx, host.position[1] + surface.y + 0.001, host.position[2] + dz)
             hull = hull_of(shape, position, host.yaw + local_yaw)
             if self._free(hull, room, ignore=host.number, gap=0.01):
-                return self._add(category.name, color, seed, shape, position, host.yaw + local_yaw, room.id, host.number, surface.predicate)  # fmt: skip  # noqa: E501
+                return position, host.yaw + local_yaw
         return None
-
-
-def _on_face(side: Side, along: float, y: float, off: float) -> tuple[float, float, float]:
-    across = side.at + side.inward * off
-    return (along, y, across) if side.axis == "x" else (across, y, along)
-
-
-def _spot(rng: Generator, surface: Surface, local: Hull, spot: str) -> tuple[float, float] | None:
-    """A place for a footprint on a surface, or None where it is too large."""
-    ex, ez = local.high[0], local.high[2]
-    x0, x1, z0, z1 = surface.x[0] + ex, surface.x[1] - ex, surface.z[0] + ez, surface.z[1] - ez
-    if x1 < x0 or z1 < z0:
-        return None
-    share = {"back": (0.0, 0.15), "front": (0.65, 1.0), "any": (0.0, 1.0)}[spot]
-    z = z0 + (z1 - z0) * float(rng.uniform(*share))
-    return float(rng.uniform(x0, x1)), z
-
-
-def occupancy(area: Rect, hulls: list[Hull], cell: float, radius: float) -> NDArray[np.bool_]:
-    """(rows along z, columns along x) grid: True where the centre of a person cannot be."""
-    rows, columns = int(area.depth / cell) + 1, int(area.width / cell) + 1
-    grid = np.zeros((rows, columns), bool)
-    for h in hulls:
-        i0, i1 = (h.low[2] - area.z0) / cell, (h.high[2] - area.z0) / cell
-        j0, j1 = (h.low[0] - area.x0) / cell, (h.high[0] - area.x0) / cell
-        grid[max(0, math.floor(i0)) : max(0, math.ceil(i1)) + 1, max(0, math.floor(j0)) : max(0, math.ceil(j1)) + 1] = (
-            True
-        )
-    reach = math.ceil(radius / cell)
-    grown = ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True))
-    assert isinstance(grown, np.ndarray)
-    return grown[1:-1, 1:-1] <= reach - 0.5

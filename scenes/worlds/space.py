@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from scenes.worlds.boxes import footprint
 from scenes.worlds.floorplan import HALF_WALL_M
-from scenes.worlds.furnish import BODY_RADIUS_M
+from scenes.worlds.placing import BODY_RADIUS_M
 from scenes.worlds.world import World
 
 CELL_M = 0.05
@@ -45,7 +45,7 @@ class FreeSpace:
         """Distance to the nearest obstacle, metres."""
         return float(self.clearance_m[self.cell(x, z)])
 
-    def standing_places(self, radius: float = BODY_RADIUS_M) -> NDArray[np.float64]:
+    def standing_places(self, radius: float = BODY_RADIUS_M) -> NDArray[np.floating]:
         """(N, 2) points (x, z) where a person of this radius fits, one per cell."""
         rows, columns = np.nonzero(self.clearance_m > radius)
         return np.stack([self.x0 + (columns + 0.5) * CELL_M, self.z0 + (rows + 0.5) * CELL_M], axis=1)
@@ -123,7 +123,7 @@ def free_space(world: World) -> FreeSpace:
     return FreeSpace(x0=x0, z0=z0, clearance_m=distance * CELL_M)
 
 
-def _inside(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _inside(points: NDArray[np.floating], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(rows, columns) whether grid points lie in a rectangle given by ordered corners."""
     center = corners.mean(0)
     u, v = corners[1] - corners[0], corners[2] - corners[1]

@@ -55,8 +55,19 @@ def glass(look: Look) -> Shape:
     """Wine glass: foot, stem, bowl."""
     r, h = look.u(0.033, 0.043), look.u(0.15, 0.21)
     finish = look.main("mirror")
-    profile = [(0, 0), (r, 0), (r * 0.9, 0.004), (0.005, 0.012), (0.005, h * 0.45), (r * 0.8, h * 0.58), (r, h * 0.75),
-               (r * 0.8, h), (r * 0.75, h), (r * 0.92, h * 0.74), (0, h * 0.5)]  # fmt: skip
+    profile = [
+        (0, 0),
+        (r, 0),
+        (r * 0.9, 0.004),
+        (0.005, 0.012),
+        (0.005, h * 0.45),
+        (r * 0.8, h * 0.58),
+        (r, h * 0.75),
+        (r * 0.8, h),
+        (r * 0.75, h),
+        (r * 0.92, h * 0.74),
+        (0, h * 0.5),
+    ]
     return Shape(mesh=lathe(profile, finish))
 
 
@@ -143,7 +154,12 @@ def pot(look: Look) -> Shape:
         parts.append(lathe([(r * 1.02, 0), (r * 0.6, 0.02), (0, 0.028)], look.metal(0.75), (0, h, 0), segments=26))
         parts.append(ellipsoid((0.035, 0.03, 0.035), look.dark(), (0, h + 0.024, 0), 8))
     for s in (-1, 1):
-        ear = [(s * r, h * 0.75, -0.035), (s * (r + 0.035), h * 0.78, -0.03), (s * (r + 0.035), h * 0.78, 0.03), (s * r, h * 0.75, 0.035)]  # fmt: skip  # noqa: E501
+        ear = [
+            (s * r, h * 0.75, -0.035),
+            (s * (r + 0.035), h * 0.78, -0.03),
+            (s * (r + 0.035), h * 0.78, 0.03),
+            (s * r, h * 0.75, 0.035),
+        ]
         parts.append(tube(ear, 0.007, look.dark()))
     return Shape(mesh=join(*parts).grounded())
 
@@ -189,7 +205,13 @@ def fruit(look: Look) -> Shape:
     """Apple: a dented ball with a stem and a leaf."""
     r = look.u(0.034, 0.044)
     angles = [math.pi * i / 12 for i in range(13)]
-    profile = [(r * math.sin(a) * (1 + 0.12 * math.cos(math.pi - a)), r * 0.9 * (1 - math.cos(a)) - r * 0.3 * max(0.0, -math.cos(a)) ** 6) for a in angles]  # fmt: skip  # noqa: E501
+    profile = [
+        (
+            r * math.sin(a) * (1 + 0.12 * math.cos(math.pi - a)),
+            r * 0.9 * (1 - math.cos(a)) - r * 0.3 * max(0.0, -math.cos(a)) ** 6,
+        )
+        for a in angles
+    ]
     top_y = 1.5 * r
     stem = tube([(0, top_y - 0.004, 0), (0.004, top_y + 0.018, 0)], 0.0022, look.wood().shade(0.5), sides=5)
     leaf = ellipsoid((0.028, 0.003, 0.012), Finish((0.2, 0.5, 0.15), "leaf"), (0.018, top_y + 0.012, 0), 8)

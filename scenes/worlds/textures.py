@@ -18,6 +18,8 @@ from scenes.worlds.materials import MATERIALS
 
 SIZE = 512
 """Texels per tile edge."""
+UNIT = 1.6 / 255
+"""Colour factor per step of a stored layer: bytes keep all layers in 20 MB, which matters for caches."""
 Image = NDArray[np.float32]
 
 
@@ -28,15 +30,15 @@ def _noise(rng: Generator, smooth: float, stretch: tuple[float, float] = (1.0, 1
     white = np.fft.fft2(rng.standard_normal((SIZE, SIZE)))
     filtered = np.fft.ifft2(white * np.exp(-20.0 * (frequency_x**2 + frequency_y**2))).real
     filtered -= filtered.mean()
-    return (filtered / filtered.std()).astype(np.float32)
+    return np.asarray(filtered / filtered.std(), np.float32)
 
 
 def _grid() -> tuple[Image, Image]:
     y, x = np.meshgrid(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32), indexing="ij")
-    return y / SIZE, x / SIZE
+    return y / np.float32(SIZE), x / np.float32(SIZE)
 
 
-def _gray(value: Image) -> Image:
+def _gray(value: NDArray[np.floating]) -> Image:
     return np.repeat(np.clip(value, 0.05, 1.6)[..., None], 3, axis=-1).astype(np.float32)
 
 
@@ -177,17 +179,34 @@ def _rug(rng: Generator) -> Image:
 
 
 _MAKERS: dict[str, Callable[[Generator], Image]] = {
-    "speckle": _speckle, "flat": _flat, "brushed": _brushed, "wood": _wood, "weave": _weave, "stripes": _stripes,
-    "wicker": _wicker, "print": _print, "leaf": _leaf, "screen": _screen, "sky": _sky, "plaster": _plaster,
-    "wallpaper": _wallpaper, "brick": _brick, "tiles": _tiles, "planks": _planks, "carpet": _carpet, "rug": _rug,
-    "art_a": functools.partial(_art, style=0), "art_b": functools.partial(_art, style=1),
+    "speckle": _speckle,
+    "flat": _flat,
+    "brushed": _brushed,
+    "wood": _wood,
+    "weave": _weave,
+    "stripes": _stripes,
+    "wicker": _wicker,
+    "print": _print,
+    "leaf": _leaf,
+    "screen": _screen,
+    "sky": _sky,
+    "plaster": _plaster,
+    "wallpaper": _wallpaper,
+    "brick": _brick,
+    "tiles": _tiles,
+    "planks": _planks,
+    "carpet": _carpet,
+    "rug": _rug,
+    "art_a": functools.partial(_art, style=0),
+    "art_b": functools.partial(_art, style=1),
     "art_c": functools.partial(_art, style=2),
-}  # fmt: skip
+}
 
 
 @functools.cache
-def texture_layers() -> Image:
-    """(len(MATERIALS) + 1, SIZE, SIZE, 3) colour factors; the last layer is slow stains laid over everything."""
+def texture_layers() -> NDArray[np.uint8]:
+    """(len(MATERIALS) + 1, SIZE, SIZE, 3) colour factors in steps of ``UNIT``; the last layer is slow stains laid
+    over everything."""
     layers = [_MAKERS[m.texture](np.random.default_rng((20, i))) for i, m in enumerate(MATERIALS)]
     layers.append(_gray(1 + 0.05 * _noise(np.random.default_rng(99), 60)))
-    return np.ascontiguousarray(np.stack(layers))
+    return np.stack([np.clip(layer / UNIT + 0.5, 0, 255).astype(np.uint8) for layer in layers])

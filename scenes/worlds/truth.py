@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -10,10 +12,11 @@ from scenes.recordings.base import RecordingError
 from scenes.records import BoxRecord, Record
 from scenes.types import Relation, SceneGraph, SceneObject
 from scenes.types import Room as SceneRoom
+from scenes.worlds.changes import Event, EventKind
 from scenes.worlds.world import World
 
 FOLDER = "ground_truth"
-WORLD_FILE, FRAMES_FILE = "world.json", "frames.json"
+WORLD_FILE, FRAMES_FILE, EVENTS_FILE = "world.json", "frames.json", "events.json"
 NOTHING = 65535
 """Value in the 16-bit instance images where no surface was hit."""
 
@@ -109,6 +112,47 @@ class FramesTruth(Record):
     frames: tuple[FrameTruth, ...]
 
 
+class EventTruth(Record):
+    """One change."""
+
+    time_s: float
+    kind: EventKind
+    object_id: str
+    before: BoxRecord | None
+    after: BoxRecord | None
+    room_before: str
+    room_after: str
+    support_before: str
+    support_after: str
+
+
+class EventsTruth(Record):
+    """What changed before and during a visit, in order of time."""
+
+    format_version: int = 1
+    events: tuple[EventTruth, ...]
+
+
+def events_truth(events: Sequence[Event]) -> EventsTruth:
+    """The record of an event log."""
+    return EventsTruth(
+        events=tuple(
+            EventTruth(
+                time_s=e.time_s,
+                kind=e.kind,
+                object_id=e.object_id,
+                before=None if e.before is None else BoxRecord.from_box(e.before),
+                after=None if e.after is None else BoxRecord.from_box(e.after),
+                room_before=e.room_before,
+                room_after=e.room_after,
+                support_before=e.support_before,
+                support_after=e.support_after,
+            )
+            for e in events
+        )
+    )
+
+
 def world_truth(world: World) -> WorldTruth:
     """The record of a world."""
     graph = world.scene_graph()
@@ -118,44 +162,53 @@ def world_truth(world: World) -> WorldTruth:
         style=world.style,
         map_id=world.map_id,
         rooms=tuple(
-            RoomTruth(
-                id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m
-            )
+            RoomTruth(id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m)
             for r in graph.rooms.values()
         ),
         doors=tuple(DoorTruth(rooms=d.rooms, center=d.center, width_m=d.high - d.low) for d in world.plan.doors),
         objects=tuple(
             ObjectTruth(
-                id=o.id, number=o.number, category=o.category, color=o.color, box=BoxRecord.from_box(o.box),
-                room=o.room, support=o.support, predicate=o.predicate,
+                id=o.id,
+                number=o.number,
+                category=o.category,
+                color=o.color,
+                box=BoxRecord.from_box(o.box),
+                room=o.room,
+                support=o.support,
+                predicate=o.predicate,
             )
             for o in world.objects.values()
         ),
         relations=tuple(
             RelationTruth(subject=r.subject, predicate=r.predicate, object=r.object) for r in graph.relations
         ),
-    )  # fmt: skip
+    )
 
 
 def read_world_truth(recording: Path | str) -> WorldTruth:
     """The ground truth beside a written world. Raises RecordingError where it is missing or not valid."""
-    path = Path(recording) / FOLDER / WORLD_FILE
+    return _read(Path(recording) / FOLDER / WORLD_FILE, WorldTruth)
+
+
+def read_frames_truth(recording: Path | str) -> FramesTruth:
+    """Per-frame visibility beside a written world. Raises RecordingError where it is missing or not valid."""
+    return _read(Path(recording) / FOLDER / FRAMES_FILE, FramesTruth)
+
+
+def read_events_truth(recording: Path | str) -> EventsTruth:
+    """The event log beside a written world. Raises RecordingError where it is missing or not valid."""
+    return _read(Path(recording) / FOLDER / EVENTS_FILE, EventsTruth)
+
+
+_R = TypeVar("_R", bound=Record)
+
+
+def _read(path: Path, kind: type[_R]) -> _R:
     try:
-        return WorldTruth.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except OSError as error:
         raise RecordingError(f"{path}: expected the ground truth of a generated world: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecordingError(f"{path}: {where}: {first['msg']}") from error
-
-
-def read_frames_truth(recording: Path | str) -> FramesTruth:
-    """Per-frame visibility beside a written world. Raises RecordingError where it is missing or not valid."""
-    path = Path(recording) / FOLDER / FRAMES_FILE
-    try:
-        return FramesTruth.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise RecordingError(f"{path}: expected the ground truth of a generated world: {error.strerror}") from error
-    except ValidationError as error:
-        raise RecordingError(f"{path}: {error.errors()[0]['msg']}") from error

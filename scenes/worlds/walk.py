@@ -17,7 +17,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from scenes.geometry import look_at
-from scenes.worlds.furnish import BODY_RADIUS_M
+from scenes.worlds.placing import BODY_RADIUS_M
 from scenes.worlds.space import FreeSpace, Point, free_space
 from scenes.worlds.world import World, WorldObject
 
@@ -224,8 +224,13 @@ class _Body:
 
 
 def make_walk(
-    world: World, *, visit: int = 0, start_s: float = 0.0, settings: WalkSettings | None = None, entry: str | None = None
-) -> Walk:  # fmt: skip
+    world: World,
+    *,
+    visit: int = 0,
+    start_s: float = 0.0,
+    settings: WalkSettings | None = None,
+    entry: str | None = None,
+) -> Walk:
     """One visit to a world.
 
     Args:

@@ -7,19 +7,22 @@ hold 0. The same seed and generator version give the same world on every machine
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scenes.render import Instance, Renderer
+from scenes.render import Renderer
+from scenes.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from scenes.worlds.catalogue import CATEGORY
-from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan, room_shell
-from scenes.worlds.furnish import Furnisher, Placed
+from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan
+from scenes.worlds.furnish import Furnisher
 from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
+from scenes.worlds.placing import Placed
 from scenes.worlds.programme import choose_rooms
 from scenes.worlds.relations import geometric_relations
+from scenes.worlds.walls import room_shell
 
 GENERATOR_VERSION = 1
 """Goes up whenever the same seed would give another world."""
@@ -67,7 +70,11 @@ class World:
     shells: Mapping[str, Mesh]
     """Walls, floor and ceiling of each room, by room id."""
     version: int = GENERATOR_VERSION
-    lights: tuple[Vec3, ...] = field(default=())
+    lights: tuple[Vec3, ...] = ()
+    placed: tuple[Placed, ...] = ()
+    """How the things were placed, for later changes."""
+    next_number: int = 0
+    """First object number that was never used."""
 
     @property
     def map_id(self) -> str:
@@ -124,9 +131,17 @@ def yaw_box(mesh: Mesh, yaw: float) -> Box3D:
 def _object(p: Placed) -> WorldObject:
     mesh = p.shape.mesh.turned("y", p.yaw).moved(p.position)
     return WorldObject(
-        number=p.number, category=p.category, color=p.color if CATEGORY[p.category].one_color else "", box=yaw_box(mesh, p.yaw), room=p.room,
-        support=f"w{p.support}" if p.support else "", predicate=p.predicate, mesh=mesh, position=p.position, yaw=p.yaw,
-    )  # fmt: skip
+        number=p.number,
+        category=p.category,
+        color=p.color if p.category not in CATEGORY or CATEGORY[p.category].one_color else "",
+        box=yaw_box(mesh, p.yaw),
+        room=p.room,
+        support=f"w{p.support}" if p.support else "",
+        predicate=p.predicate,
+        mesh=mesh,
+        position=p.position,
+        yaw=p.yaw,
+    )
 
 
 def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
@@ -144,10 +159,18 @@ def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
         mesh = join(*parts).turned("y", side.yaw).moved((x, o.bottom, z))
         out.append(
             WorldObject(
-                number=first + len(out), category="window", color="", box=yaw_box(mesh, side.yaw), room=room.id,
-                support="", predicate="", mesh=mesh, position=(x, o.bottom, z), yaw=side.yaw,
+                number=first + len(out),
+                category="window",
+                color="",
+                box=yaw_box(mesh, side.yaw),
+                room=room.id,
+                support="",
+                predicate="",
+                mesh=mesh,
+                position=(x, o.bottom, z),
+                yaw=side.yaw,
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -171,13 +194,25 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
     plan = make_plan(chosen, rng)
     shells = {room.id: room_shell(plan, room, rng) for room in plan.rooms}
     placed = Furnisher(plan=plan, rng=rng).run(clutter)
-    things = [_object(p) for p in placed]
-    things += _windows(plan, len(things) + 1)
     lights: list[Vec3] = []
     for room in plan.rooms:
         x, z = room.rect.center
         lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
-    return World(
-        seed=seed, style=style or "apartment", plan=plan, objects={o.id: o for o in things}, shells=shells,
+    windows = _windows(plan, len(placed) + 1)
+    world = World(
+        seed=seed,
+        style=style or "apartment",
+        plan=plan,
+        objects={window.id: window for window in windows},
+        shells=shells,
         lights=tuple(lights),
-    )  # fmt: skip
+    )
+    return with_things(world, placed, len(placed) + len(windows) + 1)
+
+
+def with_things(world: World, placed: Sequence[Placed], next_number: int) -> World:
+    """The same rooms and windows with these things in them."""
+    windows = [o for o in world.objects.values() if o.category == "window"]
+    things = sorted([*(_object(p) for p in placed), *windows], key=lambda o: o.number)
+    objects = {o.id: o for o in things}
+    return replace(world, objects=objects, placed=tuple(placed), next_number=next_number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -62,9 +63,8 @@ def tiny_qwen(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Lo
 
     The processor is made by hand from the class's own parts, because a hub folder would bring its own files.
     """
-    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration, Qwen3VLProcessor
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
-    from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
 
     from finetune.base import load_tokenizer
 
@@ -125,7 +125,6 @@ def test_a_hub_class_decodes_as_its_own_generate(tiny_qwen: LocalVlm) -> None:
     theirs = tiny_qwen.model.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), **prompt.features, max_new_tokens=12, do_sample=False
     )[0, ids.shape[1] :].tolist()
-    # The model's own config names no end token; ours is the tokenizer's.
-    end = next((i for i, token in enumerate(theirs) if token in tiny_qwen.decoder.end_ids), len(theirs))
-    assert end > 0
-    assert list(ours.ids) == theirs[:end]
+    ends = tiny_qwen.decoder.end_ids
+    # Greedy decoding stops at its own end; generate() knows only the model's end token and may run on.
+    assert list(ours.ids) == list(itertools.takewhile(lambda token: token not in ends, theirs))

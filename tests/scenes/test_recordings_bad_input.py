@@ -130,7 +130,8 @@ def test_intrinsics_of_another_resolution_are_refused(tmp_path: Path) -> None:
         ({"fl_x": "wide"}, "fl_x"),
         ({"fl_x": -8.0}, "positive"),
         ({"cx": 400.0}, "another resolution"),
-        ({"k1": 0.2}, "undistort"),
+        ({"k1": "much"}, "k1"),
+        ({"camera_model": "OPENCV", "k4": 0.2}, "undistort"),
         ({"sightline": {"version": 99}}, "version"),
     ],
 )

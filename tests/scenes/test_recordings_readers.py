@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +145,12 @@ def test_both_halves_of_a_real_kitchen_agree_on_the_vertical(shared_data: Path) 
     assert recording.gravity.confidence > 0.4
     up, _ = find_up((recording[i] for i in range(0, 125, 12)), torch.tensor([0.0, 1.0, 0.0]))
     assert math.degrees(math.acos(min(1.0, float(up[1])))) < 2.0
+
+
+def test_a_frame_is_let_go_when_the_next_is_read(tmp_path: Path) -> None:
+    write_hololens(tmp_path, count=4)
+    recording = open_recording(tmp_path)
+    pixels = [weakref.ref(frame.rgb) for frame in recording]
+    # The loop's own variable is gone with the comprehension: nothing in the recording holds a frame.
+    gc.collect()
+    assert [reference() for reference in pixels] == [None] * 4

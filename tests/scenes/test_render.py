@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from scenes.geometry import backproject, inverse, look_at, pixel_grid, project, transform
-from scenes.render import Instance, RenderedFrame, Renderer
+from scenes.render import RenderedFrame, Renderer
+from scenes.shading import Instance
 from scenes.types import Camera
 from scenes.worlds.mesh import Finish, box, cylinder, join
 

@@ -14,7 +14,7 @@ from scenes.types import PREDICATES, Box3D, Camera
 from scenes.worlds.boxes import footprint_gap_m, footprint_overlap_m
 from scenes.worlds.catalogue import CATEGORIES, build
 from scenes.worlds.colors import COLOR_TERMS
-from scenes.worlds.furnish import BODY_RADIUS_M
+from scenes.worlds.placing import BODY_RADIUS_M
 from scenes.worlds.relations import vertical
 from scenes.worlds.space import free_space
 from scenes.worlds.walk import MAX_TURN_RAD_S, WalkSettings, make_walk
@@ -140,7 +140,7 @@ def test_things_rest_on_the_surface_that_carries_them() -> None:
         x, y, z = o.position
         carrier = w.objects[o.support]
         down = np.array([[0.0, -1.0, 0.0]], np.float32)
-        alone = type(renderer)([i for i in w.instances() if i.number == carrier.number], [(0, 2, 0)])
+        alone = type(renderer)([i for i in w.instances() if i.number == carrier.number], w.lights)
         drop = float(alone.cast(np.array([x, y + 0.05, z]), down).depth_m[0]) - 0.05
         # Cushions are curved: things rest on their highest part.
         assert -0.03 < drop < 0.04, (o.category, carrier.category, drop)

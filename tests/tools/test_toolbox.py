@@ -103,7 +103,7 @@ def test_measures_are_said_rounded_and_kept_exact(
 
 
 def test_the_gaze_is_an_object_or_a_point_or_a_reason(kitchen: SnapshotContext) -> None:
-    assert read(kitchen, "describe", object="gaze").startswith("o6 this thing has no name; it is gray")
+    assert read(kitchen, "describe", object="gaze").startswith("o6 this thing has no name; it is 40 cm wide")
     wall = dataclasses.replace(kitchen, gazed=Gaze(point=(0.0, 1.6, -4.0), reason="unsupported", miss="no object"))
     assert read(wall, "measure", kind="distance", a="gaze") == "f1 the point you look at is 4 m away"
     blind = dataclasses.replace(kitchen, gazed=Gaze(reason="no_depth", miss="there is no depth where you look"))

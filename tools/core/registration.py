@@ -9,8 +9,14 @@ from tools.core.blocks import gather
 
 NORMAL_COSINE = 0.7
 """Surfaces whose normals differ by more than 45 degrees do not correspond."""
-HUBER_M = 0.01
-"""Residuals above this are taken as outliers in part: about twice the sensor's noise at 2 m."""
+HUBER_M = 0.006
+"""Residuals above this, at 0 m, are outliers in part: three times the sensor's noise there."""
+HUBER_SHARE = 0.1
+"""While correspondences are still coarse, that bound is at least this share of ``max_gap_m``: a robust loss that is
+tight from the start slows the first steps down."""
+NOISE_GROWTH = 0.6
+"""Noise at z metres is sqrt(1 + (NOISE_GROWTH z^2)^2) times that near 0: 2 mm constant and 1.2 mm/m^2 (see
+``tools.depth``)."""
 
 
 def icp_step(
@@ -58,8 +64,10 @@ def icp_step(
     lx, ly, lz = (m[i, 0] * live_normals[0] + m[i, 1] * live_normals[1] + m[i, 2] * live_normals[2] for i in range(3))
     near = dx * dx + dy * dy + dz * dz < max_gap_m * max_gap_m
     matched = rendered & near & (lx * nx + ly * ny + lz * nz > NORMAL_COSINE)
-    # Huber's weight, over a noise that grows with the square of depth (relative to 1 m).
-    weight = (HUBER_M / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / z.clamp_min(0.5).pow(2)
+    # Inverse variance of the sensor's noise times Huber's weight of the residual in units of that noise.
+    variance = 1 + (NOISE_GROWTH * z * z).square()
+    huber = torch.clamp_min(HUBER_SHARE * max_gap_m, HUBER_M) * variance.sqrt()
+    weight = (huber / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / variance
     weight = torch.where(matched, weight, 0.0)
     jacobian = torch.stack([y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz])
     weighted = jacobian * weight

@@ -35,13 +35,12 @@ def forward_warp(
     half_u = 0.5 * (fx / intrinsics[0]) * depth_m / z_safe
     half_v = 0.5 * (fy / intrinsics[1]) * depth_m / z_safe
     left, top = torch.ceil(u - half_u - 0.5), torch.ceil(v - half_v - 0.5)
+    step = torch.arange(3, dtype=torch.float32)
+    column, row = left + step[None, :, None, None], top + step[:, None, None, None]
+    covers = usable & (column + 0.5 <= u + half_u) & (row + 0.5 <= v + half_v)
+    covers = covers & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    index = torch.where(covers, row * width + column, float(height * width)).long()
     image = torch.full((height * width + 1,), torch.inf)
-    for dy in range(3):
-        for dx in range(3):
-            column, row = left + dx, top + dy
-            covers = usable & (column + 0.5 <= u + half_u) & (row + 0.5 <= v + half_v)
-            covers = covers & (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            index = torch.where(covers, row * width + column, torch.full_like(row, height * width)).long()
-            image = image.scatter_reduce(0, index.reshape(-1), z.reshape(-1), "amin")
+    image = image.scatter_reduce(0, index.reshape(-1), z.expand(index.shape).reshape(-1), "amin")
     image = image[:-1].reshape(height, width)
     return torch.where(torch.isfinite(image), image, torch.zeros_like(image))

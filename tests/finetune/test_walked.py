@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from finetune.walked import walked_route
 from scenes.geometry import look_at
 from tools.directions import Pose
-from tools.navigation import walked_route
 from tools.routes import path_length, route_words
 
 Point = tuple[float, float, float]

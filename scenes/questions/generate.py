@@ -1,0 +1,125 @@
+"""Questions from generated worlds: seeds in, ``Question`` records out, balanced over families."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from scenes.questions import families as f
+from scenes.questions import special as s
+from scenes.questions.asker import Asker, Draft
+from scenes.questions.phrasing import Split
+from scenes.questions.visits import Visit, make_visit
+from scenes.records import Question
+from scenes.worlds.world import make_world
+
+FAMILIES: tuple[tuple[str, Callable[[Asker], s.Drafts]], ...] = (
+    ("where_is", f.where_is),
+    ("direction", f.direction),
+    ("last_seen", f.last_seen),
+    ("room_of", f.room_of),
+    ("exist", f.exist),
+    ("exist_relation", f.exist_relation),
+    ("count", f.count),
+    ("count_relation", f.count_relation),
+    ("count_room", f.count_room),
+    ("count_things", f.things("count_things")),
+    ("list_relation", f.things("list_relation")),
+    ("list_room", f.list_room),
+    ("superlative", f.superlative),
+    ("color", f.color),
+    ("describe", f.describe),
+    ("distance", f.distance),
+    ("distance_two", f.distance_two),
+    ("size", f.sized("size")),
+    ("height", f.sized("height")),
+    ("width", f.sized("width")),
+    ("length", f.sized("length")),
+    ("fit_on", f.fits("fit_on")),
+    ("fit_in", f.fits("fit_in")),
+    ("where_am_i", f.where_am_i),
+    ("route", f.route),
+    ("gaze_what", s.gazed("gaze_what")),
+    ("gaze_color", s.gazed("gaze_color")),
+    ("gaze_distance", s.gazed("gaze_distance")),
+    ("gaze_size", s.gazed("gaze_size")),
+    ("teach", s.teach),
+    ("note", s.note),
+    ("never_present", s.never_present),
+    ("not_yet_seen", s.not_yet_seen),
+    ("ambiguous", s.ambiguous),
+    ("greeting", s.talk("greeting")),
+    ("thanks", s.talk("thanks")),
+    ("unsupported", s.talk("unsupported")),
+)
+"""Name and asker of each opening family; some also write follow-up turns under names of their own."""
+
+
+def split_of_seed(seed: int) -> Split:
+    """Worlds are split by seed: of every ten, the ninth is for val and the tenth for test."""
+    place = seed % 10
+    return "val" if place == 8 else "test" if place == 9 else "train"
+
+
+def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Question]:
+    """``count`` dialogs about one visit, families in turn, at random frames after its first quarter.
+
+    Deterministic in the visit and the seed.
+    """
+    split = split_of_seed(visit.world.seed)
+    rng = random.Random(f"{visit.world.seed}-{visit.number}-{seed}")
+    frames = visit.frames[len(visit.frames) // 4 :]
+    order = [name for name, _ in FAMILIES]
+    rng.shuffle(order)
+    ask_of = dict(FAMILIES)
+    asked = 0
+    for attempt in range(count * 8):
+        if asked == count:
+            return
+        frame = rng.choice(frames)
+        asker = Asker(rng=rng, visit=visit, frame=frame, split=split, graph=visit.known(frame))
+        drafts = ask_of[order[attempt % len(order)]](asker)
+        if drafts:
+            yield from _numbered(asker, drafts, asked)
+            asked += 1
+
+
+def generate(seeds: Iterable[int], dialogs_per_world: int = 40, visits: int = 1) -> Iterator[Question]:
+    """Questions of many worlds, in the order of the seeds."""
+    for seed in seeds:
+        world = make_world(seed)
+        for number in range(visits):
+            yield from visit_questions(make_visit(world, number), dialogs_per_world // visits)
+
+
+def balance(questions: Iterable[Question]) -> dict[str, int]:
+    """Questions per family, most frequent first."""
+    return dict(Counter(q.family for q in questions).most_common())
+
+
+def _numbered(a: Asker, drafts: Iterable[Draft], number: int) -> Iterator[Question]:
+    world = a.visit.world.seed
+    dialog = f"w{world}-v{a.visit.number}-f{a.frame}-{number}"
+    for turn, d in enumerate(drafts):
+        evidence = dict.fromkeys(k for i in d.objects[:8] for k in a.visit.best_frames(i, a.frame, 2))
+        yield Question(
+            id=f"{dialog}-{turn}-{d.family}",
+            family=d.family,
+            split=a.split,
+            world_seed=world,
+            visit=a.visit.number,
+            frame_id=a.frame,
+            time_s=a.time_s,
+            dialog=dialog,
+            turn=turn,
+            text=d.text,
+            gaze_px=d.gaze_px,
+            status=d.status,
+            reason=d.reason,
+            value=d.value,
+            direction=d.direction,
+            objects=d.objects,
+            trace=d.trace,
+            evidence_frames=tuple(evidence),
+        )

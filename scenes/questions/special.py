@@ -1,0 +1,205 @@
+"""Families about the gaze, memory and abstention: what is this, this is my bag, a thing that was never there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from scenes.questions.asker import Asker, Draft, metres, step
+from scenes.questions.gold import Kind, edges_m, members
+from scenes.questions.lexicon import NOUNS, invented_word
+from scenes.questions.patterns import PATTERNS
+from scenes.records import ToolStep, TypedValue
+from scenes.types import SceneObject
+
+Drafts = Sequence[Draft]
+NOTES = (
+    "needs washing",
+    "is broken",
+    "is for the guests",
+    "was a gift",
+    "leaks",
+    "must go back",
+    "needs new batteries",
+)
+ABSENT = ("where_is", "color", "distance", "height", "describe", "last_seen", "room_of", "route")
+"""Families whose wording is used to ask for a thing that is not known."""
+
+
+def gazed(family: str) -> Callable[[Asker], Drafts]:
+    """Questions about what the wearer looks at."""
+
+    def ask(a: Asker) -> Drafts:
+        if not (seen := _looked_at(a)):
+            return ()
+        obj, uv = seen
+        text, ids = a.say(family), (obj.id,)
+        wide, deep, tall = edges_m(obj.box)
+        size = TypedValue(kind="text", value=f"{wide:.3f} x {deep:.3f} x {tall:.3f}", unit="m")
+        if family == "gaze_color":
+            if not obj.color:
+                return ()
+            value, trace = TypedValue(kind="color", value=obj.color), step("describe", object="gaze")
+        elif family == "gaze_what":
+            value, trace = TypedValue(kind="label", value=obj.label), step("describe", object="gaze")
+        elif family == "gaze_size":
+            value, trace = size, step("measure", kind="size", a="gaze")
+        else:
+            value = metres(math.dist(obj.box.center, a.pose[:3, 3].tolist()))
+            trace = step("measure", kind="distance", a="gaze")
+        return (Draft(family=family, text=text, value=value, objects=ids, trace=trace, gaze_px=uv),)
+
+    return ask
+
+
+def teach(a: Asker) -> Drafts:
+    """A name is taught by looking, used, and sometimes forgotten again."""
+    if not (seen := _looked_at(a)):
+        return ()
+    obj, uv = seen
+    name = "my " + (obj.label if a.rng.random() < 0.5 else invented_word(a.rng))
+    ids, label = (obj.id,), TypedValue(kind="label", value=name)
+    first = Draft(
+        family="teach",
+        text=a.say("teach", name=name),
+        value=label,
+        objects=ids,
+        trace=step("remember", name=name, target="gaze"),
+        gaze_px=uv,
+    )
+    where = a.direction(obj)
+    second = Draft(
+        family="taught_where",
+        text=a.say("where_is", the=name),
+        value=TypedValue(kind="direction", value=round(where.azimuth_deg, 2), unit="deg"),
+        direction=where,
+        objects=ids,
+        trace=step("where_is", object=name),
+    )
+    if a.rng.random() < 0.5:
+        return (first, second)
+    done = TypedValue(kind="bool", value=True)
+    return (
+        first,
+        second,
+        Draft(family="forget", text=a.say("forget", the=name), value=done, trace=step("forget", target=name)),
+    )
+
+
+def note(a: Asker) -> Drafts:
+    """A note is left on a thing and read back."""
+    if not (found := a.named()):
+        return ()
+    obj, kind = found
+    words = a.rng.choice(NOTES)
+    value, the = TypedValue(kind="text", value=words), a.the(kind)
+    return (
+        Draft(
+            family="annotate",
+            text=a.say("annotate", the=the, note=words),
+            value=value,
+            objects=(obj.id,),
+            trace=step("annotate", target=kind.text, text=words),
+        ),
+        Draft(
+            family="recall",
+            text=a.say("recall", the=the),
+            value=value,
+            objects=(obj.id,),
+            trace=step("recall", query=kind.text),
+        ),
+    )
+
+
+def never_present(a: Asker) -> Drafts:
+    """A thing that this world does not have."""
+    everywhere = a.visit.truth
+    for _ in range(20):
+        kind = Kind(name=a.rng.choice(NOUNS))
+        if not members(everywhere, kind):
+            return (_unknown(a, "never_present", kind),)
+    return ()
+
+
+def not_yet_seen(a: Asker) -> Drafts:
+    """A thing that this world has, but no frame so far has shown."""
+    unseen = [
+        o
+        for o in a.visit.truth.objects.values()
+        if o.id not in a.graph.objects and not members(a.graph, Kind(name=o.label))
+    ]
+    return (_unknown(a, "not_yet_seen", Kind(name=a.rng.choice(unseen).label)),) if unseen else ()
+
+
+def ambiguous(a: Asker) -> Drafts:
+    """A name that fits two or three things; sometimes the wearer then says which."""
+    for _ in range(12):
+        kind = a.kind(0.0)
+        if kind is None:
+            return ()
+        found = members(a.graph, kind)
+        if 2 <= len(found) <= 3:
+            break
+    else:
+        return ()
+    first = Draft(
+        family="ambiguous",
+        text=a.say("where_is", the=f"the {kind.text}"),
+        status="clarify",
+        reason="ambiguous",
+        objects=tuple(o.id for o in found),
+        trace=step("where_is", object=kind.text),
+    )
+    chosen = a.rng.choice(found)
+    exact = Kind(name=kind.name, color=chosen.color)
+    if not chosen.color or not a.may_say(exact) or len(members(a.graph, exact)) != 1:
+        return (first,)
+    where = a.direction(chosen)
+    return (
+        first,
+        Draft(
+            family="choose",
+            text=a.say("choose", choice=f"the {exact.text}"),
+            value=TypedValue(kind="direction", value=round(where.azimuth_deg, 2), unit="deg"),
+            direction=where,
+            objects=(chosen.id,),
+            trace=step("where_is", object=exact.text),
+        ),
+    )
+
+
+def talk(family: str) -> Callable[[Asker], Drafts]:
+    """Small talk, and what no glasses can do."""
+
+    def ask(a: Asker) -> Drafts:
+        text = a.say(family)
+        if family == "unsupported":
+            return (Draft(family=family, text=text, status="abstained", reason="unsupported"),)
+        return (Draft(family=family, text=text, status="clarify"),)
+
+    return ask
+
+
+def _unknown(a: Asker, family: str, kind: Kind) -> Draft:
+    words = a.rng.choice(ABSENT)
+    calls: dict[str, tuple[ToolStep, ...]] = {
+        "where_is": step("where_is", object=kind.text),
+        "distance": step("measure", kind="distance", a=kind.text),
+        "height": step("measure", kind="height", a=kind.text),
+        "route": step("route_to", target=kind.text),
+    }
+    slots = {s: f"the {kind.text}" for s in ("the",) if any("{the}" in p for p in PATTERNS[words])}
+    trace = calls.get(words, step("describe", object=kind.text))
+    return Draft(family=family, text=a.say(words, **slots), status="abstained", reason="never_seen", trace=trace)
+
+
+def _looked_at(a: Asker) -> tuple[SceneObject, tuple[float, float]] | None:
+    """An object that shows well in the asked frame, and a pixel on it."""
+    shown = [i for i in a.visit.pixels[a.frame] if i in a.graph.objects and a.graph.objects[i].label != "window"]
+    a.rng.shuffle(shown)
+    rng = a.numpy_rng()
+    for object_id in shown:
+        uv = a.visit.gaze_at(object_id, a.frame, rng)
+        if uv is not None:
+            return a.graph.objects[object_id], uv
+    return None

@@ -1,0 +1,235 @@
+"""A world from a file: rooms, doors and objects in JSON, with own meshes (glTF, OBJ, PLY, STL) or catalogue shapes.
+
+The result is a ``World`` like any generated one: walks, sensors, recordings and ground truth work on it.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError, model_validator
+
+from scenes.records import Record
+from scenes.worlds.catalogue import CATEGORY, build
+from scenes.worlds.colors import COLOR_TERMS, albedo
+from scenes.worlds.floorplan import DOOR_HEIGHT_M, HEIGHT_M, FloorPlan, Opening, Rect, RoomPlan, make_sides, shared_wall
+from scenes.worlds.materials import MATERIAL_INDEX
+from scenes.worlds.mesh import Mesh
+from scenes.worlds.placing import Placed
+from scenes.worlds.shape import Shape
+from scenes.worlds.walls import room_shell
+from scenes.worlds.world import World, with_things
+
+MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+MAX_TRIANGLES = 2_000_000
+"""More would not fit beside a ray caster's tree in a small machine's memory."""
+
+
+class DescriptionError(ValueError):
+    """A description that cannot be used. One line: the field, what was expected, what came."""
+
+
+class RoomDescription(Record):
+    """A rectangular room, measured to the middles of its walls, metres."""
+
+    id: str = Field(min_length=1)
+    label: str
+    x0: float
+    z0: float
+    x1: float
+    z1: float
+
+
+class DoorDescription(Record):
+    """A doorway in the wall that two rooms share."""
+
+    rooms: tuple[str, str]
+    at: float
+    """Middle of the doorway along the wall: an x where the wall runs along x, else a z."""
+    width_m: float = Field(default=0.9, gt=0.5, le=3.0)
+
+
+class ObjectDescription(Record):
+    """A thing: either a shape of the catalogue or an own mesh (Y up, metres)."""
+
+    label: str = Field(min_length=1)
+    category: str | None = None
+    """Build this catalogue shape."""
+    mesh: str | None = None
+    """File beside the description."""
+    color: str = ""
+    position: tuple[float, float, float]
+    """Middle of the base."""
+    yaw_deg: float = 0.0
+    on: int | None = None
+    """Place in the list of the object that carries it."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ObjectDescription:
+        if (self.category is None) == (self.mesh is None):
+            raise ValueError("expected either category or mesh")
+        if self.category is not None and self.category not in CATEGORY:
+            raise ValueError(f"expected a category of the catalogue, got {self.category!r}")
+        if self.color and self.color not in COLOR_TERMS:
+            raise ValueError(f"expected a colour of {', '.join(COLOR_TERMS)}, got {self.color!r}")
+        return self
+
+
+class SceneDescription(Record):
+    """The file."""
+
+    format_version: int = Field(default=1, ge=1, le=1)
+    seed: int = Field(default=0, ge=0)
+    """Chooses wall finishes, catalogue shapes and walks."""
+    rooms: tuple[RoomDescription, ...] = Field(min_length=1)
+    doors: tuple[DoorDescription, ...] = ()
+    objects: tuple[ObjectDescription, ...] = ()
+
+
+def load_world(path: Path | str) -> World:
+    """The world that a JSON file describes.
+
+    Raises:
+        DescriptionError: the file is missing or not valid, names a room or mesh that does not exist, or places a
+            thing outside all rooms.
+    """
+    path = Path(path)
+    try:
+        description = SceneDescription.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise DescriptionError(f"{path}: expected a scene description: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DescriptionError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    rng = np.random.default_rng((9, description.seed))
+    plan = _plan(description)
+    placed = [_placed(d, i, description, plan, path.parent, rng) for i, d in enumerate(description.objects)]
+    centers = [room.rect.center for room in plan.rooms]
+    world = World(
+        seed=description.seed,
+        style="described",
+        plan=plan,
+        objects={},
+        shells={room.id: room_shell(plan, room, rng) for room in plan.rooms},
+        lights=tuple((x, HEIGHT_M - 0.15, z) for x, z in centers),
+    )
+    return with_things(world, placed, len(placed) + 1)
+
+
+def _plan(description: SceneDescription) -> FloorPlan:
+    rooms: dict[str, RoomPlan] = {}
+    for d in description.rooms:
+        rect = Rect(x0=d.x0, z0=d.z0, x1=d.x1, z1=d.z1)
+        if d.id in rooms or rect.width < 1 or rect.depth < 1:
+            raise DescriptionError(f"rooms.{d.id}: expected a new id and at least 1 m x 1 m")
+        rooms[d.id] = RoomPlan(id=d.id, kind="described", label=d.label, rect=rect, sides=make_sides(rect))
+    openings: list[Opening] = []
+    for i, door in enumerate(description.doors):
+        missing = [id for id in door.rooms if id not in rooms]
+        if missing:
+            raise DescriptionError(f"doors.{i}.rooms: expected ids of {', '.join(rooms)}, got {missing[0]!r}")
+        wall = shared_wall(rooms[door.rooms[0]], rooms[door.rooms[1]], at_least=door.width_m)
+        low, high = door.at - door.width_m / 2, door.at + door.width_m / 2
+        if wall is None or low < wall[2] or high > wall[3]:
+            raise DescriptionError(f"doors.{i}.at: expected a place on a wall that both rooms share, got {door.at}")
+        openings.append(
+            Opening(
+                kind="door",
+                axis=wall[0],
+                at=wall[1],
+                low=low,
+                high=high,
+                bottom=0.0,
+                top=DOOR_HEIGHT_M,
+                rooms=door.rooms,
+            )
+        )
+    return FloorPlan(rooms=tuple(rooms.values()), openings=tuple(openings))
+
+
+def _placed(
+    d: ObjectDescription, index: int, description: SceneDescription, plan: FloorPlan, folder: Path, rng: Generator
+) -> Placed:
+    room = plan.room_at(d.position[0], d.position[2])
+    if not room:
+        raise DescriptionError(f"objects.{index}.position: expected a place inside a room, got {d.position}")
+    if d.on is not None and (not 0 <= d.on < len(description.objects) or d.on == index):
+        raise DescriptionError(f"objects.{index}.on: expected the place of another object, got {d.on}")
+    seed = int(rng.integers(2**31))
+    if d.category is not None:
+        shape = build(d.category, d.color or CATEGORY[d.category].colors[0], seed)
+    else:
+        shape = Shape(mesh=read_mesh(folder, d.mesh or "", d.color, rng))
+    return Placed(
+        number=index + 1,
+        category=d.label,
+        color=d.color,
+        shape_seed=seed,
+        shape=shape,
+        position=d.position,
+        yaw=math.radians(d.yaw_deg),
+        room=room,
+        support=0 if d.on is None else d.on + 1,
+        predicate="" if d.on is None else "on",
+    )
+
+
+def read_mesh(folder: Path, name: str, color: str, rng: Generator) -> Mesh:
+    """An own mesh, grounded; vertex colours are kept, image textures are not.
+
+    Raises:
+        DescriptionError: a path that leaves the folder, another file type, or a file without triangles.
+    """
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise DescriptionError(f"mesh {name!r}: expected a file inside the description's folder")
+    if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
+        raise DescriptionError(f"mesh {name!r}: expected an existing file of type {', '.join(MESH_SUFFIXES)}")
+    vertices, triangles, vertex_colors = _read_obj(path) if path.suffix.lower() == ".obj" else _read_others(path)
+    if not 0 < len(triangles) <= MAX_TRIANGLES:
+        raise DescriptionError(f"mesh {name!r}: expected 1 to {MAX_TRIANGLES} triangles, got {len(triangles)}")
+    if not np.isfinite(vertices).all() or not 0 <= triangles.min() <= triangles.max() < len(vertices):
+        raise DescriptionError(f"mesh {name!r}: expected finite vertices, and faces of existing vertices")
+    if vertex_colors is not None and not color:
+        colors = vertex_colors[triangles].mean(1)
+    else:
+        colors = np.tile(np.asarray(albedo(color or "gray", rng), np.float32), (len(triangles), 1))
+    materials = np.full(len(triangles), MATERIAL_INDEX["plain"], np.uint8)
+    return Mesh(vertices=vertices, triangles=triangles, colors=colors, materials=materials).grounded()
+
+
+_Loaded = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32] | None]
+
+
+def _read_others(path: Path) -> _Loaded:
+    """Formats that hold triangles, by Open3D."""
+    import open3d as o3d  # lazy: heavy
+
+    loaded = o3d.io.read_triangle_mesh(str(path))
+    colors = np.asarray(loaded.vertex_colors, np.float32) if loaded.has_vertex_colors() else None
+    return np.asarray(loaded.vertices, np.float32), np.asarray(loaded.triangles, np.int32), colors
+
+
+def _read_obj(path: Path) -> _Loaded:
+    """OBJ vertices and faces, polygons cut into fans; Open3D's reader drops all meshes that hold a polygon."""
+    vertices: list[list[float]] = []
+    triangles: list[tuple[int, int, int]] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+        kind, *fields = line.split() or [""]
+        try:
+            if kind == "v":
+                x, y, z = (float(f) for f in fields[:3])
+                vertices.append([x, y, z])
+            elif kind == "f":
+                # Numbers count from 1; negative ones from the newest vertex.
+                indices = [int(f.split("/")[0]) for f in fields]
+                corners = [i - 1 if i > 0 else len(vertices) + i for i in indices]
+                triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
+        except ValueError as error:
+            raise DescriptionError(f"{path.name}: line {number}: expected numbers, got {line[:40]!r}") from error
+    return np.array(vertices, np.float32).reshape(-1, 3), np.array(triangles, np.int32).reshape(-1, 3), None

@@ -1,0 +1,76 @@
+"""Generated questions as JSONL: tools and gold agree, the file is whole, the majority baseline is honest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from finetune.question_data import QuestionSummary, judged, majority_baseline, write_questions
+from scenes.errors import InputError
+from scenes.records import Question, TypedValue
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, QuestionSummary]:
+    out = tmp_path_factory.mktemp("questions") / "train.jsonl"
+    return out, write_questions(out, [4], dialogs_per_world=110)
+
+
+def test_tools_and_gold_agree(written: tuple[Path, QuestionSummary]) -> None:
+    assert written[1].disagreements == ()
+
+
+def test_each_line_is_a_dialog_with_frames_calls_results_tools_and_gold(written: tuple[Path, QuestionSummary]) -> None:
+    out, summary = written
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == summary.dialogs
+    assert sum(len(line["questions"]) for line in lines) == summary.questions == sum(summary.families.values())
+    for line in lines:
+        users = [m for m in line["messages"] if m["role"] == "user"]
+        gold = [Question.model_validate(q) for q in line["questions"]]
+        assert len(users) == len(gold)
+        for message, q in zip(users, gold, strict=True):
+            image, text = message["content"]
+            assert image["source"] == {"world": q.world_seed, "visit": q.visit, "frame": q.frame_id}
+            assert text["text"].endswith(q.text)
+        assert line["messages"][-1]["tool_calls"][0]["function"]["name"] == "answer"
+        assert {t["function"]["name"] for t in line["tools"]} >= {"where_is", "answer"}
+
+
+def test_a_question_cannot_be_guessed_from_its_family(written: tuple[Path, QuestionSummary]) -> None:
+    assert written[1].majority < 0.4
+
+
+def test_the_majority_baseline_is_right_on_a_family_with_one_answer() -> None:
+    def question(number: int, family: str, count: int) -> Question:
+        return Question(
+            id=str(number),
+            family=family,
+            split="test",
+            world_seed=9,
+            visit=0,
+            frame_id=0,
+            time_s=0.0,
+            dialog=str(number),
+            text="how many",
+            status="answered",
+            value=TypedValue(kind="count", value=count),
+        )
+
+    same = [question(k, "a", 2) for k in range(4)]
+    varied = [question(k, "b", k) for k in range(4)]
+    assert majority_baseline(same) == 1.0
+    assert majority_baseline([*same, *varied]) == pytest.approx((1.0 + 0.0) / 2)
+    assert judged(same[0]) != judged(varied[0])
+
+
+def test_an_existing_file_or_no_seed_is_refused(tmp_path: Path) -> None:
+    taken = tmp_path / "taken.jsonl"
+    taken.write_text("mine")
+    with pytest.raises(InputError, match="exists"):
+        write_questions(taken, [4])
+    assert taken.read_text() == "mine"
+    with pytest.raises(InputError, match="seed"):
+        write_questions(tmp_path / "none.jsonl", [])

@@ -1,0 +1,128 @@
+"""Questions from generated worlds: right by a second opinion, blind to the future, split as promised."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenes.questions.asker import held_out
+from scenes.questions.generate import FAMILIES, balance, split_of_seed, visit_questions
+from scenes.questions.gold import Kind
+from scenes.questions.visits import Visit, make_visit
+from scenes.records import Question
+from scenes.worlds.walk import Walk
+from scenes.worlds.world import make_world
+from tests.scenes.question_oracle import Oracle
+
+
+@pytest.fixture(scope="module")
+def visit() -> Visit:
+    return make_visit(make_world(3), step=10)
+
+
+@pytest.fixture(scope="module")
+def questions(visit: Visit) -> list[Question]:
+    return list(visit_questions(visit, 150))
+
+
+def test_a_second_opinion_from_the_meshes_agrees_on_every_question(visit: Visit, questions: list[Question]) -> None:
+    oracle = Oracle(visit)
+    assert [f"{q.id} {q.text}: {c}" for q in questions if (c := oracle.complaint(q))] == []
+
+
+def test_the_second_opinion_notices_a_wrong_value_and_a_wrong_object(visit: Visit, questions: list[Question]) -> None:
+    oracle = Oracle(visit)
+    wrong = {"length_m": 9.87, "count": 77, "color": "plaid", "room": "moon", "duration_s": 999.0, "direction": 12.3}
+    tried = set()
+    for q in questions:
+        if q.value is not None and q.value.kind in wrong and q.value.kind not in tried:
+            changed = q.value.model_copy(update={"value": wrong[q.value.kind]})
+            assert oracle.complaint(q.model_copy(update={"value": changed})), q.text
+            tried.add(q.value.kind)
+    assert tried == set(wrong)
+    unseen = next(i for i in visit.world.objects if i not in oracle.seen(questions[0].frame_id))
+    assert oracle.complaint(questions[0].model_copy(update={"objects": (unseen,)}))
+
+
+@pytest.mark.slow
+def test_a_second_opinion_agrees_on_two_thousand_questions() -> None:
+    wrong, count = [], 0
+    for seed in range(100, 110):
+        visit = make_visit(make_world(seed))
+        oracle = Oracle(visit)
+        for q in visit_questions(visit, 190):
+            count += 1
+            if c := oracle.complaint(q):
+                wrong.append(f"{q.id} {q.text}: {c}")
+    assert wrong == []
+    assert count >= 2000
+
+
+def test_no_gold_answer_depends_on_a_later_frame(visit: Visit) -> None:
+    half = visit.frames[len(visit.frames) // 2]
+    walk = visit.walk
+    short = Visit(
+        visit.world,
+        visit.number,
+        Walk(
+            times_s=walk.times_s[: half + 1],
+            world_from_camera=walk.world_from_camera[: half + 1],
+            rooms=walk.rooms[: half + 1],
+        ),
+        visit.step,
+    )
+    for frame in (visit.frames[len(visit.frames) // 4], half):
+        assert short.known(frame) == visit.known(frame)
+    assert len(visit.known(visit.frames[-1]).objects) > len(visit.known(visit.frames[1]).objects)
+
+
+def test_a_seed_gives_the_same_questions_again(visit: Visit, questions: list[Question]) -> None:
+    assert list(visit_questions(visit, 150))[:20] == questions[:20]
+    ids = [q.id for q in questions]
+    assert len(set(ids)) == len(ids)
+
+
+def test_one_visit_gives_most_families(questions: list[Question]) -> None:
+    families = balance(questions)
+    missing = {name for name, _ in FAMILIES} - set(families) - {"note"}
+    assert len(missing) <= 4, missing
+    assert len(families) >= 30
+    assert max(families.values()) < 0.1 * len(questions)
+
+
+def test_every_answer_points_at_something_or_says_why_not(questions: list[Question]) -> None:
+    for q in questions:
+        if q.status == "answered" and q.family not in ("where_am_i", "forget"):
+            assert q.objects or q.value is not None
+        if q.status == "abstained":
+            assert q.reason is not None
+        assert all(k <= q.frame_id for k in q.evidence_frames)
+
+
+def test_gaze_points_hit_the_gold_object(visit: Visit, questions: list[Question]) -> None:
+    gazed = [q for q in questions if q.gaze_px]
+    assert gazed
+    for q in gazed:
+        assert q.gaze_px is not None
+        ids = visit.instance_ids[q.frame_id]
+        scale = ids.shape[1] / 640
+        assert f"w{ids[int(q.gaze_px[1] * scale), int(q.gaze_px[0] * scale)]}" == q.objects[0]
+
+
+def test_some_pairs_of_category_and_colour_are_kept_for_the_test_split(visit: Visit) -> None:
+    pairs = {Kind(name=o.category, color=o.color) for o in visit.world.objects.values() if o.color}
+    kept = {k for k in pairs if held_out(k)}
+    assert 0 < len(kept) < 0.4 * len(pairs)
+    for q in visit_questions(visit, 150, seed=5):
+        assert q.split == "train"
+        said = " ".join(str(v) for call in q.trace for v in call.arguments.values())
+        assert not any(k.text in said for k in kept), q.text
+
+
+def test_worlds_are_split_by_seed() -> None:
+    splits = [split_of_seed(s) for s in range(20)]
+    assert splits.count("test") == splits.count("val") == 2
+
+
+def test_a_question_survives_json(questions: list[Question]) -> None:
+    for q in questions[:20]:
+        assert Question.model_validate_json(q.model_dump_json()) == q

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from evals.bench.scene import RoomScene, orbit, pose
+from scenes.geometry import pose_error
+from scenes.types import Camera
+from tools.localisation import Localisation, Localiser, NotLocalised
+from tools.localisation_features import RootSift
+from tools.localisation_index import FILE_NAME, KeyframeIndex, depth_at_points, visual_words, vlad
+from tools.map_file import MapError
+from tools.mapping import SurfaceMap
+
+CAMERA = Camera(width=320, height=240, fx=280.0, fy=280.0, cx=160.0, cy=120.0)
+SCENE = RoomScene(texture_m=0.09)
+
+
+@pytest.fixture(scope="module")
+def mapped():
+    surface_map = SurfaceMap(map_id="home", voxel_m=0.04, compile=False)
+    index = KeyframeIndex(RootSift(keypoints=512, compile=False), map_id="home")
+    for i, world_from_camera in enumerate(orbit(8)):
+        frame = SCENE.frame(world_from_camera, camera=CAMERA, id=i)
+        surface_map.integrate(frame)
+        index.offer(frame)
+    return surface_map, index
+
+
+QUERY = pose((0.75, 1.35, 1.0), (0.1, 0.85, -0.5))
+
+
+def blind(frame):
+    return replace(frame, depth_m=None, depth_camera=None, world_from_camera=None)
+
+
+def test_an_image_from_a_new_place_is_found(mapped):
+    result = Localiser(*mapped).localise(blind(SCENE.frame(QUERY, camera=CAMERA)))
+    assert isinstance(result, Localisation)
+    distance, angle = pose_error(result.world_from_camera, QUERY)
+    assert distance < 0.05
+    assert math.degrees(angle) < 1.5
+    assert result.confidence > 0.5
+    assert result.map_id == "home"
+    assert 0 < result.sigma_m < 0.1
+
+
+def test_the_same_image_gives_the_same_pose(mapped):
+    frame = blind(SCENE.frame(QUERY, camera=CAMERA))
+    a, b = (Localiser(*mapped).localise(frame) for _ in range(2))
+    assert torch.equal(a.world_from_camera, b.world_from_camera)
+
+
+def test_an_image_of_another_place_has_no_pose(mapped):
+    elsewhere = RoomScene(texture_m=0.07, low=(-3.0, 0.0, -2.2), sphere_center=(5.0, 0.0, 0.0))
+    for eye, target in (((1.0, 1.2, 0.8), (0.0, 1.0, -2.0)), ((-1.0, 1.6, 1.0), (-2.0, 0.6, -1.0))):
+        result = Localiser(*mapped).localise(elsewhere.frame(pose(eye, target), camera=CAMERA))
+        assert isinstance(result, NotLocalised)
+        assert result.detail
+
+
+def test_depth_that_contradicts_the_map_refuses_the_pose(mapped):
+    frame = replace(SCENE.frame(QUERY, camera=CAMERA), world_from_camera=None)
+    assert isinstance(Localiser(*mapped).localise(frame), Localisation)
+    result = Localiser(*mapped).localise(replace(frame, depth_m=frame.depth_m * 0.6))
+    assert isinstance(result, NotLocalised)
+    assert result.reason == "contradicts_map"
+
+
+def test_an_image_without_texture_and_an_empty_map_say_so(mapped):
+    frame = SCENE.frame(QUERY, camera=CAMERA)
+    assert Localiser(*mapped).localise(replace(frame, rgb=torch.zeros_like(frame.rgb))).reason == "no_texture"
+    surface_map = SurfaceMap(map_id="new", compile=False)
+    empty = Localiser(surface_map, KeyframeIndex(RootSift(compile=False), map_id="new"))
+    assert empty.localise(frame).reason == "empty_map"
+    with pytest.raises(ValueError, match="expected keyframes of map new"):
+        Localiser(surface_map, mapped[1])
+
+
+def test_keyframes_survive_a_restart(mapped, tmp_path):
+    surface_map, index = mapped
+    index.save(tmp_path)
+    loaded = KeyframeIndex.load(tmp_path, index.extractor)
+    assert len(loaded) == len(index)
+    frame = blind(SCENE.frame(QUERY, camera=CAMERA))
+    a, b = Localiser(surface_map, index).localise(frame), Localiser(surface_map, loaded).localise(frame)
+    assert pose_error(a.world_from_camera, b.world_from_camera)[0] < 0.02
+
+
+def test_bad_keyframe_files_are_one_clear_line(mapped, tmp_path):
+    _, index = mapped
+    with pytest.raises(MapError, match="expected keyframes in"):
+        KeyframeIndex.load(tmp_path, index.extractor)
+    index.save(tmp_path)
+    other = RootSift(compile=False)
+    other.name = "another"
+    with pytest.raises(MapError, match="map again or choose that extractor"):
+        KeyframeIndex.load(tmp_path, other)
+    content = (tmp_path / FILE_NAME).read_bytes()
+    (tmp_path / FILE_NAME).write_bytes(content[: len(content) // 2])
+    with pytest.raises(MapError, match="damaged"):
+        KeyframeIndex.load(tmp_path, index.extractor)
+
+
+def test_a_frame_that_shows_nothing_new_is_not_kept(mapped):
+    _, index = mapped
+    assert not index.offer(SCENE.frame(orbit(8)[0], camera=CAMERA))
+    assert not index.offer(blind(SCENE.frame(QUERY, camera=CAMERA)))
+
+
+def test_a_corrected_map_frame_moves_the_keyframes(mapped):
+    _, index = mapped
+    copy = KeyframeIndex(index.extractor, map_id="home")
+    copy.keyframes = list(index.keyframes)
+    shift = torch.eye(4, dtype=torch.float64)
+    shift[0, 3] = 5.0
+    copy.transformed(shift)
+    assert torch.allclose(
+        copy.keyframes[0].points - index.keyframes[0].points, torch.tensor([5.0, 0.0, 0.0]), atol=1e-5
+    )
+
+
+def test_depth_at_points_refuses_edges_and_holes():
+    depth = torch.full((20, 20), 2.0)
+    depth[:, 10:] = 3.0
+    depth[3, 3] = 0.0
+    value, known = depth_at_points(depth, torch.tensor([[5.5, 15.5], [10.0, 15.0], [3.4, 3.4], [15.2, 9.9]]))
+    assert known.tolist() == [True, False, False, True]
+    assert value[0] == pytest.approx(2.0)
+    assert value[3] == pytest.approx(3.0)
+
+
+def test_a_view_looks_most_like_itself():
+    g = torch.Generator().manual_seed(0)
+    sets = [torch.nn.functional.normalize(torch.rand(200, 32, generator=g) ** 4, dim=-1) for _ in range(4)]
+    words = visual_words(torch.cat(sets))
+    vlads = torch.stack([vlad(s, words) for s in sets])
+    assert (vlads @ vlads.T).argmax(1).tolist() == [0, 1, 2, 3]
+    torch.testing.assert_close(vlads.norm(dim=-1), torch.ones(4))

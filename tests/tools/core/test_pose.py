@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import math
+
+import torch
+from torch.nn.functional import normalize
+
+from scenes.geometry import inverse, pose_error, project, transform
+from scenes.types import Camera
+from tools.core.pose import p3p, quartic_roots, refine_pose, reprojection_error
+from tools.core.registration import rigid_exp
+from tools.localisation_pose import solve_pose, support_of
+
+CAMERA = Camera(width=640, height=480, fx=525.0, fy=525.0, cx=320.0, cy=240.0)
+
+
+def problem(seed, count=60):
+    """A random pose, points in front of it, and their exact pixels."""
+    g = torch.Generator().manual_seed(seed)
+    camera_from_world = rigid_exp(torch.randn(6, generator=g, dtype=torch.float64))
+    z = 1 + 3 * torch.rand(count, generator=g, dtype=torch.float64)
+    uv = torch.rand(count, 2, generator=g, dtype=torch.float64) * torch.tensor([640.0, 480.0])
+    in_camera = torch.stack([(uv[:, 0] - 320) / 525 * z, (uv[:, 1] - 240) / 525 * z, z], -1)
+    return camera_from_world, transform(inverse(camera_from_world), in_camera), uv, in_camera
+
+
+def test_quartic_roots_are_those_of_the_polynomial():
+    roots = torch.tensor([[-2.0, 0.5, 1.0, 3.0]], dtype=torch.float64)
+    coefficients = torch.ones(1, 1, dtype=torch.float64)
+    for r in roots[0]:
+        shifted = torch.nn.functional.pad(coefficients, (1, 0))
+        coefficients = shifted - r * torch.nn.functional.pad(coefficients, (0, 1))
+    found, real = quartic_roots(coefficients)
+    assert real.all()
+    torch.testing.assert_close(found.sort().values, roots)
+
+
+def test_one_p3p_solution_is_the_true_pose():
+    for seed in range(5):
+        truth, points, _, in_camera = problem(seed, count=90)
+        triples = torch.arange(90).reshape(30, 3)
+        poses, valid = p3p(normalize(in_camera, dim=-1)[triples], points[triples])
+        distance, angle = pose_error(poses, truth.expand_as(poses))
+        good = valid & (distance < 1e-5) & (angle < 1e-5)
+        assert good.any(1).float().mean() > 0.9
+
+
+def test_every_p3p_solution_reprojects_its_three_points():
+    _, points, uv, in_camera = problem(11, count=90)
+    triples = torch.arange(90).reshape(30, 3)
+    poses, valid = p3p(normalize(in_camera, dim=-1)[triples], points[triples])
+    k = torch.tensor([525.0, 525.0, 320.0, 240.0], dtype=torch.float64)
+    errors = [reprojection_error(poses[i][valid[i]], points[triples[i]], uv[triples[i]], k) for i in range(30)]
+    assert len(torch.cat(errors)) >= 30
+    assert (torch.cat(errors) < 0.5).float().mean() > 0.95
+
+
+def test_refinement_reaches_the_true_pose_and_its_hessian_is_positive():
+    truth, points, uv, _ = problem(3)
+    k = torch.tensor([525.0, 525.0, 320.0, 240.0], dtype=torch.float64)
+    start = rigid_exp(torch.tensor([0.02, -0.01, 0.03, 0.02, 0.04, -0.03], dtype=torch.float64)) @ truth
+    pose, hessian = refine_pose(start, points, uv, k, torch.ones(len(uv), dtype=torch.float64), 3.0)
+    distance, angle = pose_error(pose, truth)
+    assert distance < 1e-6
+    assert angle < 1e-6
+    assert (torch.linalg.eigvalsh(hessian) > 0).all()
+
+
+def test_the_true_pose_is_found_among_seven_tenths_outliers():
+    for seed in range(3):
+        truth, points, uv, _ = problem(20 + seed, count=200)
+        g = torch.Generator().manual_seed(seed)
+        noisy = uv + 0.7 * torch.randn(200, 2, generator=g, dtype=torch.float64)
+        noisy[60:] = torch.rand(140, 2, generator=g, dtype=torch.float64) * torch.tensor([640.0, 480.0])
+        fits = solve_pose(noisy, points, torch.ones(200, dtype=torch.float64), CAMERA, seed=seed)
+        distance, angle = pose_error(fits[0], truth)
+        assert distance < 0.02
+        assert math.degrees(angle) < 0.5
+
+
+def test_support_counts_what_chance_does_not_explain():
+    g = torch.Generator().manual_seed(0)
+    by_chance = 12 * torch.rand(4000, generator=g).sqrt()
+    assert abs(support_of(by_chance)) < 60
+    assert support_of(torch.cat([by_chance, torch.full((200,), 1.0)])) > 140
+    assert support_of(torch.zeros(0)) == 0
+
+
+def test_points_behind_the_camera_never_count():
+    error = reprojection_error(
+        torch.eye(4, dtype=torch.float64)[None],
+        torch.tensor([[0.0, 0.0, -2.0]], dtype=torch.float64),
+        torch.tensor([[320.0, 240.0]], dtype=torch.float64),
+        torch.tensor([525.0, 525.0, 320.0, 240.0], dtype=torch.float64),
+    )
+    assert torch.isinf(error).all()
+    assert not project(CAMERA, torch.tensor([[0.0, 0.0, -2.0]]))[1]

@@ -1,0 +1,80 @@
+"""Local features of an image behind one small interface: the offline default needs no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tools import compiled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Keypoints of one image."""
+
+    uv: Tensor
+    """(N, 2) float32, ``uv_px``."""
+    descriptors: Tensor
+    """(N, D) float32, unit length: their dot product is their likeness."""
+    scale: Tensor
+    """(N,) float32, pixels: how large the keypoint is, which bounds how exact its place is."""
+
+    def __len__(self) -> int:
+        return len(self.uv)
+
+    def chosen(self, keep: Tensor) -> Features:
+        """Those that a mask or index picks."""
+        return Features(uv=self.uv[keep], descriptors=self.descriptors[keep], scale=self.scale[keep])
+
+
+class FeatureExtractor(Protocol):
+    """What a learned extractor (XFeat, ALIKED) must offer to take the default's place."""
+
+    name: str
+    """Stored with a map: descriptors of different extractors do not compare."""
+
+    def __call__(self, rgb: Tensor) -> Features:
+        """Features of an (H, W, 3) uint8 image."""
+        ...
+
+
+class RootSift:
+    """Upright DoG keypoints with RootSIFT descriptors; see ``tools.core.features``."""
+
+    name = "upright-rootsift-1"
+
+    def __init__(self, *, keypoints: int = 1024, compile: bool | None = None) -> None:
+        """``compile`` as for ``SurfaceMap``."""
+        self.keypoints = keypoints
+        self._kernels = compiled.kernels(compile)
+
+    def __call__(self, rgb: Tensor) -> Features:
+        """Up to ``keypoints`` features, strongest first; none for an image without texture.
+
+        Raises:
+            ValueError: the image is smaller than 64 pixels on a side.
+        """
+        if min(rgb.shape[:2]) < 64:
+            raise ValueError(f"expected an image of at least 64x64 pixels, got {rgb.shape[1]}x{rgb.shape[0]}")
+        # Rec. 601 luma.
+        gray = (rgb.float() @ torch.tensor([0.299, 0.587, 0.114])) / 255
+        uv, scale, descriptors, valid = self._kernels.detect_and_describe(gray, self.keypoints)
+        return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
+
+
+def mutual_pairs(likeness: Tensor, *, ratio: float = 0.9) -> Tensor:
+    """Pairs (M, 2) int64 of rows and columns of a likeness matrix (N, K) that choose each other.
+
+    ``ratio``: a pair's distance must be this much below that of the row's second choice (Lowe's test).
+    """
+    rows, columns = likeness.shape
+    if rows == 0 or columns < 2:
+        return torch.zeros(0, 2, dtype=torch.int64)
+    best, index = likeness.topk(2, dim=1)
+    distance = (2 - 2 * best).clamp_min(0).sqrt()
+    back = likeness.argmax(0)
+    keep = (back[index[:, 0]] == torch.arange(rows)) & (distance[:, 0] < ratio * distance[:, 1])
+    return torch.stack([torch.arange(rows)[keep], index[keep, 0]], dim=-1)
