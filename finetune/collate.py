@@ -8,7 +8,7 @@ which is most of the tokens, is paid once. Only what the assistant wrote carries
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -142,7 +142,9 @@ def _fill_row(encoder: Encoder, groups: Iterator[Group], length: int) -> _Row:
     row = _Row(length)
     misses = 0
     while row.room >= MIN_ROOM and misses < 3:
-        group = next(groups)
+        group = next(groups, None)
+        if group is None:
+            break
         prefix = encoder.prefix(group)
         chats = [(chat, encoder.chat(chat)) for chat in group.chats]
         room = row.room - len(prefix.ids)
@@ -164,7 +166,13 @@ def make_batch(
     mixture: Mixture, encoder: Encoder, *, seed: int, step: int, rows: range, length: int, image_size: int = 128
 ) -> Batch:
     """The rows of one step for one process: ``rows`` are global row numbers, so any number of processes agrees."""
-    filled = [_fill_row(encoder, mixture.groups(f"{seed}/{step}/{row}"), length) for row in rows]
+    streams = [mixture.groups(f"{seed}/{step}/{row}") for row in rows]
+    return batch_of(streams, encoder, length=length, image_size=image_size)
+
+
+def batch_of(streams: Sequence[Iterator[Group]], encoder: Encoder, *, length: int, image_size: int = 128) -> Batch:
+    """One row per stream of groups, each filled until it is full or the stream ends."""
+    filled = [_fill_row(encoder, stream, length) for stream in streams]
     images = [image for row in filled for image in row.images]
     stacked = torch.stack(images).permute(0, 3, 1, 2) if images else torch.zeros(0, 3, image_size, image_size)
 

@@ -34,11 +34,12 @@ def render_crops(out: Path, *, seeds: range, per_seed: int, size: int = 128) -> 
         sure = [c.visible_fraction >= MIN_VISIBLE and c.pixel_size >= MIN_PIXELS for c in crops]
         names = [c.category if ok else "" for c, ok in zip(crops, sure, strict=True)]
         colors = [c.color if ok else "" for c, ok in zip(crops, sure, strict=True)]
-        _save(shard, torch.stack([c.rgb for c in crops]), names, colors)
+        save_shard(shard, torch.stack([c.rgb for c in crops]), names, colors)
     return len(seeds) * per_seed
 
 
-def _save(path: Path, images: Tensor, names: list[str], colors: list[str]) -> None:
+def save_shard(path: Path, images: Tensor, names: list[str], colors: list[str]) -> None:
+    """Write (N, S, S, 3) uint8 crops with their names and colours; the file appears only when it is complete."""
     name_list, color_list = sorted(set(names)), sorted(set(colors))
     tensors = {
         "images": images.contiguous(),

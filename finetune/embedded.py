@@ -86,6 +86,7 @@ def processor_for(tokenizer: PreTrainedTokenizerFast) -> Idefics3Processor:
 
 def save_embedded(model: Idefics3ForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write model (bfloat16), tokenizer, template and image settings; the model itself is not changed."""
-    state = {name: value.to(torch.bfloat16) for name, value in model.state_dict().items()}
+    # The output layer is the embedding table: it is stored once.
+    state = {n: v.to(torch.bfloat16) for n, v in model.state_dict().items() if n != "lm_head.weight"}
     model.save_pretrained(folder, state_dict=state)
     processor_for(tokenizer).save_pretrained(folder)

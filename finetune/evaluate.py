@@ -12,17 +12,19 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agent.protocol import UNCLEAR
-from finetune.collate import Batch, Encoder, attention_mask, make_batch
+from finetune.collate import Batch, Encoder, attention_mask, batch_of
 from finetune.crops import CropFile, LabelledCrop
-from finetune.data import Chat, Group, Mixture
+from finetune.data import Chat, Group
 from finetune.naming import naming_chat
+
+NAMING_ROW = 1024
+"""Tokens of a row of twenty crops."""
 
 
 @dataclass(slots=True)
@@ -82,16 +84,6 @@ def first_choices(model: Any, encoder: Encoder, batch: Batch) -> Tensor:
     return model.lm_head(hidden).argmax(-1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """A source that deals given groups, one by one."""
-
-    groups: Iterator[Group]
-
-    def __call__(self, rng: Any) -> Group:
-        return next(self.groups)
-
-
 def exact_scores(model: nn.Module, encoder: Encoder, groups: Iterable[Group], *, length: int = 1536) -> Scores:
     """Exact-match scores of all chats of ``groups``; a chat that does not fit ``length`` is an error, not a skip.
 
@@ -103,9 +95,7 @@ def exact_scores(model: nn.Module, encoder: Encoder, groups: Iterable[Group], *,
         prefix = len(encoder.prefix(group).ids)
         for chats in _rows(encoder, group, length - prefix):
             one = Group(chats=tuple(chats), tools=group.tools, system=group.system)
-            batch = make_batch(
-                Mixture([(_Fixed(iter([one] * 4)), 1)]), encoder, seed=0, step=0, rows=range(1), length=length
-            )
+            batch = batch_of([iter([one])], encoder, length=length)
             chosen = first_choices(model, encoder, batch)[0]
             for segment, chat in enumerate(chats, start=1):
                 where = (batch.segments[0] == segment) & (batch.groups[0] == 0) & (batch.weights[0] > 0)
@@ -159,9 +149,7 @@ def naming_scores(model: nn.Module, encoder: Encoder, crops: CropFile, count: in
     for start in range(0, count, 20):
         labelled = [crops[i] for i in range(start, min(start + 20, count, len(crops)))]
         group = Group(chats=tuple(naming_chat(crop) for crop in labelled), system=system)
-        batch = make_batch(
-            Mixture([(_Fixed(iter([group] * 4)), 1)]), encoder, seed=0, step=0, rows=range(1), length=1024
-        )
+        batch = batch_of([iter([group])], encoder, length=NAMING_ROW)
         right = first_choices(model, encoder, batch)[0] == batch.targets[0]
         for segment, crop in enumerate(labelled, start=1):
             where = (batch.segments[0] == segment) & (batch.groups[0] == 0) & (batch.weights[0] > 0)
@@ -186,8 +174,3 @@ def _name_verdict(encoder: Encoder, crop: LabelledCrop, right: list[bool]) -> tu
     size = len(encoder.ids(crop.name or UNCLEAR))
     # Behind the name comes one comma, then the colour.
     return all(right[:size]), all(right[size + 1 :][: len(encoder.ids(" " + crop.color))]) if crop.color else True
-
-
-def take(groups: Iterable[Group], count: int) -> Iterator[Group]:
-    """The first ``count`` groups."""
-    return islice(groups, count)
