@@ -158,11 +158,7 @@ def _forget_positions(model: PreTrainedModel) -> None:
     """Models with multi-axis positions keep an offset of their last prompt; a new prompt must not inherit it."""
     for module in model.modules():
         if getattr(module, "rope_deltas", None) is not None:
-<<<<<<< HEAD
-            setattr(module, "rope_deltas", None)  # noqa: B010 - a plain assignment is typed as a submodule
-=======
             setattr(module, "rope_deltas", None)  # noqa: B010 - an attribute of some classes only
->>>>>>> model
 
 
 def _keys(prompt: Prompt) -> tuple[tuple[int, str], ...]:
