@@ -93,6 +93,48 @@ class Decoder:
             reused=reused,
         )
 
+    @torch.inference_mode()
+    def run_many(self, prompts: Sequence[Prompt], matchers: Sequence[Matcher], *, limit: int = 32) -> list[Decoded]:
+        """Several short replies side by side; the kept cache is dropped.
+
+        Prompts must be equally long, so that no row needs padding; their features are joined along the first axis.
+
+        Raises:
+            ValueError: no prompts, prompts of different lengths, or not one matcher each.
+        """
+        lengths = {len(prompt.ids) for prompt in prompts}
+        if len(lengths) != 1 or 0 in lengths or len(matchers) != len(prompts):
+            raise ValueError(f"expected equally long prompts with a matcher each, got lengths {sorted(lengths)}")
+        self.forget()
+        _forget_positions(self.model)
+        start = time.perf_counter()
+        cache = DynamicCache(config=self.model.config)
+        features = {name: torch.cat([p.features[name] for p in prompts]) for name in prompts[0].features}
+        logits = self._rows(cache, [list(prompt.ids) for prompt in prompts], features)
+        prefilled = time.perf_counter()
+        rows = [_Row(matcher) for matcher in matchers]
+        for _ in range(limit):
+            tokens = [row.step(logits[i], self.end_ids) for i, row in enumerate(rows)]
+            if all(row.done for row in rows):
+                break
+            logits = self._rows(cache, [[token] for token in tokens])
+        decode_ms = (time.perf_counter() - prefilled) * 1e3 / len(rows)
+        prefill_ms = (prefilled - start) * 1e3 / len(rows)
+        return [row.decoded(prefill_ms, decode_ms) for row in rows]
+
+    def _rows(self, cache: Any, ids: list[list[int]], features: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Logits after the last token of each row; (N, V)."""
+        device = self.model.device
+        inputs = {name: value.to(device) for name, value in (features or {}).items()}
+        out = self.model(
+            input_ids=torch.tensor(ids, device=device),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+            **inputs,
+        )
+        return out.logits[:, -1]
+
     def _prefill(self, prompt: Prompt) -> tuple[Tensor, int]:
         keys = _keys(prompt)
         same = 0
@@ -152,6 +194,39 @@ class Decoder:
             probabilities.append(probability)
             waiting.append(token)
         return ids, probabilities, False
+
+
+class _Row:
+    """One of several replies that are written side by side."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+        self._ids: list[int] = []
+        self._probabilities: list[float] = []
+        self.done = False
+
+    def step(self, logits: Tensor, end_ids: frozenset[int]) -> int:
+        """Choose a token; a finished row repeats an end token that nobody reads."""
+        if not self.done:
+            token, probability = greedy_choice(self._matcher.constrain(logits))
+            if token not in end_ids:
+                self._matcher.accept(token)
+                self._ids.append(token)
+                self._probabilities.append(probability)
+            self.done = token in end_ids or self._matcher.finished
+            return token
+        return next(iter(end_ids))
+
+    def decoded(self, prefill_ms: float, decode_ms: float) -> Decoded:
+        """The reply; times are shares of the whole."""
+        return Decoded(
+            ids=tuple(self._ids),
+            probabilities=tuple(self._probabilities),
+            complete=self.done,
+            prefill_ms=prefill_ms,
+            decode_ms=decode_ms,
+            reused=0,
+        )
 
 
 def _forget_positions(model: PreTrainedModel) -> None:

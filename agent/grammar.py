@@ -52,6 +52,8 @@ def call_schema(tools: Sequence[ToolSchema]) -> dict[str, Any]:
 
 def _closed(parameters: dict[str, Any]) -> dict[str, Any]:
     """Arguments that the schema does not name are never written, and numbers are finite: JSON's 1e999 is not."""
+    if "anyOf" in parameters:  # the variants say all that the properties say
+        return {"anyOf": [_closed(variant) for variant in parameters["anyOf"]]}
     properties = {name: _bounded(schema) for name, schema in parameters.get("properties", {}).items()}
     return {**parameters, "properties": properties, "additionalProperties": False}
 

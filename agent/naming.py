@@ -26,14 +26,8 @@ class VlmNamer:
 
     def name(self, crops: Sequence[Tensor]) -> list[NameGuess]:
         """(H, W, 3) uint8 crops -> guesses, in order."""
-        return [self._one(crop) for crop in crops]
-
-    def _one(self, crop: Tensor) -> NameGuess:
-        reply = self._model.reply(_ask(NAME_QUESTION), [crop], grammar=NAME_GRAMMAR, limit=LOOK_TOKENS)
-        label, _, color = reply.text.strip().partition(", ")
-        if label == UNCLEAR:
-            return NameGuess(label="", confidence=reply.confidence)
-        return NameGuess(label=label, confidence=name_confidence(reply), color=color)
+        replies = self._model.replies(_ask(NAME_QUESTION), crops, grammar=NAME_GRAMMAR, limit=LOOK_TOKENS)
+        return [guess_of(reply) for reply in replies]
 
     def look(self, crop: Tensor, question: str) -> str:
         """A short answer about one crop; ``""`` = cannot say."""
@@ -47,6 +41,14 @@ def _ask(question: str) -> list[Message]:
         {"role": "system", "content": NAME_SYSTEM},
         {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]},
     ]
+
+
+def guess_of(reply: Reply) -> NameGuess:
+    """``mug, red`` as a guess; ``unclear`` is the empty label."""
+    label, _, color = reply.text.strip().partition(", ")
+    if label == UNCLEAR:
+        return NameGuess(label="", confidence=reply.confidence)
+    return NameGuess(label=label, confidence=name_confidence(reply), color=color)
 
 
 def name_confidence(reply: Reply) -> float:

@@ -77,6 +77,12 @@ class ServedVlm:
         call, problem = _call_of(message) if tools else (None, "")
         return Reply(text=message.get("content") or "", call=call, problem=problem, decode_ms=elapsed_ms)
 
+    def replies(
+        self, messages: Sequence[Message], pictures: Sequence[Tensor], *, grammar: str, limit: int
+    ) -> list[Reply]:
+        """See ``agent.vlm.Vlm.replies``; one request each."""
+        return [self.reply(messages, [picture], grammar=grammar, limit=limit) for picture in pictures]
+
     def _post(self, body: dict[str, Any]) -> Any:
         request = urllib.request.Request(
             f"{self._url}/chat/completions",

@@ -73,15 +73,30 @@ def tools_for(facts: Sequence[Fact]) -> list[ToolSchema]:
 
 
 def _citing(schema: ToolSchema, known: list[str]) -> ToolSchema:
+    """The ``answer`` tool with the rules of the contract that a schema can say.
+
+    An answered question cites at least one of ``known``, an abstention has a reason. The properties stay as they are,
+    because they are what the prompt shows.
+    """
     function = schema["function"]
     parameters = function["parameters"]
-    cite = dict(parameters["properties"]["cite"])
+    plain = parameters["properties"]
+    cite = {**plain["cite"], "items": {"type": "string", "enum": known}} if known else plain["cite"]
+    some, any_number = {**cite, "minItems": 1, "maxItems": len(known)}, {**cite, "maxItems": len(known)}
+    variants = [
+        _variant(plain, "abstained", reason=plain["reason"], cite=any_number),
+        _variant(plain, "clarify", optional=("reason",), reason=plain["reason"], cite=any_number),
+    ]
     if known:
-        cite |= {"items": {"type": "string", "enum": known}, "maxItems": len(known)}
-    else:
-        cite |= {"maxItems": 0}
-    properties = {**parameters["properties"], "cite": cite}
-    return {**schema, "function": {**function, "parameters": {**parameters, "properties": properties}}}
+        variants.insert(0, _variant(plain, "answered", cite=some))
+    return {**schema, "function": {**function, "parameters": {**parameters, "anyOf": variants}}}
+
+
+def _variant(plain: dict[str, Any], status: str, optional: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
+    """One way to end a turn; the fields in the order of training."""
+    properties = {"status": {"type": "string", "enum": [status]}, **fields, "text": plain["text"]}
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def judged(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str:

@@ -22,7 +22,7 @@ from agent.protocol import IMAGE, Message, ProtocolError, ToolCall, ToolSchema, 
 from scenes.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.decode import Decoder, Prompt
+    from agent.decode import Decoded, Decoder, Prompt
     from agent.grammar import Grammars
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ EMBEDDED = "embedded"
 LINEAR_POSITIONS = ("idefics3", "smolvlm")
 """Model types whose positions are token numbers, so that a kept cache may be cut anywhere."""
 ANSWER_TOKENS = 256
+BATCH = 32
+"""Pictures that are named side by side."""
 
 
 class ModelError(InputError):
@@ -85,6 +87,12 @@ class Vlm(Protocol):
 
         With ``tools`` the reply is one call to one of them; with ``grammar`` (Lark) it is text of that form.
         """
+        ...
+
+    def replies(
+        self, messages: Sequence[Message], pictures: Sequence[Tensor], *, grammar: str, limit: int
+    ) -> list[Reply]:
+        """The same messages about each picture in turn: short texts of the form of ``grammar``."""
         ...
 
 
@@ -213,8 +221,25 @@ class LocalVlm:
         elif tools:
             matcher = self.grammars.calls(tools)
         decoded = self.decoder.run(self.prompt(messages, images, tools), matcher, limit=limit)
+        return self._reply(decoded, calls=bool(tools) and grammar is None)
+
+    def replies(
+        self, messages: Sequence[Message], pictures: Sequence[Tensor], *, grammar: str, limit: int
+    ) -> list[Reply]:
+        """See ``Vlm.replies``; side by side where all pictures become equally many tokens."""
+        if self.model.config.model_type not in LINEAR_POSITIONS:
+            return [self.reply(messages, [picture], grammar=grammar, limit=limit) for picture in pictures]
+        out: list[Reply] = []
+        for start in range(0, len(pictures), BATCH):
+            prompts = [self.prompt(messages, [picture], ()) for picture in pictures[start : start + BATCH]]
+            matchers = [self.grammars.lark(grammar) for _ in prompts]
+            decoded = self.decoder.run_many(prompts, matchers, limit=limit)
+            out += [self._reply(one, calls=False) for one in decoded]
+        return out
+
+    def _reply(self, decoded: Decoded, *, calls: bool) -> Reply:
         text = self.processor.tokenizer.decode(list(decoded.ids), skip_special_tokens=False)
-        call, problem = (None, "") if not tools or grammar else _parsed(text)
+        call, problem = _parsed(text) if calls else (None, "")
         texts = self.processor.tokenizer.batch_decode([[token] for token in decoded.ids])
         return Reply(
             text=text,

@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
     lora = commands.add_parser("lora", help="train the adapter that makes a base use the tools; resumes")
     lora.add_argument("--base", type=Path, default=RUNS / "vision" / "model")
-    lora.add_argument("--start", type=Path, default=None, help="checkpoint of another run to start from")
+    lora.add_argument("--warm-from", type=Path, default=None, help="checkpoint of another run to start from")
     lora.add_argument("--crops", type=Path, default=RUNS / "crops")
     lora.add_argument("--out", type=Path, default=RUNS / "lora")
     lora.add_argument("--rank", type=int, default=64)
@@ -140,7 +140,7 @@ def _vision(a: argparse.Namespace) -> int:
 def _lora(a: argparse.Namespace) -> int:
     from finetune.lora import LoraSettings, export_lora, train_lora
 
-    settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha, start=a.start)
+    settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha, start=a.warm_from)
     if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps:
         export_lora(settings)
     return 0

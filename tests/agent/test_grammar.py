@@ -83,6 +83,26 @@ def test_nothing_can_be_cited_before_a_tool_was_called(grammars: Grammars, tiny_
         assert ids is None or not parse_call(tokenizer.decode(ids)).arguments.get("cite")
 
 
+def test_the_grammar_knows_the_rules_of_the_answer_contract(grammars: Grammars, tiny_folder: Path) -> None:
+    tokenizer = load_tokenizer(tiny_folder)
+    facts = [Fact(id="o5", text="the mug"), Fact(id="f1", text="2 mugs")]
+    statuses: set[str] = set()
+    for seed in range(30):
+        schemas = tools_for(facts if seed % 2 else [])
+        answer = [schema for schema in schemas if schema["function"]["name"] == "answer"]
+        ids = write(grammars.calls(answer), len(tokenizer), seed)
+        if ids is None:
+            continue
+        said = parse_call(tokenizer.decode(ids)).arguments
+        statuses.add(said["status"])
+        if said["status"] == "answered":
+            assert seed % 2
+            assert said["cite"]
+        assert ("reason" in said) or said["status"] != "abstained"
+        assert "reason" not in said or said["status"] != "answered"
+    assert {"abstained", "clarify"} <= statuses
+
+
 def test_most_of_a_call_is_forced(grammars: Grammars, tiny_folder: Path) -> None:
     tokenizer = load_tokenizer(tiny_folder)
     matcher = grammars.calls(tool_schemas())
