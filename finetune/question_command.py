@@ -22,12 +22,16 @@ def main(argv: Sequence[str]) -> int:
 
     seeds = _seeds(args.worlds)
     with tqdm(total=len(seeds), desc="worlds", file=sys.stderr, leave=False) as bar:
+
+        def follow(done: int) -> None:
+            bar.update(done - bar.n)
+
         summary = write_questions(
             args.out,
             seeds,
             dialogs_per_world=args.dialogs,
             visits=args.visits,
-            progress=lambda done: bar.update(done - bar.n),
+            progress=follow,
         )
     if args.sheet is not None:
         from finetune.question_sheet import write_sheet

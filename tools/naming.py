@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-NAMED_FROM = 0.4
+NAMED_FROM = 0.6
 """Below this confidence a thing stays unnamed: a wrong name is worse than none."""
 PRIOR_WEIGHT = 0.3
 """Weight of "something else" in a label distribution, in units of one sure look."""
