@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from scenes.errors import InputError
 if TYPE_CHECKING:
     from agent.map_store import MapStore
     from agent.opening import ModelChoice
+    from agent.session import Session
     from scenes.recordings import Recording
 
 EXIT_DONE, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
@@ -153,19 +155,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def run_ask(args: argparse.Namespace) -> int:
     """One question about one frame."""
-    from agent.opening import open_session
-
     if not args.question.strip():
         raise InputError("expected a question, got an empty text; say what you want to know")
     recording = _recording(args)
-    with open_session(
-        recording,
-        _map_folder(args),
-        model=_model(args),
-        on_frames=progress,
-        first_frame=args.at,
-        keep=args.map is not None,
-    ) as session:
+    with _session(args, recording, args.at) as session:
         answer = session.say(args.question, args.gaze)
         show(answer, args.json)
         if args.save is not None:
@@ -176,7 +169,6 @@ def run_ask(args: argparse.Namespace) -> int:
 def run_chat(args: argparse.Namespace) -> int:
     """A conversation: a script, or what is typed."""
     from agent.events import Say
-    from agent.opening import open_session
 
     events = event_lines(args.script) if args.script is not None else None
     recording = _recording(args)
@@ -184,14 +176,7 @@ def run_chat(args: argparse.Namespace) -> int:
     if first is None and events is not None and recording is not None:
         first = recording.frame_ids[0]
     worst = EXIT_DONE
-    with open_session(
-        recording,
-        _map_folder(args),
-        model=_model(args),
-        on_frames=progress,
-        first_frame=first,
-        keep=args.map is not None,
-    ) as session:
+    with _session(args, recording, first) as session:
         ingest_ms = 0.0
         for number, event in enumerate(events if events is not None else typed_events(session), 1):
             if not isinstance(event, Say):
@@ -274,6 +259,21 @@ def _recording(args: argparse.Namespace) -> Recording | None:
     if args.world is not None:
         return open_world(args.world, lambda folder: _render_world(args.world, folder))
     return None if args.recording is None else open_recording(args.recording)
+
+
+def _session(
+    args: argparse.Namespace, recording: Recording | None, first_frame: int | None
+) -> AbstractContextManager[Session]:
+    from agent.opening import open_session
+
+    return open_session(
+        recording,
+        _map_folder(args),
+        model=_model(args),
+        on_frames=progress,
+        first_frame=first_frame,
+        keep=args.map is not None,
+    )
 
 
 def _map_folder(args: argparse.Namespace) -> Path | None:

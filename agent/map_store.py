@@ -85,6 +85,7 @@ class MapStore:
         self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer)
         self._keyframe_pose: Tensor | None = None
         self._last_frame: Frame | None = None
+        self._marked: tuple[Recording, str] | None = None
 
     @classmethod
     def create(cls, folder: Path, gravity: Gravity, namer: Namer | None = None) -> MapStore:
@@ -118,8 +119,14 @@ class MapStore:
 
     def visit_of(self, recording: Recording) -> Visit | None:
         """The visit that this recording is, or None when this map has never seen it."""
-        mark = fingerprint(recording)
+        mark = self._mark_of(recording)
         return next((v for v in self.header.visits if v.fingerprint == mark), None)
+
+    def _mark_of(self, recording: Recording) -> str:
+        """The recording's fingerprint, which reads two frames from the disk: once a recording, not at every step."""
+        if self._marked is None or self._marked[0] is not recording:
+            self._marked = (recording, fingerprint(recording))
+        return self._marked[1]
 
     def ingest(self, recording: Recording, last_index: int, progress: Progress | None = None) -> int:
         """Take in the frames up to and including ``last_index`` that are not in the map yet; returns how many.
@@ -127,7 +134,7 @@ class MapStore:
         The recording's poses must be in this map's frame: a recording that the map has seen, or the first one.
         """
         visit = self.visit_of(recording) or Visit(
-            fingerprint=fingerprint(recording), path=recording.path.name, format=recording.format, last_index=-1
+            fingerprint=self._mark_of(recording), path=recording.path.name, format=recording.format, last_index=-1
         )
         start, stop = visit.last_index + 1, min(last_index, len(recording) - 1) + 1
         for index in range(start, stop):
