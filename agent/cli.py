@@ -59,6 +59,7 @@ def _guarded(run: Callable[[], int]) -> int:
 FORWARDED = {
     "finetune": "train the embedded base model or a LoRA adapter, and evaluate them",
     "questions": "write scene questions with gold answers and tool traces from generated worlds",
+    "eval": "measure localisation, mapping, the scene graph, ... on generated worlds or real data",
     "bench": "speed against eager torch and against peers, in one run",
 }
 """Commands whose own module reads the rest of the line."""
@@ -69,6 +70,8 @@ def _forward(command: str, rest: list[str]) -> int:
         from finetune.cli import main as run
     elif command == "questions":
         from finetune.question_command import main as run
+    elif command == "eval":
+        from evals.command import main as run
     else:
         from evals.bench import run
     return run(rest)

@@ -1,6 +1,6 @@
 """Scores of a predicted scene graph against the true one: objects, relations, identity.
 
-    python -m evals.scene_graph --worlds 100:103 [--sensor headset] [--json FILE]
+    sightline eval run scene-graph --worlds 100:103 [--sensor headset]
 
 maps each generated world with the geometric segmenter and prints one row a world. An object counts when it fills at
 least 2% of the image in at least five frames; a prediction is false only if it overlaps no true object at all, seen
@@ -10,16 +10,15 @@ well or not. Matching is one-to-one, largest total overlap first.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.report import Report, Row
 from scenes.boxes import iou
 from scenes.render import HEAD_CAMERA
 from scenes.types import SceneGraph, SceneObject
@@ -173,21 +172,36 @@ def table(runs: Sequence[WorldRun]) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Map worlds, print the table, write the JSON."""
-    parser = argparse.ArgumentParser(description="score the scene graph on generated worlds")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the suite."""
     parser.add_argument("--worlds", default="100:102", metavar="A:B", help="seeds A to B-1")
     parser.add_argument("--sensor", default="headset", choices=sorted(SENSOR))
     parser.add_argument("--every", type=int, default=1, help="use every n-th frame")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    args = parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Map worlds one after another and add up."""
     low, _, high = args.worlds.partition(":")
     runs = [run_world(seed, args.sensor, args.every) for seed in range(int(low), int(high or int(low) + 1))]
+    objects = sum((r.score.objects for r in runs), Counts(tp=0, fp=0, fn=0))
+    related = sum((r.score.relations for r in runs), Counts(tp=0, fp=0, fn=0))
     print(table(runs))
-    if args.json is not None:
-        args.json.write_text(json.dumps([asdict(r) for r in runs], indent=1))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    return Report(
+        suite="scene-graph",
+        settings={"worlds": args.worlds, "sensor": args.sensor, "every": args.every},
+        rows=(
+            Row(
+                what="objects F1 at IoU 0.25, class-agnostic",
+                value=objects.f1,
+                target=0.85,
+                count=objects.tp + objects.fn,
+            ),
+            Row(
+                what="relations F1 between matched objects",
+                value=related.f1,
+                target=0.90,
+                count=related.tp + related.fn,
+            ),
+        ),
+        items=tuple(asdict(r) for r in runs),
+    )

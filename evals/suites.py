@@ -1,0 +1,31 @@
+"""The suites of ``sightline eval run``: what each is called, which options it takes, what runs it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evals import scene_graph
+from evals.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """One named measurement."""
+
+    name: str
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Report]
+    """Raises ``InputError`` for data that is not there."""
+
+
+SUITES = (
+    Suite(
+        name="scene-graph",
+        help="objects, names, relations and identity on generated worlds",
+        add_arguments=scene_graph.add_arguments,
+        run=scene_graph.run,
+    ),
+)
