@@ -28,6 +28,7 @@ class ServedVlm:
 
     adapter = None
     backend = "openai"
+    recogniser = None
 
     def __init__(self, model: str, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self.base = f"{model}@{url}"

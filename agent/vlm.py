@@ -24,6 +24,7 @@ from scenes.errors import InputError
 if TYPE_CHECKING:
     from agent.decode import Decoded, Decoder, Prompt
     from agent.grammar import Grammars
+    from agent.recogniser import Recogniser
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,11 @@ class Vlm(Protocol):
 
     @property
     def backend(self) -> str: ...
+
+    @property
+    def recogniser(self) -> Recogniser | None:
+        """What names things by the vision tower alone, where the model brings that."""
+        ...
 
     def reply(
         self,
@@ -148,6 +154,7 @@ class LocalVlm:
         from agent.grammar import Grammars
 
         self.base, self.adapter = base, adapter
+        self.recogniser: Recogniser | None = None
         self.model, self.processor = model, processor
         tokenizer = processor.tokenizer
         vocab = int(model.get_output_embeddings().weight.shape[0])
@@ -168,6 +175,8 @@ class LocalVlm:
         from transformers import AutoModelForImageTextToText
         from transformers.utils import logging as hf_logging
 
+        from agent.recogniser import Recogniser
+
         quiet = Path(source).is_dir() and hf_logging.is_progress_bar_enabled()
         if quiet:  # a download deserves a bar, reading a local file does not
             hf_logging.disable_progress_bar()
@@ -178,13 +187,16 @@ class LocalVlm:
                 from agent.adapter import merge_adapter
 
                 merge_adapter(model, Path(adapter))
+            recogniser = Recogniser.load(Path(source), model, processor)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelError(_load_problem(source, adapter, error)) from error
         finally:
             if quiet:
                 hf_logging.enable_progress_bar()
         said = adapter_name or (str(adapter) if adapter else None)
-        return cls(model.eval(), processor, base=name, adapter=said)
+        vlm = cls(model.eval(), processor, base=name, adapter=said)
+        vlm.recogniser = recogniser
+        return vlm
 
     def prompt(self, messages: Sequence[Message], images: Sequence[Tensor], tools: Sequence[ToolSchema]) -> Prompt:
         """Messages and images through the model's own chat template and processor."""

@@ -107,9 +107,13 @@ def _unclear(image: Tensor, other: Tensor, rng: random.Random, generator: torch.
     return image.mean(dim=(1, 2), keepdim=True) + 0.3 * torch.randn(image.shape, generator=generator)
 
 
-def augmented_batch(images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(N, 3, S, S) uint8 -> augmented uint8 and (N,) bool: which became a negative. The batched form, milder."""
-    count, _, size, _ = images.shape
+def augmented_batch(images: Tensor, generator: torch.Generator, size: int | None = None) -> tuple[Tensor, Tensor]:
+    """(N, 3, S, S) uint8 -> augmented uint8 and (N,) bool: which became a negative. The batched form, milder.
+
+    ``size`` is the edge of the result, a multiple of 8; the pictures' own by default.
+    """
+    count = len(images)
+    size = size or images.shape[-1]
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=generator) * (high - low) + low
@@ -123,7 +127,7 @@ def augmented_batch(images: Tensor, generator: torch.Generator) -> tuple[Tensor,
     affine[:, 0, 0], affine[:, 0, 1] = flip * scale * stretch * turn.cos(), -scale * turn.sin()
     affine[:, 1, 0], affine[:, 1, 1] = flip * scale * turn.sin(), scale / stretch * turn.cos()
     affine[:, :, 2] = uniform(-0.15, 0.15, count, 2)
-    grid = functional.affine_grid(affine, list(images.shape), align_corners=False)
+    grid = functional.affine_grid(affine, [count, 3, size, size], align_corners=False)
     pixels = functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
     gain = uniform(0.92, 1.08, count, 3, 1, 1) * uniform(0.65, 1.35, count, 1, 1, 1)
     mean = pixels.mean(dim=(1, 2, 3), keepdim=True)

@@ -33,6 +33,8 @@ def parser() -> argparse.ArgumentParser:
     vision.add_argument("--base", type=Path, default=RUNS / "base" / "model")
     vision.add_argument("--crops", type=Path, default=RUNS / "crops")
     vision.add_argument("--out", type=Path, default=RUNS / "vision")
+    vision.add_argument("--layers", type=int, default=8, help="depth of the tower; new layers start as the identity")
+    vision.add_argument("--fresh", action="store_true", help="start from nothing instead of from the base's own tower")
     _training(vision, steps=2600, decay=900, lr=1e-3, rows=128)
 
     base = commands.add_parser("base", help="train the embedded base model from scratch; resumes")
@@ -57,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--run", type=Path, required=True, help="the --out of the training run")
     export.add_argument("--tokenizer", type=Path, default=RUNS / "tokenizer", help="for base")
     export.add_argument("--base", type=Path, default=RUNS / "vision" / "model", help="for vision and lora")
+    export.add_argument("--layers", type=int, default=8, help="for vision")
     export.add_argument("--rank", type=int, default=64)
     export.add_argument("--alpha", type=int, default=128)
 
@@ -131,7 +134,7 @@ def _base(a: argparse.Namespace) -> int:
 def _vision(a: argparse.Namespace) -> int:
     from finetune.vision import VisionSettings, export_vision, train_vision
 
-    settings = VisionSettings(base=a.base, crops=a.crops, out=a.out)
+    settings = VisionSettings(base=a.base, crops=a.crops, out=a.out, layers=a.layers, fresh=a.fresh)
     if train_vision(settings, _config(a), stop_after=a.stop_after) >= a.steps:
         export_vision(settings)
     return 0
@@ -154,7 +157,7 @@ def _export(a: argparse.Namespace) -> int:
     elif a.what == "vision":
         from finetune.vision import VisionSettings, export_vision
 
-        export_vision(VisionSettings(base=a.base, crops=Path(), out=a.run))
+        export_vision(VisionSettings(base=a.base, crops=Path(), out=a.run, layers=a.layers))
     else:
         from finetune.lora import LoraSettings, export_lora
 

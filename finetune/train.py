@@ -142,6 +142,7 @@ def train(
     *,
     held_out: Mapping[str, StepBatch] | None = None,
     stop_after: int | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
 ) -> int:
     """Train what requires gradients, from the newest checkpoint in ``out`` if there is one; returns the last step.
 
@@ -150,27 +151,28 @@ def train(
         batch_at: ``(step, global rows) -> batch``; must depend on nothing else.
         held_out: name -> fixed batch whose loss is reported.
         stop_after: stop (with a checkpoint) at this step although ``config.steps`` is larger.
+        optimizer: over the module's parameters; AdamW by default.
     """
     # A step without pictures leaves the vision tower without gradients.
     spread = DistributedDataParallelKwargs(find_unused_parameters=True)
     accelerator = Accelerator(mixed_precision="bf16", kwargs_handlers=[spread])
-    optimizer = new_optimizer(module, config)
-    step = load_checkpoint(out, module, optimizer)
-    module, optimizer = accelerator.prepare(module, optimizer)
+    rule = optimizer if optimizer is not None else new_optimizer(module, config)
+    step = load_checkpoint(out, module, rule)
+    module, rule = accelerator.prepare(module, rule)
     rows = _own_rows(config.rows, accelerator)
     last = min(config.steps, stop_after or config.steps)
     clock = _Clock(out, accelerator.is_main_process)
     saved_at = time.monotonic()
     while step < last:
         module.train()
-        for group in optimizer.param_groups:
+        for group in rule.param_groups:
             group["lr"] = learning_rate(step, config)
         batch = batch_at(step, rows).to(accelerator.device)
         loss = module(batch)
         accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(module.parameters(), config.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        rule.step()
+        rule.zero_grad(set_to_none=True)
         step += 1
         clock.tick(step, float(loss.detach()), batch.size * accelerator.num_processes)
         if not math.isfinite(clock.loss):
@@ -181,7 +183,7 @@ def train(
             clock.write({"step": step, "held_out": evaluate_loss(accelerator, module, held_out)})
         due = time.monotonic() - saved_at > config.save_minutes * 60
         if accelerator.is_main_process and (due or step == last):
-            save_checkpoint(out, accelerator.unwrap_model(module), optimizer, step, config)
+            save_checkpoint(out, accelerator.unwrap_model(module), rule, step, config)
             saved_at = time.monotonic()
     return step
 

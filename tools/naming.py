@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from torch import Tensor
 
@@ -13,24 +13,27 @@ NAMED_FROM = 0.6
 PRIOR_WEIGHT = 0.3
 """Weight of "something else" in a label distribution, in units of one sure look."""
 MAX_NAME_CHARS = 80
+NameSource = Literal["vlm", "detector"]
+"""Who guessed: a language model that was asked, or a classifier with a closed list of names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameGuess:
-    """What one picture seems to show."""
+    """What a thing seems to be."""
 
     label: str
     """Lower case; ``""`` = cannot say."""
     confidence: float
     color: str = ""
     """A basic colour term, or ``""``."""
+    source: NameSource = "vlm"
 
 
 class Namer(Protocol):
-    """Names pictures of things."""
+    """Names things from pictures of them."""
 
-    def name(self, crops: Sequence[Tensor]) -> Sequence[NameGuess]:
-        """(H, W, 3) uint8 crops -> one guess each."""
+    def name(self, things: Sequence[Sequence[Tensor]]) -> Sequence[NameGuess]:
+        """The views of each thing, (H, W, 3) uint8, best first, at least one -> one guess each."""
         ...
 
 

@@ -382,11 +382,11 @@ class SceneGraphBuilder:
         due = sorted(due, key=lambda t: (t.named_at_score > 0, -t.views.score))[:limit]
         if not due:
             return 0
-        guesses = self.namer.name([torch.from_numpy(t.views.best[0].crop.copy()) for t in due])
+        guesses = self.namer.name([self.crops(t.id) for t in due])
         for thing, guess in zip(due, guesses, strict=True):
             thing.named_at_score = thing.views.score
             thing.labels.add(guess.label.strip().lower(), guess.confidence)
-            thing.label_source = "vlm"
+            thing.label_source = guess.source
             thing.said_color = guess.color or thing.said_color
         return len(due)
 

@@ -29,7 +29,7 @@ class View:
     score: float
     """Visible reduced pixels, less where the image border cuts the thing."""
     crop: NDArray[np.uint8]
-    """(h, w, 3)."""
+    """(s, s, 3)."""
 
 
 @dataclass(slots=True)
@@ -83,13 +83,18 @@ def color_box(frame: Frame, surface: SurfaceImage, mask: Bools) -> tuple[int, in
 
 
 def cut(frame: Frame, box_px: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """The colour crop of a box, reduced to ``MAX_CROP_PX``."""
+    """The square colour crop around a box, reduced to ``MAX_CROP_PX``.
+
+    A square shows what stands around a narrow thing and keeps its proportions: vision models squeeze a picture into
+    their own square. Where it leaves the image, the border's pixels are repeated.
+    """
     from PIL import Image
 
     left, top, right, bottom = box_px
-    crop = np.ascontiguousarray(frame.rgb[top:bottom, left:right].numpy())
-    scale = MAX_CROP_PX / max(crop.shape[:2])
-    if scale >= 1:
+    side = max(right - left, bottom - top)
+    rows = np.clip(np.arange(side) + (top + bottom - side) // 2, 0, frame.camera.height - 1)
+    columns = np.clip(np.arange(side) + (left + right - side) // 2, 0, frame.camera.width - 1)
+    crop = frame.rgb.numpy()[rows[:, None], columns]
+    if side <= MAX_CROP_PX:
         return crop
-    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-    return np.asarray(Image.fromarray(crop).resize(size, Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(crop).resize((MAX_CROP_PX, MAX_CROP_PX), Image.Resampling.BOX))

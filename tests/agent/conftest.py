@@ -10,6 +10,7 @@ import pytest
 from torch import Tensor
 
 from agent.protocol import Message, ToolCall, ToolSchema, hermes
+from agent.recogniser import Recogniser
 from agent.vlm import Reply
 from finetune.base import load_tokenizer
 from finetune.embedded import embedded_config, new_model, save_embedded
@@ -35,6 +36,7 @@ class ScriptedVlm:
     base: str = "scripted"
     adapter: str | None = None
     backend: str = "test"
+    recogniser: Recogniser | None = None
     shown: list[tuple[list[Message], list[Tensor], list[ToolSchema]]] = field(default_factory=list)
 
     def reply(

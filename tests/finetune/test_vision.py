@@ -10,6 +10,7 @@ import torch
 from transformers import Idefics3ForConditionalGeneration
 
 from agent.protocol import NAME_SYSTEM, UNCLEAR
+from agent.vlm import LocalVlm
 from finetune.augment import augmented, augmented_batch
 from finetune.base import load_tokenizer
 from finetune.collate import Encoder
@@ -20,7 +21,7 @@ from finetune.evaluate import exact_scores, naming_scores
 from finetune.generic import generic_pack
 from finetune.naming import COLOR_QUESTIONS, THING_QUESTIONS, naming_chat
 from finetune.train import TrainConfig
-from finetune.vision import CropBatch, VisionLoss, VisionSettings, export_vision, mimetic_start, train_vision
+from finetune.vision import CropBatch, VisionLoss, VisionSettings, export_vision, grown, mimetic_start, train_vision
 
 SIZE = 128
 
@@ -85,7 +86,7 @@ def test_batched_augmentation_is_seeded_and_marks_what_it_spoils() -> None:
 
 
 def test_the_tower_learns_two_things_and_is_exported(tiny_folder: Path, crops: Path, tmp_path: Path) -> None:
-    settings = VisionSettings(base=tiny_folder, crops=crops, out=tmp_path / "vision")
+    settings = VisionSettings(base=tiny_folder, crops=crops, out=tmp_path / "vision", layers=2)
     config = TrainConfig(steps=30, rows=16, lr=2e-3, warmup=3, compile=False, eval_every=30)
     assert train_vision(settings, config) == 30
     lines = (settings.out / "progress.jsonl").read_text()
@@ -96,6 +97,24 @@ def test_the_tower_learns_two_things_and_is_exported(tiny_folder: Path, crops: P
     assert torch.equal(before.model.text_model.embed_tokens.weight, after.model.text_model.embed_tokens.weight)
     key = "embeddings.patch_embedding.weight"
     assert not torch.equal(before.model.vision_model.state_dict()[key], after.model.vision_model.state_dict()[key])
+    assert len(after.model.vision_model.encoder.layers) == 2
+    # The exported folder names things by itself: the two colours of the crops are two names.
+    recogniser = LocalVlm.load(str(folder), None, name="trained").recogniser
+    assert recogniser is not None
+    red, blue = recogniser.recognise([[square((255, 0, 0))], [square((0, 0, 255))]])
+    assert red.names["box"] > blue.names["box"]
+
+
+def test_a_grown_tower_sees_the_same(tiny_folder: Path) -> None:
+    tower = Idefics3ForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32).model.vision_model
+    deeper = grown(tower, 3, seed=0)
+    pixels = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    assert len(deeper.encoder.layers) == 3
+    assert torch.allclose(
+        deeper(pixel_values=pixels).last_hidden_state, tower(pixel_values=pixels).last_hidden_state, atol=1e-5
+    )
+    with pytest.raises(ValueError, match="at least the 3 layers"):
+        grown(deeper, 2, seed=0)
 
 
 def test_vision_loss_falls_on_a_fixed_batch(tiny_folder: Path) -> None:

@@ -184,9 +184,9 @@ class CountingNamer:
     def __init__(self) -> None:
         self.seen = 0
 
-    def name(self, crops: Sequence[Tensor]) -> Sequence[NameGuess]:
-        self.seen += len(crops)
-        return [NameGuess(label="Thing", confidence=0.9, color="red") for _ in crops]
+    def name(self, things: Sequence[Sequence[Tensor]]) -> Sequence[NameGuess]:
+        self.seen += len(things)
+        return [NameGuess(label="Thing", confidence=0.9, color="red") for _ in things]
 
 
 def test_each_thing_is_named_once_from_its_best_view_and_a_taught_name_wins() -> None:
