@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file
 from transformers import Idefics3ForConditionalGeneration
 
 from agent.adapter import merge_adapter
@@ -51,7 +52,7 @@ class LoraSettings:
     alpha: int = 128
     """Scale of the update is alpha / rank."""
     start: Path | None = None
-    """Checkpoint of another run of the same rank to start from."""
+    """Checkpoint of another run, or an adapter folder, of the same rank, to start from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,24 @@ def adapted(settings: LoraSettings, seed: int) -> PeftModel:
         return get_peft_model(model, lora_config(settings))  # type: ignore[return-value]
 
 
+def warm_start(model: PeftModel, start: Path) -> None:
+    """Take over the weights of a checkpoint or of an exported adapter.
+
+    Raises:
+        ValueError: another rank, or other modules.
+    """
+    if not (start / "adapter_config.json").is_file():
+        load_weights(start, model, prefix="model.", partly=True)
+        return
+    stored = {name: value.float() for name, value in load_file(start / "adapter_model.safetensors").items()}
+    named = get_peft_model_state_dict(model, save_embedding_layers=False)
+    odd = sorted(n for n in stored.keys() | named.keys() if n not in stored or n not in named)
+    odd += sorted(n for n in stored.keys() & named.keys() if stored[n].shape != named[n].shape)
+    if odd:
+        raise ValueError(f"expected an adapter with this run's rank and modules in {start}, got others, e.g. {odd[:3]}")
+    set_peft_model_state_dict(model, stored)
+
+
 def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int | None = None) -> int:
     """Train, or go on training; returns the last step."""
     encoder = Encoder(load_tokenizer(settings.base), image_tokens=IMAGE_TOKENS)
@@ -131,7 +150,7 @@ def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int |
     }
     model = adapted(settings, config.seed)
     if settings.start is not None:
-        load_weights(settings.start, model, prefix="model.", partly=True)
+        warm_start(model, settings.start)
     module = PackedLoss(model, image_id=encoder.image_id, compile_text=config.compile)
     return train(module, batch_at, config, settings.out, held_out=fixed, stop_after=stop_after)
 

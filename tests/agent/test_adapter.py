@@ -11,7 +11,7 @@ from transformers import Idefics3ForConditionalGeneration
 
 from agent.adapter import merge_adapter
 from agent.vlm import LocalVlm, ModelError
-from finetune.lora import LoraSettings, adapted
+from finetune.lora import LoraSettings, adapted, warm_start
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +61,18 @@ def test_another_kind_of_adapter_is_refused_in_one_line(
 def test_a_missing_adapter_is_refused_in_one_line(tiny_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"adapter_config\.json"):
         LocalVlm.load(str(tiny_folder), tmp_path / "nothing", name="tiny")
+
+
+def test_training_goes_on_from_an_exported_adapter(tiny_folder: Path, adapter_folder: Path) -> None:
+    settings = LoraSettings(base=tiny_folder, crops=Path(), out=Path(), rank=4, alpha=8)
+    model = adapted(settings, seed=5)
+    warm_start(model, adapter_folder)
+    reference = Idefics3ForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32).eval()
+    merge_adapter(reference, adapter_folder)
+    torch.testing.assert_close(logits_of(model.eval()), logits_of(reference), atol=1e-4, rtol=1e-4)
+
+
+def test_an_adapter_of_another_rank_is_no_start(tiny_folder: Path, adapter_folder: Path) -> None:
+    model = adapted(LoraSettings(base=tiny_folder, crops=Path(), out=Path(), rank=8, alpha=8), seed=0)
+    with pytest.raises(ValueError, match="this run's rank"):
+        warm_start(model, adapter_folder)
