@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,11 +123,16 @@ def _config(a: argparse.Namespace) -> Any:
     )
 
 
+def _is_main() -> bool:
+    """Whether this is the process that writes files, under any launcher."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def _base(a: argparse.Namespace) -> int:
     from finetune.base import BaseSettings, export_base, train_base
 
     settings = BaseSettings(tokenizer=a.tokenizer, crops=a.crops, out=a.out)
-    if train_base(settings, _config(a), stop_after=a.stop_after) >= a.steps:
+    if train_base(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
         export_base(settings)
     return 0
 
@@ -135,7 +141,7 @@ def _vision(a: argparse.Namespace) -> int:
     from finetune.vision import VisionSettings, export_vision, train_vision
 
     settings = VisionSettings(base=a.base, crops=a.crops, out=a.out, layers=a.layers, fresh=a.fresh)
-    if train_vision(settings, _config(a), stop_after=a.stop_after) >= a.steps:
+    if train_vision(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
         export_vision(settings)
     return 0
 
@@ -144,7 +150,7 @@ def _lora(a: argparse.Namespace) -> int:
     from finetune.lora import LoraSettings, export_lora, train_lora
 
     settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha, start=a.warm_from)
-    if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps:
+    if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
         export_lora(settings)
     return 0
 
