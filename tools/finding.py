@@ -31,15 +31,13 @@ from tools.phrases import (
     size_words,
     the,
 )
-from tools.queries import MOVED_AWAY, Selection, When, find_room
+from tools.queries import MOVED_AWAY, STALE_S, Selection, When, find_room
 from tools.references import GAZE, Found, Miss, find_many, find_one, never_seen, wearer_position
 from tools.results import moved_line, result_of
 from tools.routes import room_center
 
 LISTED = 3
 """At most this many object lines in one result; the count says how many there are."""
-STALE_S = 12 * 3600.0
-"""A place that was last observed longer ago is reported as past, not as present: a person's day has gone by."""
 LISTED_NAMES = 4
 """At most this many different names in a list."""
 
