@@ -10,6 +10,8 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +22,10 @@ from torch import Tensor
 from scenes.boxes import corners
 from scenes.types import SceneGraph, SceneObject
 
+if TYPE_CHECKING:
+    from agent.map_store import MapStore
+
+PLAN_PICTURE, PLAN_PAGE = "plan.png", "plan.html"
 PIXELS_PER_M = 110
 MAX_SIDE_PX = 2400
 MARGIN_M = 0.4
@@ -78,6 +84,17 @@ def backdrop(frame: PlanFrame, points: Tensor, rgb: Tensor, floor_y: float) -> I
             canvas[v[inside] + dv, u[inside] + du] = colour[order][inside]
     faded = canvas * 0.55 + 255 * 0.45
     return Image.fromarray(faded.astype(np.uint8))
+
+
+def save_plan(store: MapStore, folder: Path) -> Path:
+    """Draw an open map's plan into a folder, as a picture and as a page; returns the picture's path."""
+    points, rgb = store.surface.points()
+    graph, floor_y = store.builder.snapshot(), store.surface.floor_height() or 0.0
+    walk = [(x, z) for x, _, z in store.walked().tolist()]
+    draw_plan(graph, points, rgb, floor_y, walk).save(folder / PLAN_PICTURE)
+    page = plan_html(graph, points, rgb, floor_y, walk, title=f"Map {store.header.map_id}")
+    (folder / PLAN_PAGE).write_text(page, encoding="utf-8")
+    return folder / PLAN_PICTURE
 
 
 def draw_plan(

@@ -114,7 +114,9 @@ class TextEncoder:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise EncoderError(f"{path}: expected the text encoder's file, got {error.strerror}; reinstall it") from error
+            raise EncoderError(
+                f"{path}: expected the text encoder's file, got {error.strerror}; reinstall it"
+            ) from error
         found = hashlib.sha256(data).hexdigest()
         if found != SHA256[name]:
             raise EncoderError(
@@ -139,4 +141,4 @@ def lexical_only(query: str, names: Sequence[str]) -> list[float]:
 
 @lru_cache(maxsize=1)
 def _say_lexical() -> None:
-    log.warning("search is by words only; `pip install sightline[search]` lets \"couch\" find the sofa")
+    log.warning('search is by words only; `pip install sightline[search]` lets "couch" find the sofa')

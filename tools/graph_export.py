@@ -1,6 +1,6 @@
 """A scene graph and its texts for other programs and for people.
 
-``dsg_json`` writes the node-and-edge JSON of Spark-DSG 1.1.3 (Hughes et al., 2024): its library opens the file as it is.
+``dsg_json`` writes the node-and-edge JSON of Spark-DSG 1.1.3 (Hughes et al., 2024); its library opens the file.
 What that format has no field for (who named a thing, when it was seen, relations, texts) is in its ``metadata``.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import ImageColor
 
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
+from tools.surface_mesh import Mesh
 from tools.texts import Remembered
 
 EXPORT_VERSION = 2
@@ -63,6 +64,18 @@ def dsg_json(graph: SceneGraph, texts: Sequence[Remembered] = ()) -> dict[str, A
     }
 
 
+def ply_bytes(mesh: Mesh) -> bytes:
+    """A mesh with colours as a binary PLY file."""
+    vertices = np.empty(len(mesh.vertices), [("p", "<f4", 3), ("c", "u1", 3)])
+    vertices["p"], vertices["c"] = mesh.vertices.numpy(), mesh.rgb.numpy()
+    faces = np.empty(len(mesh.triangles), [("n", "u1"), ("v", "<i4", 3)])
+    faces["n"], faces["v"] = 3, mesh.triangles.numpy()
+    header = ["ply", "format binary_little_endian 1.0", "comment metres, y up", f"element vertex {len(vertices)}"]
+    header += [f"property float {a}" for a in "xyz"] + [f"property uchar {c}" for c in ("red", "green", "blue")]
+    header += [f"element face {len(faces)}", "property list uchar int vertex_indices", "end_header", ""]
+    return "\n".join(header).encode() + vertices.tobytes() + faces.tobytes()
+
+
 def text_record(text: Remembered) -> dict[str, Any]:
     """A text as JSON."""
     return {
@@ -104,7 +117,12 @@ def _sentence(o: SceneObject, names: Mapping[str, str], relations: Sequence[Rela
     x, y, z = o.box.center
     size = " x ".join(f"{s:.2f}" for s in o.box.size)
     who = {"user": "named by the wearer", "vlm": "named by the model", "detector": "named by a detector"}
-    parts = [f"{names[o.id]} ({o.id})", o.color, f"{size} m at ({x:.2f}, {y:.2f}, {z:.2f})", who.get(o.label_source, "")]
+    parts = [
+        f"{names[o.id]} ({o.id})",
+        o.color,
+        f"{size} m at ({x:.2f}, {y:.2f}, {z:.2f})",
+        who.get(o.label_source, ""),
+    ]
     parts += [f"{r.predicate} {names.get(r.object, r.object)}" for r in relations]
     parts.append(f"seen {o.first_seen_s:.1f} to {o.last_seen_s:.1f} s" + ("" if o.present else ", has left since"))
     return ", ".join(p for p in parts if p)

@@ -192,7 +192,8 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
 def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     blobs: list[NDArray] = []
     owners: list[NDArray] = []
-    query = "SELECT id, object_id, first_seen_s, last_seen_s, frames, locked, flat, voxels, checksum FROM parts"
+    columns = "id, object_id, first_seen_s, last_seen_s, frames, locked, flat, voxels, checksum"
+    query = f"SELECT {columns} FROM parts ORDER BY id"
     for part_id, object_id, first, last, frames, locked, flat, blob, checksum in db.execute(query):
         if zlib.crc32(blob) != checksum:
             raise CorruptError(f"part {part_id} of the map memory is damaged; restore it from a copy or map again")
@@ -210,7 +211,8 @@ def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     if not blobs:
         return
     rows, owner = np.concatenate(blobs), np.concatenate(owners)
-    order = np.argsort(rows["keys"], kind="stable")
+    # Sorted; a voxel that a thing and its successor both claim (one was forgotten and brought back) is the older one's.
+    _, order = np.unique(rows["keys"], return_index=True)
     voxels = builder.parts.voxels
     for name, dtype, _ in VoxelTable.COLUMNS:
         values = owner if name == "owner" else rows[name]

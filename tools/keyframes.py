@@ -18,7 +18,7 @@ class Keyframe:
     frame_id: int
     """Its number in its recording; ``visit`` and ``frame_id`` together are unique in a map."""
     visit: str = ""
-    """Which recording it comes from: the fingerprint of the visit; ``""`` in maps from before visits were told apart."""
+    """Which recording it comes from: the fingerprint of the visit; ``""`` in maps of before schema 2."""
     time_s: float
     world_from_camera: np.ndarray
     """(4, 4) float64."""

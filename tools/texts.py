@@ -1,6 +1,6 @@
 """The memory of words: notes, captions of frames, turns of the conversation; found by words and by meaning.
 
-Words are found by FTS5 (BM25, Porter stems), meaning by sentence vectors where an encoder is there; the two rankings are
+Words are found by FTS5 (BM25, Porter stems), meaning by sentence vectors where an encoder is there; both rankings are
 joined by reciprocal rank fusion (Cormack, Clarke and Büttcher, 2009).
 """
 
