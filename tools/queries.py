@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from scenes.records import Reason
 from scenes.types import Room, SceneGraph, SceneObject
-from tools.graph_index import GraphIndex, Rows, index_of, names_of
+from tools.graph_index import GraphIndex, Rows, index_of, names_of, taught_name
 from tools.matching import (
     DESCRIBED_MIN,
     EXACT,
@@ -107,13 +108,6 @@ def abstention(selection: Selection, time_s: float, *, one: bool = True) -> Reas
     return "not_reobserved" if all(time_s - o.last_seen_s > STALE_S for o in present) else None
 
 
-def taught_name(obj: SceneObject) -> str:
-    """The name that the wearer gave to an object, or ``""``."""
-    if obj.label_source == "user":
-        return obj.label
-    return next((a for a in obj.aliases if a.startswith("my ")), "")
-
-
 def match_tier(obj: SceneObject, query: Query) -> int:
     """How well an object's names fit the query's words; 0 = not at all, ``TAUGHT`` is the best."""
     if not query.words:
@@ -149,12 +143,13 @@ def _named(index: GraphIndex, query: Query, similarity: Similarity | None) -> tu
     """Rows of the objects whose names fit best, in the graph's order; and cosines of labels matched by meaning."""
     if not query.words:
         return np.arange(len(index.objects)), {}
-    tiers = index.tiers(*_spellings(query))
-    if tiers:
-        owned = [row for row in tiers if _owned(index.objects[row], query)]
+    fitting = index.fitting(*_spellings(query))
+    if len(fitting):
+        taught = fitting[index.taught[fitting]].tolist()
+        owned = np.array([row for row in taught if _owned(index.objects[row], query)], np.int64)
         # A taught name that was asked for by its owner is alone; otherwise exact and head matches count alike, so
         # that "mug" finds both the "mug" and the "coffee mug".
-        return np.array(sorted(owned or tiers), np.int64), {}
+        return (owned if len(owned) else fitting), {}
     if similarity is None or not index.labels:
         return np.zeros(0, np.int64), {}
     words = query.core if query.described else " ".join(query.words)
@@ -222,23 +217,28 @@ def search(
     )
 
 
+Verdict = Callable[[Rows], NDArray[np.bool_]]
+"""Which of some rows pass."""
+
+
 class _Tests:
-    """Conditions on candidates: each a column of verdicts, what it says of a match, and of a failure."""
+    """Conditions on candidates: each a verdict on rows, what it says of a match, and what of a failure."""
 
     def __init__(self, index: GraphIndex) -> None:
         self.index = index
-        self.verdicts: list[NDArray[np.bool_]] = []
+        self.verdicts: list[Verdict] = []
         self.conditions: list[str] = []
         self.failures: list[str] = []
 
-    def add(self, verdict: NDArray[np.bool_], condition: str, failure: str) -> None:
+    def add(self, verdict: Verdict, condition: str, failure: str) -> None:
         """``failure`` may hold ``{color}``, which is the candidate's own."""
         self.verdicts.append(verdict)
         self.conditions.append(condition)
         self.failures.append(failure)
 
     def color(self, color: str) -> None:
-        self.add(self.index.colored(color), color, f"{{color}}, not {color}")
+        colored = self.index.colored(color)
+        self.add(lambda rows: colored[rows], color, f"{{color}}, not {color}")
 
     def relation(self, relation: str, reference: SceneObject | Room) -> None:
         name = reference.label or reference.id
@@ -246,51 +246,58 @@ class _Tests:
             held = self.index.in_room(reference.id)
         else:
             held = self.index.standing(relation, reference.id)
-        self.add(held, f"{relation} the {name}", f"not {relation} the {name}")
+        self.add(lambda rows: held[rows], f"{relation} the {name}", f"not {relation} the {name}")
 
     def room(self, room: Room) -> None:
-        self.add(self.index.in_room(room.id), f"in the {room.label}", f"not in the {room.label}")
+        inside = self.index.in_room(room.id)
+        self.add(lambda rows: inside[rows], f"in the {room.label}", f"not in the {room.label}")
 
     def presence(self, when: When) -> None:
+        present = self.index.present
         if when == "now":
-            self.add(self.index.present, "at its place", MOVED_AWAY)
+            self.add(lambda rows: present[rows], "at its place", MOVED_AWAY)
         else:
-            self.add(~self.index.present, "moved", "not moved")
+            self.add(lambda rows: ~present[rows], "moved", "not moved")
 
     def seen(self, start_s: float, end_s: float) -> None:
         first, last = self.index.seen_s.T
         words = f"seen between {start_s:g} s and {end_s:g} s"
-        self.add((first <= end_s) & (last >= start_s), words, f"not {words}")
+        self.add(lambda rows: (first[rows] <= end_s) & (last[rows] >= start_s), words, f"not {words}")
 
     def region(self, region: Region) -> None:
-        away = np.linalg.norm(self.index.centers - region.center, axis=1)
-        self.add(away <= region.radius_m, f"within {region.radius_m:g} m", f"farther than {region.radius_m:g} m")
+        words = f"{region.radius_m:g} m of ({', '.join(f'{c:g}' for c in region.center)})"
+        self.add(
+            lambda rows: np.linalg.norm(self.index.centers[rows] - region.center, axis=1) <= region.radius_m,
+            f"within {words}",
+            f"not within {words}",
+        )
 
     def gaze(self, gaze: GazeRay) -> None:
-        near = _off_gaze_deg(self.index, gaze) <= gaze.within_deg
-        self.add(near, "where the wearer looks", "not where the wearer looks")
+        self.add(
+            lambda rows: _off_gaze_deg(self.index, rows, gaze) <= gaze.within_deg,
+            "where the wearer looks",
+            "not where the wearer looks",
+        )
 
     def split(self, rows: Rows) -> tuple[Rows, tuple[Rejected, ...]]:
         """Rows that pass every test, and the others with the first test that each failed."""
         if not self.verdicts:
             return rows, ()
-        verdicts = np.column_stack([v[rows] for v in self.verdicts])
-        good = verdicts.all(1)
-        bad = rows[~good]
-        first = verdicts[~good].argmin(1)
-        kept = np.sort(np.concatenate([np.flatnonzero(first == k)[:REASONS_KEPT] for k in range(len(self.failures))]))
-        rejected = []
-        for row, test in zip(bad[kept].tolist(), first[kept].tolist(), strict=True):
-            obj = self.index.objects[row]
-            rejected.append(
-                Rejected(object=obj, reason=self.failures[test].replace("{color}", obj.color or "unknown colour"))
-            )
-        return rows[good], tuple(rejected)
+        failed = np.full(len(rows), -1, np.int64)
+        for number in range(len(self.verdicts) - 1, -1, -1):
+            failed[~self.verdicts[number](rows)] = number
+        kept = [np.flatnonzero(failed == number)[:REASONS_KEPT] for number in range(len(self.failures))]
+        rejected = [self._rejected(int(rows[k]), int(failed[k])) for k in np.sort(np.concatenate(kept)).tolist()]
+        return rows[failed < 0], tuple(rejected)
+
+    def _rejected(self, row: int, test: int) -> Rejected:
+        obj = self.index.objects[row]
+        return Rejected(object=obj, reason=self.failures[test].replace("{color}", obj.color or "unknown colour"))
 
 
-def _off_gaze_deg(index: GraphIndex, gaze: GazeRay) -> NDArray[np.float64]:
-    """(N,) angle between the gaze and the way to each object's centre."""
-    way = index.centers - gaze.origin
+def _off_gaze_deg(index: GraphIndex, rows: Rows, gaze: GazeRay) -> NDArray[np.float64]:
+    """(len(rows),) angle between the gaze and the way to each object's centre."""
+    way = index.centers[rows] - gaze.origin
     ray = np.array(gaze.direction) / np.linalg.norm(gaze.direction)
     cosine = (way @ ray) / np.linalg.norm(way, axis=1).clip(1e-9)
     return np.degrees(np.arccos(cosine.clip(-1.0, 1.0)))
@@ -299,7 +306,7 @@ def _off_gaze_deg(index: GraphIndex, gaze: GazeRay) -> NDArray[np.float64]:
 def _ranked(index: GraphIndex, rows: Rows, rank: str, wearer: Point | None, gaze: GazeRay | None) -> Rows:
     """Nearest first (or by id without a pose); with a superlative, only the first of its order."""
     if gaze is not None and not rank:
-        key = _off_gaze_deg(index, gaze)[rows]
+        key = _off_gaze_deg(index, rows, gaze)
     elif rank in ("largest", "smallest"):
         key = index.sizes[rows].prod(1) * (-1 if rank == "largest" else 1)
     elif rank == "tallest":
@@ -328,8 +335,7 @@ def find_room(graph: SceneGraph, text: str) -> Room | None:
     """The room with this id or label."""
     if text in graph.rooms:
         return graph.rooms[text]
-    words = parse_query(text).words
-    return next((r for r in graph.rooms.values() if words and name_tier(words, r.label) >= 2), None)
+    return index_of(graph).room_called(parse_query(text).words)
 
 
 def support_of(graph: SceneGraph, obj: SceneObject) -> tuple[str, SceneObject] | None:

@@ -116,22 +116,13 @@ def _shrink(file: MemoryFile, most: int) -> int:
         "DELETE FROM texts WHERE id IN (SELECT id FROM texts WHERE kind <> 'note' ORDER BY time_s LIMIT 64)",
     )
     for statement in steps:
-        while _used_bytes(file) > most:
+        while file.used_bytes > most:
             with file.transaction() as db:
                 changed = db.execute(statement).rowcount
             if not changed:
                 break
             gone += changed
     return gone
-
-
-def _used_bytes(file: MemoryFile) -> int:
-    with file.errors():
-        pages, free, size = (
-            file.connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-    return (pages - free) * size
 
 
 def _vacuum_if_worth(file: MemoryFile) -> None:

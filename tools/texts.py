@@ -65,6 +65,8 @@ class TextMemory:
         self._index: SignIndex | None = None
         self._complete = encoder is None
         """Whether every text is known to have its vector."""
+        self._common: set[str] = set()
+        """Words that more than ``RARE`` texts were found to hold: counting them again would take milliseconds."""
         with file.errors():
             file.connection.execute("PRAGMA temp_store = MEMORY")
             for statement in (
@@ -103,6 +105,7 @@ class TextMemory:
     def _texts_changed(self) -> None:
         """Texts were removed or changed: what was read of them is read again."""
         self._index, self._complete = None, self._encoder is None
+        self._common.clear()
 
     def _add(
         self,
@@ -200,12 +203,19 @@ class TextMemory:
         self._file.connection.executemany(
             "INSERT INTO temp.query_words (rowid, word) VALUES (?, ?)", list(enumerate(words))
         )
-        counts = run(
-            "SELECT q.doc, max(s.doc) FROM temp.query_stems q JOIN temp.text_stems s ON s.term = q.term GROUP BY q.doc"
-        )
-        held = {words[row]: count for row, count in counts}
-        rare = [w for w, count in held.items() if count <= RARE]
-        return (rare, True) if rare else (list(held), False)
+        common, rare = [], []
+        for row, stem in run("SELECT doc, term FROM temp.query_stems ORDER BY doc").fetchall():
+            count = RARE + 1 if stem in self._common else self._held(stem)
+            if count > RARE:
+                self._common.add(stem)
+            if count:
+                (common if count > RARE else rare).append(words[row])
+        return (rare, True) if rare else (common, False)
+
+    def _held(self, stem: str) -> int:
+        """How many texts hold a word."""
+        row = self._file.connection.execute("SELECT doc FROM temp.text_stems WHERE term = ?", (stem,)).fetchone()
+        return row[0] if row else 0
 
     # ---- by meaning
 
