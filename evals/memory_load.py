@@ -136,28 +136,7 @@ def structured_speed(count: int) -> tuple[Spent, float]:
 def sentences(count: int, seed: int = 0) -> list[str]:
     """Notes as people write them: few words are common, many are rare (Zipf)."""
     rng = np.random.default_rng(seed)
-    common = [
-        "the",
-        "a",
-        "I",
-        "put",
-        "my",
-        "in",
-        "on",
-        "and",
-        "it",
-        "is",
-        "for",
-        "to",
-        "with",
-        "of",
-        "was",
-        "left",
-        "need",
-        "at",
-        "new",
-        "old",
-    ]
+    common = "the a I put my in on and it is for to with of was left need at new old".split()  # noqa: SIM905
     rare = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u") for c in ("rk", "lt", "nd", "sh")]
     vocabulary = [*common, *(w for n in NAMES for w in n.split()), *COLORS, *rare]
     weights = 1.0 / np.arange(1, len(vocabulary) + 1)

@@ -176,7 +176,9 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
     data = zlib.decompress(db.execute("SELECT data FROM grids WHERE name = 'floor'").fetchone()[0])
     counts = np.frombuffer(data, "<i4").reshape(meta["floor"]["shape"]).astype(np.int32)
     builder.floor.restore(counts, np.array(meta["floor"]["origin"], np.int64), meta["floor"]["state"])
-    for row in db.execute("SELECT id, taught, state, points, lab, first_seen_s, last_seen_s FROM objects"):
+    columns = "id, taught, state, points, lab, first_seen_s, last_seen_s"
+    # In the order in which they were first seen, also when one was forgotten and brought back.
+    for row in db.execute(f"SELECT {columns} FROM objects ORDER BY CAST(substr(id, 2) AS INTEGER)"):
         builder.objects[row[0]] = _load_object(db, row)
     _load_parts(db, builder)
     for a, b, sums in db.execute("SELECT a, b, sums FROM borders"):

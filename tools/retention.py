@@ -112,8 +112,8 @@ def _shrink(file: MemoryFile, most: int) -> int:
     gone = 0
     steps = (
         "UPDATE keyframes SET jpeg = NULL WHERE id IN "
-        "(SELECT id FROM keyframes WHERE jpeg IS NOT NULL ORDER BY time_s LIMIT 64)",
-        "DELETE FROM texts WHERE id IN (SELECT id FROM texts WHERE kind <> 'note' ORDER BY time_s LIMIT 64)",
+        "(SELECT id FROM keyframes WHERE jpeg IS NOT NULL ORDER BY time_s LIMIT 8)",
+        "DELETE FROM texts WHERE id IN (SELECT id FROM texts WHERE kind <> 'note' ORDER BY time_s LIMIT 8)",
     )
     for statement in steps:
         while file.used_bytes > most:
