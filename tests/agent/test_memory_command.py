@@ -128,17 +128,21 @@ def done(text: str, cite: str) -> ToolCall:
 def test_what_a_turn_forgot_comes_back_until_the_next_turn_is_over(folder: Path) -> None:
     thanks = ToolCall(name="answer", arguments={"status": "clarify", "cite": [], "text": "You are welcome."})
     with MapStore.open(folder) as store:
+        store.save_graph()  # which refits what it saves
         before = store.builder.snapshot()
         session = forgetful(store, folder, thanks, thanks)
         answer = session.say("where is the piano?")
         assert answer.tool_calls[0].result == "f1 your mug is forgotten"
         assert "my mug" not in {o.label for o in store.builder.snapshot().objects.values()}
         assert bring_back(store) == ("my mug",)
-        assert store.builder.snapshot() == before
+        after = store.builder.snapshot()
+        (mug,) = mug_id(store)
+        assert after.objects.keys() == before.objects.keys()
+        assert after.objects[mug] == before.objects[mug]
         assert [t.text for t in store.memory.texts(("note",))] == ["a present from grandmother"]
         session.say("thanks")
     with MapStore.open(folder) as store:
-        assert store.builder.snapshot().objects == before.objects
+        assert mug_id(store) == [mug]
 
 
 def test_a_script_can_undo(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_folder: Path) -> None:

@@ -70,7 +70,7 @@ def test_notes_are_found_by_meaning_also_those_written_without_an_encoder(encode
         memory.add_note("water the plants on friday", 2.0)
         assert memory.search("sofa") == []
     with Memory(tmp_path / "m.db", encoder=encoder) as memory:
-        late = memory.add_note("the settee is from 1950", 3.0)
+        late = memory.add_note("our new couch is from 1950", 3.0)
         assert {t.id for t in memory.search("sofa")} == {early, late}
         assert memory.search("volcano eruption") == []
         memory.forget_text(late)
