@@ -15,7 +15,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.terminal import draw, event_lines, map_lines, pixel, progress, show, typed_events
+from agent.memory_command import add_commands
+from agent.terminal import (
+    draw,
+    event_lines,
+    map_lines,
+    pixel,
+    progress,
+    show,
+    tell_forgotten,
+    typed_events,
+    undo,
+)
 from scenes.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,6 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     build = commands.add_parser("map", help="build map, scene graph and memory from a recording")
     build.add_argument("recording", type=Path)
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the map's folder; must not exist yet")
+    build.add_argument("--captions", type=int, default=0, metavar="N", help="describe N views with the model of --vlm")
     _add_model(build)
     build.set_defaults(run=run_map)
 
@@ -129,6 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     world.add_argument("--overwrite", action="store_true", help="replace a recording that is there")
     world.set_defaults(run=run_world)
 
+    add_commands(commands)
     for name, text in FORWARDED.items():
         commands.add_parser(name, help=text, add_help=False)
     return parser
@@ -164,6 +177,8 @@ def run_ask(args: argparse.Namespace) -> int:
     with _session(args, recording, args.at) as session:
         answer = session.say(args.question, args.gaze)
         show(answer, args.json)
+        if args.map is not None:
+            tell_forgotten(session, f"`sightline forget {args.map} --undo` brings it back until the next turn is over")
         if args.save is not None:
             draw(session, answer, args.question, args.save)
     return EXIT_ERROR if answer.status == "error" else EXIT_DONE
@@ -171,7 +186,7 @@ def run_ask(args: argparse.Namespace) -> int:
 
 def run_chat(args: argparse.Namespace) -> int:
     """A conversation: a script, or what is typed."""
-    from agent.events import Say
+    from agent.events import Say, Undo
 
     events = event_lines(args.script) if args.script is not None else None
     recording = _recording(args)
@@ -182,28 +197,39 @@ def run_chat(args: argparse.Namespace) -> int:
     with _session(args, recording, first) as session:
         ingest_ms = 0.0
         for number, event in enumerate(events if events is not None else typed_events(session), 1):
+            if isinstance(event, Undo):
+                undo(session)
+                continue
             if not isinstance(event, Say):
                 ingest_ms += session.to_frame(event.to_frame)
                 continue
             answer = session.say(event.say, event.gaze, ingest_ms)
             ingest_ms = 0.0
             show(answer, args.json)
+            tell_forgotten(session, "for good when the next turn or this chat is over; /undo brings it back")
             if args.save is not None:
                 args.save.mkdir(parents=True, exist_ok=True)
                 draw(session, answer, event.say, args.save / f"turn-{number:03d}.png")
             worst = EXIT_ERROR if answer.status == "error" else worst
+        session.store.memory.purge()
     return worst
 
 
 def run_map(args: argparse.Namespace) -> int:
-    """Build a map and draw its floor plan."""
+    """Build a map, describe some of its views where that is wanted, and draw its floor plan."""
+    from agent.captioning import caption_keyframes, check_can_caption
     from agent.map_store import MapStore
     from agent.opening import build_map
     from scenes.recordings import open_recording
 
-    recording = open_recording(args.recording)
-    build_map(recording, args.out, _model(args).load(), progress)
+    model = _model(args)
+    if args.captions:
+        check_can_caption(model)
+    recording, vlm = open_recording(args.recording), model.load()
+    build_map(recording, args.out, vlm, progress)
     with MapStore.open(args.out) as store:
+        if args.captions:
+            caption_keyframes(store, recording, vlm, args.captions, progress("describing"))
         report = _save_plan(store, args.out)
     print(json.dumps(report) if args.json else map_lines(report))
     return EXIT_DONE
@@ -307,15 +333,9 @@ def _seed(seed: int) -> int:
 
 
 def _save_plan(store: MapStore, folder: Path) -> dict[str, Any]:
-    from agent.floor_plan import draw_plan, plan_html
+    from agent.floor_plan import save_plan
 
-    points, rgb = store.surface.points()
-    graph, floor_y = store.builder.snapshot(), store.surface.floor_height() or 0.0
-    walk = [(x, z) for x, _, z in store.walked().tolist()]
-    draw_plan(graph, points, rgb, floor_y, walk).save(folder / "plan.png")
-    page = plan_html(graph, points, rgb, floor_y, walk, title=f"Map {store.header.map_id}")
-    (folder / "plan.html").write_text(page, encoding="utf-8")
-    return _map_report(store) | {"plan": str(folder / "plan.png")}
+    return _map_report(store) | {"plan": str(save_plan(store, folder))}
 
 
 def _map_report(store: MapStore) -> dict[str, Any]:

@@ -48,7 +48,9 @@ class LiveContext:
         self._looker = looker
         self._depth: DepthEstimate | None = None
         self._depth_done = False
-        self.similarity = similarity
+        self.similarity = similarity if similarity is not None else store.memory.similarity
+        if frame.world_from_camera is not None:  # a pose in this map: the wearer is localised in it
+            store.memory.wake(store.header.map_id)
 
     @property
     def graph(self) -> SceneGraph:
@@ -69,6 +71,11 @@ class LiveContext:
     def time_s(self) -> float:
         """Capture time of the asked frame."""
         return self._frame.time_s
+
+    @property
+    def dormant(self) -> frozenset[str]:
+        """Restored things, until a frame of this visit has a pose in the map."""
+        return self._store.memory.dormant
 
     def gaze(self) -> Gaze:
         """What the gaze meets; found once per turn, because looking may pin a new thing in the map."""
@@ -106,10 +113,15 @@ class LiveContext:
         self._store.save_graph()
 
     def forget(self, object_id: str) -> None:
-        """Forget a thing: its name, pictures, notes and surface; on disk when this returns."""
-        self._store.builder.forget(object_id)
-        self._store.memory.forget_object(object_id)
+        """Forget a thing: its name, pictures, notes and surface; on disk when this returns.
+
+        It is out of every answer at once, and for good when the next turn is over; until then ``agent.undo`` brings
+        it back, because a model may have misheard.
+        """
+        name = self._store.builder.objects[object_id].label()[0]
         self._store.save_graph()
+        self._store.memory.set_aside(object_id, name or object_id)
+        self._store.builder.forget(object_id)
 
     def annotate(self, object_id: str, text: str) -> None:
         """Attach a note to a thing; on disk when this returns."""

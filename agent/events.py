@@ -2,11 +2,12 @@
 
 {"to_frame": 228}
 {"say": "this is my bag", "gaze": [300, 160]}
+{"undo": true}
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -30,9 +31,15 @@ class Say(_Event):
     gaze: tuple[float, float] | None = Field(None, strict=False)
 
 
-Event = ToFrame | Say
+class Undo(_Event):
+    """What the last turn forgot comes back."""
+
+    undo: Literal[True]
+
+
+Event = ToFrame | Say | Undo
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
-EXPECTED = 'expected {"to_frame": N} or {"say": TEXT, "gaze": [u, v]}'
+EXPECTED = 'expected {"to_frame": N}, {"say": TEXT, "gaze": [u, v]} or {"undo": true}'
 
 
 def parse_event(line: str, where: str) -> Event:

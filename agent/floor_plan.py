@@ -1,15 +1,14 @@
 """A map seen from above: the surface as a backdrop, objects as labelled footprints, the walk as a line.
 
-One drawing, two media: a PNG for a quick look, and a self-contained HTML page whose objects tell more when pointed at.
+A PNG for a quick look; ``agent.plan_page`` makes of the same drawing a page whose objects tell more when pointed at.
 """
 
 from __future__ import annotations
 
-import base64
-import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,13 +19,18 @@ from torch import Tensor
 from scenes.boxes import corners
 from scenes.types import SceneGraph, SceneObject
 
+if TYPE_CHECKING:
+    from agent.map_store import MapStore
+
+PLAN_PICTURE, PLAN_PAGE = "plan.png", "plan.html"
 PIXELS_PER_M = 110
 MAX_SIDE_PX = 2400
 MARGIN_M = 0.4
 CEILING_CUT_M = 2.0
 """Points higher than this above the floor are left out, or the ceiling would hide the rooms."""
 NAMED, UNNAMED, GONE = (214, 84, 28), (110, 118, 132), (176, 182, 192)
-WALK = (40, 110, 220)
+TAUGHT, ROOM, WALK = (20, 120, 70), (70, 78, 92), (40, 110, 220)
+LABEL_PX, ROOM_PX, PAD_PX = 13, 20, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,19 @@ def backdrop(frame: PlanFrame, points: Tensor, rgb: Tensor, floor_y: float) -> I
     return Image.fromarray(faded.astype(np.uint8))
 
 
+def save_plan(store: MapStore, folder: Path) -> Path:
+    """Draw an open map's plan into a folder, as a picture and as a page; returns the picture's path."""
+    points, rgb = store.surface.points()
+    graph, floor_y = store.builder.snapshot(), store.surface.floor_height() or 0.0
+    walk = [(x, z) for x, _, z in store.walked().tolist()]
+    draw_plan(graph, points, rgb, floor_y, walk).save(folder / PLAN_PICTURE)
+    from agent.plan_page import plan_html
+
+    page = plan_html(graph, points, rgb, floor_y, walk, title=f"Map {store.header.map_id}")
+    (folder / PLAN_PAGE).write_text(page, encoding="utf-8")
+    return folder / PLAN_PICTURE
+
+
 def draw_plan(
     graph: SceneGraph, points: Tensor, rgb: Tensor, floor_y: float, walk: Sequence[tuple[float, float]] = ()
 ) -> Image.Image:
@@ -89,112 +106,105 @@ def draw_plan(
     draw = ImageDraw.Draw(image, "RGBA")
     if len(walk) > 1:
         draw.line([frame.pixel(x, z) for x, z in walk], fill=(*WALK, 150), width=3, joint="curve")
-    font = ImageFont.load_default(size=13)
-    objects = _largest_first(graph)
+    font = ImageFont.load_default(size=LABEL_PX)
+    for room in graph.rooms.values():
+        corner_px = [frame.pixel(x, z) for x, z in room.floor_polygon]
+        if len(corner_px) > 2:
+            draw.polygon(corner_px, outline=(*ROOM, 160), width=1)
+    objects = largest_first(graph)
     for o in objects:
-        colour = _colour(o)
-        draw.polygon(_footprint(frame, o), fill=(*colour, 40), outline=(*colour, 255), width=2)
-    taken: list[tuple[float, float, float, float]] = []
-    for o in reversed(objects):  # names of small things first: they have the least room
-        if o.label:
-            _name(draw, font, frame, o, taken)
+        colour = colour_of(o)
+        draw.polygon(footprint(frame, o), fill=(*colour, 40), outline=(*colour, 255), width=2)
+    for label in place_labels(frame, graph):
+        left, top, _, _ = draw.textbbox((0, 0), label.text, font=ImageFont.load_default(size=label.size_px))
+        if label.moved:
+            draw.line((*label.anchor, (label.box[0] + label.box[2]) / 2, label.box[1] + 2), fill=(*label.colour, 200))
+        draw.rounded_rectangle(label.box, radius=3, fill=(255, 255, 255, 0 if label.room else 225))
+        where = (label.box[0] + PAD_PX - left, label.box[1] + PAD_PX - top)
+        draw.text(where, label.text, font=ImageFont.load_default(size=label.size_px), fill=(*label.colour, 255))
     _scale_bar(draw, font, frame)
     return image
 
 
-def plan_html(
-    graph: SceneGraph,
-    points: Tensor,
-    rgb: Tensor,
-    floor_y: float,
-    walk: Sequence[tuple[float, float]] = (),
-    title: str = "Map",
-) -> str:
-    """The plan as one HTML page without any outside reference; every object has its own tooltip and table row."""
-    frame = plan_frame(points, graph)
-    buffer = io.BytesIO()
-    backdrop(frame, points, rgb, floor_y).save(buffer, "JPEG", quality=80)
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    path = " ".join(f"{u:.1f},{v:.1f}" for u, v in (frame.pixel(x, z) for x, z in walk))
-    shapes, rows = [], []
-    for o in _largest_first(graph):
-        outline = " ".join(f"{u:.1f},{v:.1f}" for u, v in _footprint(frame, o))
-        u, v = frame.pixel(o.box.center[0], o.box.center[2])
-        name = html.escape(o.label or "unnamed")
-        size = " × ".join(f"{s:.2f}" for s in o.box.size)
-        kind = "named" if o.label else "unnamed"
-        text = f'<text x="{u:.1f}" y="{v:.1f}">{name}</text>' if o.label else ""
-        tip = f"{o.id} {name}, {html.escape(o.color or 'no colour')}, {size} m"
-        shapes.append(f'<g class="{kind}"><title>{tip}</title><polygon points="{outline}"/>{text}</g>')
-        evidence = ", ".join(map(str, o.evidence_frames[:3]))
-        rows.append(
-            f"<tr><td>{o.id}<td>{name}<td>{html.escape(o.color)}<td>{size}<td>{o.confidence:.2f}<td>{evidence}</tr>"
-        )
-    return _PAGE.format(
-        title=html.escape(title),
-        width=frame.width_px,
-        height=frame.height_px,
-        picture=picture,
-        path=path,
-        shapes="\n".join(shapes),
-        rows="\n".join(rows),
-    )
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 14px system-ui, sans-serif; margin: 24px; color: #222; background: #fff }}
-svg {{ max-width: 100%; height: auto; border: 1px solid #ddd }}
-polygon {{ fill-opacity: .15; stroke-width: 2 }} text {{ font-size: 13px; text-anchor: middle }}
-.named polygon {{ fill: #d6541c; stroke: #d6541c }} .unnamed polygon {{ fill: #6e7684; stroke: #6e7684 }}
-g:hover polygon {{ fill-opacity: .5 }} polyline {{ fill: none; stroke: #286edc; stroke-width: 3; opacity: .6 }}
-table {{ border-collapse: collapse; margin-top: 16px }} td, th {{ padding: 3px 12px 3px 0; text-align: left }}
-</style></head><body><h1>{title}</h1>
-<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" aria-label="floor plan">
-<image href="data:image/jpeg;base64,{picture}" width="{width}" height="{height}"/>
-<polyline points="{path}"/>
-{shapes}
-</svg>
-<table><tr><th>id<th>name<th>colour<th>size, m<th>confidence<th>best frames</tr>
-{rows}
-</table></body></html>
-"""
-
-
-def _largest_first(graph: SceneGraph) -> list[SceneObject]:
+def largest_first(graph: SceneGraph) -> list[SceneObject]:
     return sorted(graph.objects.values(), key=lambda o: -o.box.size[0] * o.box.size[2])
 
 
-def _colour(o: SceneObject) -> tuple[int, int, int]:
+def colour_of(o: SceneObject) -> tuple[int, int, int]:
     if not o.present:
         return GONE
+    if o.label_source == "user":
+        return TAUGHT
     return NAMED if o.label else UNNAMED
 
 
-def _footprint(frame: PlanFrame, o: SceneObject) -> list[tuple[float, float]]:
+def footprint(frame: PlanFrame, o: SceneObject) -> list[tuple[float, float]]:
     """The four lower corners of the box, in order around it."""
     c = corners(o.box)
     return [frame.pixel(float(c[k, 0]), float(c[k, 2])) for k in (0, 1, 5, 4)]
 
 
-def _name(
-    draw: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """A name on the page, at a place that no other name covers."""
+
+    text: str
+    box: tuple[float, float, float, float]
+    """left, top, right, bottom, pixels."""
+    anchor: tuple[float, float]
+    """Where the thing is."""
+    colour: tuple[int, int, int]
+    size_px: int = LABEL_PX
+    room: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether it stands beside its thing."""
+        return not (self.box[0] <= self.anchor[0] <= self.box[2] and self.box[1] <= self.anchor[1] <= self.box[3])
+
+
+def place_labels(frame: PlanFrame, graph: SceneGraph) -> list[Label]:
+    """Names of things, taught ones and small things first, each at the first of a few places that is still free; then
+    names of rooms where there is room. Names that find no place are left out: the page's table has them all."""
+    out: list[Label] = []
+    named = [o for o in reversed(largest_first(graph)) if o.label]
+    for o in sorted(named, key=lambda o: (o.label_source != "user", not o.present)):
+        anchor = frame.pixel(o.box.center[0], o.box.center[2])
+        _place(out, frame, o.label, anchor, _ink(o), LABEL_PX)
+    for room in graph.rooms.values():
+        if room.label and room.floor_polygon:
+            x, z = np.mean(room.floor_polygon, axis=0).tolist()
+            _place(out, frame, room.label.upper(), frame.pixel(x, z), ROOM, ROOM_PX, room=True)
+    return out
+
+
+def _place(
+    out: list[Label],
     frame: PlanFrame,
-    o: SceneObject,
-    taken: list[tuple[float, float, float, float]],
+    text: str,
+    anchor: tuple[float, float],
+    colour: tuple[int, int, int],
+    size_px: int,
+    *,
+    room: bool = False,
 ) -> None:
-    """Write a name near its object, at the first of a few places that is still free; crowded names are left out."""
-    u, v = frame.pixel(o.box.center[0], o.box.center[2])
-    left, top, right, bottom = draw.textbbox((0, 0), o.label, font=font)
-    w, h = right - left, bottom - top
-    for dv in (0, -16, 16, -32, 32):
-        box = (u - w / 2 - 3, v + dv - h / 2 - 2, u + w / 2 + 3, v + dv + h / 2 + 2)
-        if all(box[2] < t[0] or box[0] > t[2] or box[3] < t[1] or box[1] > t[3] for t in taken):
-            draw.rounded_rectangle(box, radius=3, fill=(255, 255, 255, 215))
-            draw.text((box[0] + 3 - left, box[1] + 2 - top), o.label, font=font, fill=(*_colour(o), 255))
-            taken.append(box)
+    left, top, right, bottom = ImageFont.load_default(size=size_px).getbbox(text)
+    half_w, half_h = (right - left) / 2 + PAD_PX, (bottom - top) / 2 + PAD_PX
+    step = 2 * half_h + 1
+    for du, dv in ((0, 0), (0, -1), (0, 1), (0, -2), (0, 2), (-1, -1), (1, -1), (-1, 1), (1, 1), (0, -3), (0, 3)):
+        u = min(max(anchor[0] + du * half_w, half_w), max(frame.width_px - half_w, half_w))
+        v = min(max(anchor[1] + dv * step, half_h), max(frame.height_px - half_h, half_h))
+        box = (u - half_w, v - half_h, u + half_w, v + half_h)
+        free = all(box[2] < t.box[0] or box[0] > t.box[2] or box[3] < t.box[1] or box[1] > t.box[3] for t in out)
+        if free:
+            out.append(Label(text=text, box=box, anchor=anchor, colour=colour, size_px=size_px, room=room))
             return
+
+
+def _ink(o: SceneObject) -> tuple[int, int, int]:
+    """The colour of a name: darker than its outline, to be read on any ground."""
+    r, g, b = colour_of(o)
+    return (r * 2 // 3, g * 2 // 3, b * 2 // 3)
 
 
 def _scale_bar(draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, frame: PlanFrame) -> None:

@@ -25,6 +25,7 @@ from scenes.errors import InputError
 from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame
+from tools.embedding import installed_encoder
 from tools.mapping import SurfaceMap
 from tools.memory import Memory
 from tools.naming import Namer
@@ -93,7 +94,7 @@ class MapStore:
         folder.mkdir(parents=True, exist_ok=True)
         surface = SurfaceMap()
         header = Header(map_id=surface.map_id, gravity=gravity)
-        return cls(folder, header, surface, Memory(folder / MEMORY), namer)
+        return cls(folder, header, surface, Memory(folder / MEMORY, encoder=installed_encoder()), namer)
 
     @classmethod
     def open(cls, folder: Path, namer: Namer | None = None) -> MapStore:
@@ -105,7 +106,7 @@ class MapStore:
                 f"{folder}: expected the surface of map {header.map_id}, got that of {surface.map_id}; "
                 "restore the folder from one backup"
             )
-        return cls(folder, header, surface, Memory(folder / MEMORY), namer)
+        return cls(folder, header, surface, Memory(folder / MEMORY, encoder=installed_encoder()), namer)
 
     def __enter__(self) -> MapStore:
         return self
@@ -138,7 +139,7 @@ class MapStore:
         )
         start, stop = visit.last_index + 1, min(last_index, len(recording) - 1) + 1
         for index in range(start, stop):
-            self._take(recording[index])
+            self._take(recording[index], visit.fingerprint)
             if progress is not None:
                 progress(index - start + 1, stop - start)
         if stop > start:
@@ -149,13 +150,14 @@ class MapStore:
             )
         return max(0, stop - start)
 
-    def _take(self, frame: Frame) -> None:
+    def _take(self, frame: Frame, visit: str) -> None:
         self.surface.integrate(frame)
         self.builder.observe(frame)
         self._last_frame = frame
         if frame.world_from_camera is not None and self._is_keyframe(frame.world_from_camera):
             self._keyframe_pose = frame.world_from_camera
-            self.memory.add_keyframe(frame.id, frame.time_s, frame.world_from_camera, _thumbnail(frame.rgb))
+            picture = _thumbnail(frame.rgb)
+            self.memory.add_keyframe(frame.id, frame.time_s, frame.world_from_camera, picture, visit=visit)
 
     def _is_keyframe(self, world_from_camera: Tensor) -> bool:
         if self._keyframe_pose is None:

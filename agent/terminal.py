@@ -56,6 +56,24 @@ def show(answer: GroundedAnswer, as_json: bool) -> None:
         print(f"  {anchor.object_id} {anchor.label or 'unnamed'}: ({x:.2f}, {y:.2f}, {z:.2f}) ± {anchor.sigma_m:.2f} m")
 
 
+def tell_forgotten(session: Session, way_back: str) -> None:
+    """Say on standard error what the turn forgot, and how it comes back."""
+    names = session.store.memory.aside().values()
+    if names:
+        print(f"  forgotten: {', '.join(names)}; {way_back}", file=sys.stderr)
+
+
+def undo(session: Session) -> None:
+    """Bring back what the last turn forgot; say so."""
+    from agent.undo import bring_back
+    from tools.forgetting import NothingForgottenError
+
+    try:
+        print(f"  brought back: {', '.join(bring_back(session.store))}", file=sys.stderr)
+    except NothingForgottenError as error:
+        print(f"  {error}", file=sys.stderr)
+
+
 def draw(session: Session, answer: GroundedAnswer, question: str, path: Path) -> None:
     from agent.draw import draw_answer
 
@@ -70,12 +88,13 @@ def draw(session: Session, answer: GroundedAnswer, question: str, path: Path) ->
 
 
 def typed_events(session: Session) -> Iterator[Event]:
-    """Events from standard input: words, or `/to FRAME`, or `/gaze U,V WORDS`; ends with `/quit` or the input."""
-    from agent.events import Say, ToFrame
+    """Events from standard input: words, `/to FRAME`, `/gaze U,V WORDS` or `/undo`; ends with `/quit` or the input."""
+    from agent.events import Say, ToFrame, Undo
 
     assert session.frame is not None
     print(
-        f"At frame {session.frame.id}. Say something; /to FRAME walks on, /gaze U,V WORDS looks at a pixel, /quit ends."
+        f"At frame {session.frame.id}. Say something; /to FRAME walks on, /gaze U,V WORDS looks at a pixel, "
+        "/undo brings back what was just forgotten, /quit ends."
     )
     while True:
         try:
@@ -89,6 +108,8 @@ def typed_events(session: Session) -> Iterator[Event]:
             if command == "/to":
                 session.to_frame(int(rest))
                 yield ToFrame(to_frame=int(rest))
+            elif command == "/undo":
+                yield Undo(undo=True)
             elif command == "/gaze":
                 where, _, words = rest.partition(" ")
                 yield Say(say=words, gaze=pixel(where))

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals import scene_graph
+from evals import memory, scene_graph
 from evals.report import Report
 
 
@@ -27,5 +27,11 @@ SUITES = (
         help="objects, names, relations and identity on generated worlds",
         add_arguments=scene_graph.add_arguments,
         run=scene_graph.run,
+    ),
+    Suite(
+        name="memory",
+        help="speed at size, writes that survive kill -9, growth, forgetting, words that mean the same",
+        add_arguments=memory.add_arguments,
+        run=memory.run,
     ),
 )

@@ -95,7 +95,8 @@ def derive_anchors(
     ``sigma_m`` is one standard deviation of a box centre, from the map that the graph was built on.
     """
     ids = dict.fromkeys(i for f in cited_facts(cite, facts) for i in f.object_ids)
-    return tuple(anchor_of(context, context.graph, i, sigma_m) for i in ids if i in context.graph.objects)
+    graph, dormant = context.graph, context.dormant  # a dormant thing's box is in a map that the wearer may not be in
+    return tuple(anchor_of(context, graph, i, sigma_m) for i in ids if i in graph.objects and i not in dormant)
 
 
 def anchor_of(context: ToolContext, graph: SceneGraph, object_id: str, sigma_m: float) -> Anchor:

@@ -63,6 +63,11 @@ class ToolContext(Protocol):
         """A text encoder for open-vocabulary matching, where one is installed."""
         ...
 
+    @property
+    def dormant(self) -> frozenset[str]:
+        """Ids of restored things that may not be answered about yet: the wearer is not known to be in their map."""
+        ...
+
     def gaze(self) -> Gaze: ...
 
     def depth_at(self, u: float, v: float) -> float | None:

@@ -31,22 +31,20 @@ from tools.phrases import (
     size_words,
     the,
 )
-from tools.queries import MOVED_AWAY, Selection, When, find_room
-from tools.references import GAZE, Found, Miss, find_many, find_one, never_seen, wearer_position
+from tools.queries import MOVED_AWAY, STALE_S, Selection, When, find_room
+from tools.references import GAZE, Found, Miss, find_many, find_one, never_seen, not_localised, wearer_position
 from tools.results import moved_line, result_of
 from tools.routes import room_center
 
 LISTED = 3
 """At most this many object lines in one result; the count says how many there are."""
-STALE_S = 12 * 3600.0
-"""A place that was last observed longer ago is reported as past, not as present: a person's day has gone by."""
 LISTED_NAMES = 4
 """At most this many different names in a list."""
 
 
 def where_is(ctx: ToolContext, number: int, object: str) -> ToolResult:
-    """Place, distance and direction of one object, or of a room."""
-    found = find_one(ctx, object)
+    """Place, distance and direction of one object, or of a room. Of a dormant thing only its place in its map."""
+    found = find_one(ctx, object, dormant=ctx.world_from_camera is None)
     if isinstance(found, Miss):
         room = find_room(ctx.graph, object) if found.reason == "never_seen" else None
         return _where_is_room(ctx, number, room) if room else found.result()
@@ -159,7 +157,7 @@ def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
     """The wearer's room and the nearest named thing."""
     position = wearer_position(ctx)
     if position is None:
-        return Miss(reason="not_localised", clause="this view does not match the map").result()
+        return not_localised().result()
     room = next((r for r in ctx.graph.rooms.values() if _inside(r, position)), None)
     named = [o for o in ctx.graph.objects.values() if o.label and o.present]
     near = min(named, key=lambda o: math.dist(o.box.center, position), default=None)
@@ -193,7 +191,7 @@ def look(ctx: ToolContext, number: int, target: str, question: str) -> ToolResul
 def _where_is_room(ctx: ToolContext, number: int, room: Room) -> ToolResult:
     position = wearer_position(ctx)
     if position is None:
-        return Miss(reason="not_localised", clause="this view does not match the map").result()
+        return not_localised().result()
     value = TypedValue(kind="room", value=room.label)
     if _inside(room, position):
         return result_of(Fact(id=f"f{number}", text=f"you are in {room_name(room)}", value=value))

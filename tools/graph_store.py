@@ -176,7 +176,9 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
     data = zlib.decompress(db.execute("SELECT data FROM grids WHERE name = 'floor'").fetchone()[0])
     counts = np.frombuffer(data, "<i4").reshape(meta["floor"]["shape"]).astype(np.int32)
     builder.floor.restore(counts, np.array(meta["floor"]["origin"], np.int64), meta["floor"]["state"])
-    for row in db.execute("SELECT id, taught, state, points, lab, first_seen_s, last_seen_s FROM objects"):
+    columns = "id, taught, state, points, lab, first_seen_s, last_seen_s"
+    # In the order in which they were first seen, also when one was forgotten and brought back.
+    for row in db.execute(f"SELECT {columns} FROM objects ORDER BY CAST(substr(id, 2) AS INTEGER)"):
         builder.objects[row[0]] = _load_object(db, row)
     _load_parts(db, builder)
     for a, b, sums in db.execute("SELECT a, b, sums FROM borders"):
@@ -192,7 +194,8 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
 def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     blobs: list[NDArray] = []
     owners: list[NDArray] = []
-    query = "SELECT id, object_id, first_seen_s, last_seen_s, frames, locked, flat, voxels, checksum FROM parts"
+    columns = "id, object_id, first_seen_s, last_seen_s, frames, locked, flat, voxels, checksum"
+    query = f"SELECT {columns} FROM parts ORDER BY id"
     for part_id, object_id, first, last, frames, locked, flat, blob, checksum in db.execute(query):
         if zlib.crc32(blob) != checksum:
             raise CorruptError(f"part {part_id} of the map memory is damaged; restore it from a copy or map again")
@@ -210,7 +213,8 @@ def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     if not blobs:
         return
     rows, owner = np.concatenate(blobs), np.concatenate(owners)
-    order = np.argsort(rows["keys"], kind="stable")
+    # Sorted; a voxel that a thing and its successor both claim (one was forgotten and brought back) is the older one's.
+    _, order = np.unique(rows["keys"], return_index=True)
     voxels = builder.parts.voxels
     for name, dtype, _ in VoxelTable.COLUMNS:
         values = owner if name == "owner" else rows[name]

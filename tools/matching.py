@@ -15,8 +15,13 @@ from functools import lru_cache
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """Optional text encoder: (query, names) -> cosine similarities, so that "couch" can find "sofa"."""
 
-SIMILARITY_MIN = 0.6
-"""all-MiniLM-L6-v2 gives 0.6 and more to near-synonyms and less than 0.5 to different furniture."""
+SIMILARITY_MIN = 0.65
+"""Of a name: all-MiniLM-L6-v2 gives 0.7 and more to synonyms (couch, sofa), up to 0.6 to things of one kind (piano,
+guitar), which are not what was asked for."""
+DESCRIBED_MIN = 0.43
+"""Of a description ("something to drink from"): lower, because a description shares no kind with its thing."""
+SIMILARITY_SLACK = 0.05
+"""Names that are this much less similar than the best one are found with it."""
 
 COLORS = (
     "red",
@@ -108,6 +113,11 @@ class Query:
     reference: str = ""
     """Text of the object or room that ``relation`` points to."""
 
+    @property
+    def described(self) -> bool:
+        """Whether it says what a thing is for or like, not what it is called: ``something to drink from``."""
+        return bool(self.words) and not ANYTHING.isdisjoint(fold(self.core))
+
 
 @lru_cache(maxsize=8192)
 def singular(word: str) -> str:
@@ -139,7 +149,7 @@ def plural(noun: str) -> str:
     return noun + "s"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=65536)
 def fold(name: str) -> tuple[str, ...]:
     """A name as comparable words: lower case, no articles, singular."""
     words = (w.strip("'’") for w in _WORD.findall(name.lower().replace("-", " ")))
@@ -178,13 +188,19 @@ def parse_query(text: str) -> Query:
     )
 
 
+@lru_cache(maxsize=65536)
+def bare_words(name: str) -> tuple[str, ...]:
+    """A name's comparable words without "my" and the like."""
+    return tuple(w for w in fold(name) if w not in _POSSESSIVES)
+
+
 EXACT, HEAD, FUZZY = 3, 2, 1
 """Tiers of ``name_tier``, best first; 0 is no match."""
 
 
 def name_tier(words: tuple[str, ...], name: str) -> int:
     """How well query words fit a name: the same words, its head with some of the others, or a small misspelling."""
-    have = tuple(w for w in fold(name) if w not in _POSSESSIVES)
+    have = bare_words(name)
     if not words or not have:
         return 0
     if words == have:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scenes.errors import InputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x534C4D31
 """``SLM1``: tells a map memory from any other SQLite file."""
 BUSY_S = 0.5
@@ -40,8 +40,6 @@ CREATE TABLE grids (name TEXT PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE events (
     id INTEGER PRIMARY KEY, time_s REAL NOT NULL, since_s REAL NOT NULL, kind TEXT NOT NULL, object_id TEXT NOT NULL,
     from_box TEXT, to_box TEXT);
-CREATE TABLE keyframes (
-    frame_id INTEGER PRIMARY KEY, time_s REAL NOT NULL, world_from_camera BLOB NOT NULL, jpeg BLOB, descriptor BLOB);
 CREATE TABLE texts (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, text TEXT NOT NULL, time_s REAL NOT NULL,
     object_id TEXT NOT NULL DEFAULT '', frame_id INTEGER, extra TEXT);
@@ -55,6 +53,25 @@ CREATE TRIGGER texts_removed AFTER DELETE ON texts BEGIN
 CREATE TRIGGER texts_changed AFTER UPDATE OF text ON texts BEGIN
     INSERT INTO text_index (text_index, rowid, text) VALUES ('delete', old.id, old.text);
     INSERT INTO text_index (rowid, text) VALUES (new.id, new.text); END;
+"""
+_SINCE_2 = """
+CREATE TABLE keyframes (
+    id INTEGER PRIMARY KEY, visit TEXT NOT NULL, frame_id INTEGER NOT NULL, time_s REAL NOT NULL,
+    world_from_camera BLOB NOT NULL, jpeg BLOB, descriptor BLOB, UNIQUE (visit, frame_id));
+CREATE INDEX keyframes_time ON keyframes (time_s);
+CREATE TABLE vectors (text_id INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TRIGGER vectors_removed AFTER DELETE ON texts BEGIN DELETE FROM vectors WHERE text_id = old.id; END;
+CREATE TRIGGER vectors_stale AFTER UPDATE OF text ON texts BEGIN DELETE FROM vectors WHERE text_id = new.id; END;
+CREATE TABLE forgotten (
+    object_id TEXT PRIMARY KEY, name TEXT NOT NULL, turns INTEGER NOT NULL DEFAULT 0, content BLOB NOT NULL);
+"""
+"""What schema 2 added: keyframes of several visits, vectors of texts, and what may still be brought back."""
+_FROM_1 = f"""
+ALTER TABLE keyframes RENAME TO keyframes_1;
+{_SINCE_2}
+INSERT INTO keyframes (visit, frame_id, time_s, world_from_camera, jpeg, descriptor)
+    SELECT '', frame_id, time_s, world_from_camera, jpeg, descriptor FROM keyframes_1;
+DROP TABLE keyframes_1;
 """
 
 
@@ -75,7 +92,7 @@ class CorruptError(MapMemoryError):
 
 
 class FullError(MapMemoryError):
-    """The disk is full; nothing of the write was kept."""
+    """The disk takes no more, or fails; nothing of the write was kept."""
 
 
 class MemoryFile:
@@ -117,7 +134,7 @@ class MemoryFile:
         tables = run("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables == 0 and not self.read_only:
             run("BEGIN IMMEDIATE")
-            for statement in _statements(_SCHEMA):
+            for statement in _statements(_SCHEMA + _SINCE_2):
                 run(statement)
             run(f"PRAGMA application_id = {APPLICATION_ID}")
             run(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -135,6 +152,37 @@ class MemoryFile:
                 f"the map memory at {self.path} is damaged ({found}); restore it from a copy or map again"
             )
 
+        if version < SCHEMA_VERSION:
+            self._migrate(version)
+
+    def _migrate(self, version: int) -> None:
+        """Bring an older file to this schema in one transaction."""
+        if self.read_only:
+            raise MapMemoryError(
+                f"expected memory schema {SCHEMA_VERSION} at {self.path}, found {version}; open it once for writing"
+            )
+        run = self.connection.execute
+        run("BEGIN IMMEDIATE")
+        for statement in _statements(_FROM_1):
+            run(statement)
+        run(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        run("COMMIT")
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the pages that hold something."""
+        with self.errors():
+            pages, free, size = (
+                self.connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return (pages - free) * size
+
+    def scrub(self) -> None:
+        """After a deletion: write the log into the file and empty it, because it still holds the deleted words."""
+        with self.errors():
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All of the block's writes, or none; on disk when the block ends."""
@@ -144,10 +192,11 @@ class MemoryFile:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
+                self.connection.execute("COMMIT")
             except BaseException:
-                self.connection.execute("ROLLBACK")
+                if self.connection.in_transaction:  # SQLite has already rolled back when the disk is full
+                    self.connection.execute("ROLLBACK")
                 raise
-            self.connection.execute("COMMIT")
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -174,6 +223,11 @@ class MemoryFile:
             return LockedError(f"another process uses the map memory at {self.path}; close it or copy the file")
         if "readonly" in text or "read-only" in text:
             return LockedError(f"the map memory at {self.path} cannot be written; check its permissions")
+        if "disk I/O" in text:
+            return FullError(
+                f"{self.path} could not be written or read ({text}); nothing of this write was kept; "
+                "check the disk and its quota"
+            )
         if "unable to open" in text:
             return MapMemoryError(f"cannot open the map memory at {self.path}; check that its folder exists")
         return CorruptError(

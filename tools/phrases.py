@@ -8,8 +8,9 @@ from scenes.types import Room, SceneGraph, SceneObject
 from tools.box_measures import width_depth_height
 from tools.context import ToolContext
 from tools.directions import Pose, ago_words, direction_to, direction_words, length_words
+from tools.graph_index import taught_name
 from tools.matching import RANKS, fold, singular
-from tools.queries import support_of, taught_name
+from tools.queries import support_of
 
 MANY = 3
 """More alternatives than this are counted, not listed."""

@@ -56,9 +56,10 @@ def wearer_position(ctx: ToolContext) -> Point | None:
     return None if ctx.world_from_camera is None else Pose.from_matrix(ctx.world_from_camera).origin
 
 
-def find_one(ctx: ToolContext, text: str, when: When = "ever") -> Found | Miss:
+def find_one(ctx: ToolContext, text: str, when: When = "ever", *, dormant: bool = False) -> Found | Miss:
     """The object that an argument names. Things that have moved away still count, after those that have not.
 
+    ``dormant``: whether a thing counts whose map the wearer is not yet known to be in.
     Raises ToolError for an empty argument or an id that is not in the graph.
     """
     text = text.strip()
@@ -67,12 +68,14 @@ def find_one(ctx: ToolContext, text: str, when: When = "ever") -> Found | Miss:
     if text.lower() == GAZE:
         return _gazed(ctx)
     if text in ctx.graph.objects:
+        if text in ctx.dormant and not dormant:
+            return not_localised()
         return Found(object=ctx.graph.objects[text], query=Query(text=text))
     if _ID.fullmatch(text):
         raise ToolError(
             "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
         )
-    selection = find_many(ctx, text, when=when)
+    selection = find_many(ctx, text, when=when, dormant=dormant)
     if isinstance(selection, Miss):
         return selection
     present = [o for o in selection.matches if o.present] or list(selection.matches)
@@ -81,16 +84,25 @@ def find_one(ctx: ToolContext, text: str, when: When = "ever") -> Found | Miss:
     return _ambiguous(ctx, present) if present else never_seen(selection)
 
 
-def find_many(ctx: ToolContext, text: str, *, when: When = "now", room: str = "") -> Selection | Miss:
-    """All objects that an argument names; a Miss where it depends on a pose or a thing that is not there."""
+def find_many(
+    ctx: ToolContext, text: str, *, when: When = "now", room: str = "", dormant: bool = False
+) -> Selection | Miss:
+    """All objects that an argument names; a Miss where it depends on a pose, a thing or a map that is not there."""
     query = parse_query(text)
     position = wearer_position(ctx)
     if query.rank in ("nearest", "farthest") and position is None:
-        return Miss(reason="not_localised", clause="this view does not match the map")
+        return not_localised()
     selection = search(ctx.graph, query, room=room, when=when, wearer=position, similarity=ctx.similarity)
     if selection.unknown_reference:
         return Miss(reason="never_seen", clause=asked_for(selection.unknown_reference))
+    if not dormant and any(o.id in ctx.dormant for o in selection.matches):
+        return not_localised()  # a count of another place's things would be a wrong answer about this one
     return selection
+
+
+def not_localised() -> Miss:
+    """The Miss for whatever needs to know where the wearer is."""
+    return Miss(reason="not_localised", clause="this view does not match the map")
 
 
 def never_seen(selection: Selection) -> Miss:

@@ -6,11 +6,8 @@ from scenes.records import TypedValue
 from tools.context import Fact, ToolContext, ToolResult
 from tools.directions import ago_words
 from tools.errors import ToolError
-from tools.phrases import (
-    be,
-    plain_name,
-    the,
-)
+from tools.naming import clean_name
+from tools.phrases import be, plain_name, the
 from tools.references import Miss, find_one
 from tools.results import result_of
 
@@ -35,9 +32,10 @@ def recall(ctx: ToolContext, number: int, query: str, when: str | None = None) -
 
 def remember(ctx: ToolContext, number: int, name: str, target: str) -> ToolResult:
     """Teach a name."""
-    name = " ".join(name.lower().split())
-    if not name:
-        raise ToolError("a name", "an empty text")
+    try:
+        name = clean_name(name.lower())
+    except ValueError as error:
+        raise ToolError("a short name", str(error)) from error
     found = find_one(ctx, target, when="now")
     if isinstance(found, Miss):
         return found.result()
@@ -48,8 +46,9 @@ def remember(ctx: ToolContext, number: int, name: str, target: str) -> ToolResul
 
 
 def forget(ctx: ToolContext, number: int, target: str) -> ToolResult:
-    """Delete a taught name and the notes of its object."""
-    found = find_one(ctx, target)
+    """Delete a taught name and the notes of its object. The live context only sets them aside until the next turn is
+    over, because a model may have misheard: see ``tools.forgetting``."""
+    found = find_one(ctx, target, dormant=True)
     if isinstance(found, Miss):
         return found.result()
     ctx.forget(found.object.id)

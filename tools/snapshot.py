@@ -31,6 +31,7 @@ class SnapshotContext:
     routes: Callable[[tuple[float, float, float]], Sequence[tuple[float, float, float]]] = lambda goal: ()
     similarity: Similarity | None = None
     notes: list[Note] = field(default_factory=list)
+    dormant: frozenset[str] = frozenset()
 
     def gaze(self) -> Gaze:
         """The gaze that was given."""
