@@ -158,7 +158,12 @@ def _events(before: World, after: World, time_s: float) -> tuple[Event, ...]:
             event = replace(event, room_before=old.room, support_before=old.support, front=old.open_front)
         if new is not None:
             event = replace(event, room_after=new.room, support_after=new.support, front=new.open_front or event.front)
-        if old is not None and new is not None and old.behind and (old.support, old.behind) == (new.support, new.behind):
+        if (
+            old is not None
+            and new is not None
+            and old.behind
+            and (old.support, old.behind) == (new.support, new.behind)
+        ):
             event = replace(event, carried_by=new.support)
         events.append(event)
     return tuple(events)

@@ -128,9 +128,9 @@ class World:
         ]
         return shells + things
 
-    def renderer(self) -> Renderer:
-        """A renderer of this moment (loads Open3D)."""
-        return Renderer(self.instances(), self.lights)
+    def renderer(self, threads: int = 0) -> Renderer:
+        """A renderer of this moment (loads Open3D); ``threads`` 0 takes all cores."""
+        return Renderer(self.instances(), self.lights, threads=threads)
 
 
 def yaw_box(mesh: Mesh, yaw: float) -> Box3D:

@@ -14,12 +14,13 @@ from scenes.recordings import open_recording
 from scenes.types import Camera
 from scenes.worlds.boxes import footprint_overlap_m
 from scenes.worlds.changes import Timeline, between_visits, change_world, during_visit
+from scenes.worlds.recorded import iter_recorded
 from scenes.worlds.relations import vertical
 from scenes.worlds.sensors import SENSOR, SENSORS, ColorSensor, DepthSensor, expose, exposure_gains, measure
 from scenes.worlds.truth import read_events_truth, read_world_truth
 from scenes.worlds.walk import Walk, WalkSettings, make_walk
 from scenes.worlds.world import make_world
-from scenes.worlds.writing import iter_recorded, write_visits
+from scenes.worlds.writing import write_visits
 
 SMALL = Camera(width=96, height=72, fx=69.0, fy=69.0, cx=48.0, cy=36.0)
 WORLD = make_world(7)

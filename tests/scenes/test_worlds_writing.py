@@ -13,10 +13,11 @@ from scenes.recordings import open_recording
 from scenes.recordings.base import RecordingError
 from scenes.types import Camera
 from scenes.worlds.crops import iter_object_crops
+from scenes.worlds.recorded import iter_visit
 from scenes.worlds.truth import read_frames_truth, read_world_truth
 from scenes.worlds.walk import make_walk
 from scenes.worlds.world import make_world
-from scenes.worlds.writing import iter_visit, write_world
+from scenes.worlds.writing import write_world
 
 SMALL = Camera(width=64, height=48, fx=46.0, fy=46.0, cx=32.0, cy=24.0)
 
