@@ -19,7 +19,7 @@ from typing import Any
 from finetune.question_writer import tell
 from scenes.errors import InputError
 from scenes.questions.generate import visit_questions
-from scenes.questions.visits import Visit, make_visit
+from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
 from scenes.worlds.world import make_world
 from tools.toolbox import tool_schemas
@@ -153,8 +153,6 @@ def judged(question: Question) -> tuple[object, ...]:
 
 
 def _dialogs(seed: int, count: int, visits: int) -> Iterator[tuple[Visit, list[Question]]]:
-    world = make_world(seed)
-    for number in range(visits):
-        visit = make_visit(world, number)
+    for visit in make_visits(make_world(seed), visits):
         for _, dialog in groupby(visit_questions(visit, max(1, count // visits)), key=lambda q: q.dialog):
             yield visit, list(dialog)

@@ -37,7 +37,7 @@ def write_sheet(out: Path, questions: Sequence[Question], count: int = 12, seed:
 
 def _picture(visit: Visit, question: Question) -> Image.Image:
     pose = visit.walk.world_from_camera[question.frame_id]
-    picture = Image.fromarray(visit.world.renderer().render(TILE, pose).frame.rgb.numpy())
+    picture = Image.fromarray(visit.world_at(question.frame_id).renderer().render(TILE, pose).frame.rgb.numpy())
     if question.gaze_px:
         u, v = (c * TILE.width / HEAD_CAMERA.width for c in question.gaze_px)
         draw = ImageDraw.Draw(picture)

@@ -24,8 +24,8 @@ CLEAR_PIXELS = 2 * MIN_PIXELS
 """A thing that would have shown in so many pixels, and did not, has left."""
 DOUBT_PIXELS = MIN_PIXELS
 """A thing that would have shown in so many may have left; in fewer nobody would have noticed it anyway."""
-BEHIND_M = 0.03
-"""What is seen lies at least so far behind the place of the thing, or it might be the thing's own back."""
+BEHIND_M = 0.002
+"""What is seen lies at least so far behind the place of the thing; a phone that has left a table is 8 mm thick."""
 MOVED_M = 0.25
 """A thing that is further from where it was has moved; the same in ``tools``."""
 SAME_PLACE_M = 0.02
@@ -103,9 +103,7 @@ class Memory:
     def resumed(self) -> Memory:
         """The same at the start of the next visit."""
         return Memory(
-            places={
-                i: replace(p, earlier=None if p.gone else p.thing, seen_now=False) for i, p in self.places.items()
-            }
+            places={i: replace(p, earlier=None if p.gone else p.thing, seen_now=False) for i, p in self.places.items()}
         )
 
 

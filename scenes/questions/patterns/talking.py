@@ -21,6 +21,21 @@ TALKING: dict[str, tuple[str, ...]] = {
         did something change [here|]
         has anything disappeared
     """),
+    "moved_since": groups("""
+        has {the} moved [since|since last time|]
+        has {the} been moved
+        did [somebody|anyone|anybody] move {the}
+        is {the} somewhere else now
+        is {the} in [another|a different|a new] place now
+        was {the} moved [since my last visit|]
+        tell me if {the} has [moved|changed place]
+        did {the} move [at all|]
+        has {the} changed its place
+        is {the} no longer where it was [before|last time]
+        do you know if {the} has been moved
+        was {the} put somewhere else
+        has [anyone|someone] taken {the} from its place
+    """),
     "greeting": groups("""
         [hello|hi|hey] [there|]
         good [morning|evening|afternoon]
