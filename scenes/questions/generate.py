@@ -73,14 +73,16 @@ def split_of_seed(seed: int) -> Split:
 
 
 def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Question]:
-    """``count`` dialogs about one visit, families in turn, at random frames after its first quarter.
+    """``count`` dialogs about one visit, families in turn, at random frames.
 
     Frames at which it cannot be told whether a thing is still there are passed over. Deterministic in the visit and
     the seed.
     """
     split = split_of_seed(visit.world.seed)
     rng = random.Random(f"{visit.world.seed}-{visit.number}-{seed}")
-    frames = [k for k in visit.frames[len(visit.frames) // 4 :] if not visit.memory(k).doubtful]
+    # The first quarter of a first visit has shown too little; a later one starts with a memory.
+    start = 0 if visit.before else len(visit.frames) // 4
+    frames = [k for k in visit.frames[start:] if not visit.memory(k).doubtful]
     if not frames:
         return
     order = [name for name, _ in FAMILIES]

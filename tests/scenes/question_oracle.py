@@ -16,10 +16,13 @@ from scenes.questions.memory import BEHIND_M, CLEAR_PIXELS, DOUBT_PIXELS, MIN_PI
 from scenes.questions.visits import CAMERA, Visit
 from scenes.records import Question
 from scenes.render import Renderer
+from scenes.shading import Instance
 from scenes.worlds.relations import NEXT_TO_M
 from scenes.worlds.world import World, WorldObject
 
 Floats = NDArray[np.float64]
+TOUCHING_M = 5e-4
+"""The minimiser stops a little short of a gap of zero."""
 CHANGES = frozenset({"moved", "moved_since", "moved_away"})
 
 
@@ -79,44 +82,41 @@ class Oracle:
     def has_left(self, i: str, frame: int) -> bool:
         """Whether some look after the last sight of a thing shows what is behind its place.
 
-        Rays from the eye to points spread over its surface: those that go on behind the point see through it.
+        By area, at three times the resolution of the looks, in the window around the thing's vertices.
         """
         if len(self._chain) == 1:
             return False
         if (i, frame) not in self._left:
-            self._left[i, frame] = self._looked_through(i, frame)
+            seen_in, seen_at = self.seen(frame)[i]
+            thing = seen_in.world_at(seen_at).objects[i]
+            alone = Renderer([Instance(number=1, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
+            self._left[i, frame] = any(
+                self._empty_pixels(visit, k, thing, alone) > (DOUBT_PIXELS + CLEAR_PIXELS) / 2
+                for visit in self._chain[self._chain.index(seen_in) :]
+                for k in visit.looks
+                if (visit is not seen_in or k > seen_at) and (visit is not self.visit or k <= frame)
+            )
         return self._left[i, frame]
 
-    def _looked_through(self, i: str, frame: int) -> bool:
-        seen_in, seen_at = self.seen(frame)[i]
-        mesh = seen_in.world_at(seen_at).objects[i].mesh
-        rng = np.random.default_rng(0)
-        corners = mesh.vertices[mesh.triangles].astype(np.float64)
-        area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-        faces = corners[rng.choice(len(corners), 2000, p=area / area.sum())]
-        points = (rng.dirichlet((1, 1, 1), 2000)[:, :, None] * faces).sum(1)
-        later = self._chain[self._chain.index(seen_in) :]
-        for visit in later:
-            for k, look in visit.looks.items():
-                if (visit is seen_in and k <= seen_at) or (visit is self.visit and k > frame):
-                    continue
-                pose = visit.walk.world_from_camera[k].numpy()
-                local = (points - pose[:3, 3]) @ pose[:3, :3]
-                local_ahead = local[:, 2] > 0.05
-                local = local[local_ahead]
-                column = np.floor(local[:, 0] / local[:, 2] * CAMERA.fx + CAMERA.cx).astype(int)
-                row = np.floor(local[:, 1] / local[:, 2] * CAMERA.fy + CAMERA.cy).astype(int)
-                inside = (column >= 0) & (row >= 0) & (column < CAMERA.width) & (row < CAMERA.height)
-                pixel = row[inside] * CAMERA.width + column[inside]
-                # The depth image is too coarse to tell, but where it shows nothing behind there is nothing behind.
-                if not (local[inside, 2] < look.depth_m[pixel]).any():
-                    continue
-                rays = (points[local_ahead][inside] - pose[:3, 3]).astype(np.float32)
-                hits = self._renderer(visit.world_at(k)).cast(pose[:3, 3], rays).depth_m
-                through = (hits - 1) * local[inside, 2] > BEHIND_M
-                if len(np.unique(pixel[through])) > (DOUBT_PIXELS + CLEAR_PIXELS) / 2:
-                    return True
-        return False
+    def _empty_pixels(self, visit: Visit, k: int, thing: WorldObject, alone: Renderer) -> float:
+        """How many pixels of a look, not all whole, would show a thing and show what is behind it."""
+        pose = visit.walk.world_from_camera[k].numpy()
+        local = (thing.mesh.vertices - pose[:3, 3]) @ pose[:3, :3]
+        if local[:, 2].min() < 0.05:
+            return 0.0
+        size = np.array([CAMERA.width, CAMERA.height])
+        uv = local[:, :2] / local[:, 2:] * (CAMERA.fx, CAMERA.fy) + (CAMERA.cx, CAMERA.cy)
+        low, high = np.clip(np.floor(uv.min(0)), 0, size), np.clip(np.ceil(uv.max(0)), 0, size)
+        if (high - low).min() <= 0:
+            return 0.0
+        u, v = np.meshgrid(*(np.arange(3 * a, 3 * b) / 3 + 1 / 6 for a, b in zip(low, high, strict=True)))
+        rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones_like(u)], -1).reshape(-1, 3)
+        rays = (rays @ pose[:3, :3].T).astype(np.float32)
+        near = alone.cast(pose[:3, 3], rays).depth_m
+        if np.isfinite(near).sum() < 9 * DOUBT_PIXELS:
+            return 0.0
+        far = self._renderer(visit.world_at(k)).cast(pose[:3, 3], rays).depth_m
+        return float((near + BEHIND_M < far).sum()) / 9
 
     def _renderer(self, world: World) -> Renderer:
         if id(world) not in self._renderers:
@@ -236,8 +236,8 @@ class Oracle:
         if relation == "next to":
             smaller = min(float(np.hypot(*(h - lo)[[0, 2]])) for lo, h in (self._bounds(i), self._bounds(anchor)))
             near = min(NEXT_TO_M, max(0.1, 0.5 * smaller))
-            return o.support == other.support and abs(a_low - b_low) < 0.05 and 1e-6 < gap < near
-        if o.support or other.support or gap > 1e-6:
+            return o.support == other.support and abs(a_low - b_low) < 0.05 and TOUCHING_M < gap < near
+        if o.support or other.support or gap > TOUCHING_M:
             return False
         on_floor = a_low <= 0.05 and b_low <= 0.05 and a_high < b_high
         return a_high <= b_low + 0.01 or (on_floor and self._covered(i, anchor) >= 0.4)
