@@ -7,8 +7,22 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenes.errors import InputError
+from scenes.questions.phrasing import phrasings
+
+if TYPE_CHECKING:
+    from finetune.question_data import QuestionSummary
+
+WORDS_OF = {
+    "taught_where": "where_is",
+    "ambiguous": "where_is",
+    "never_present": "where_is",
+    "not_yet_seen": "where_is",
+    "moved_away": "where_is",
+}
+"""Families that are asked in the words of another; of several, the one with the most is counted."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -19,8 +33,16 @@ def main(argv: Sequence[str]) -> int:
     from tqdm import tqdm
 
     from finetune.question_data import write_questions
+    from finetune.question_sheet import write_sheet
+    from scenes.questions.generate import generate, split_of_seed
 
-    seeds = _seeds(args.worlds)
+    seeds = [s for s in _seeds(args.worlds) if args.split in (None, split_of_seed(s))]
+    if not seeds:
+        raise InputError(f"expected --worlds with seeds of the split {args.split}, got none in {args.worlds}")
+    if args.visits < 1 or args.dialogs < args.visits:
+        raise InputError(
+            f"expected --visits 1 or more and --dialogs at least as many, got {args.visits}, {args.dialogs}"
+        )
     with tqdm(total=len(seeds), desc="worlds", file=sys.stderr, leave=False) as bar:
 
         def follow(done: int) -> None:
@@ -34,21 +56,39 @@ def main(argv: Sequence[str]) -> int:
             progress=follow,
         )
     if args.sheet is not None:
-        from finetune.question_sheet import write_sheet
-        from scenes.questions.generate import generate
+        write_sheet(args.sheet, list(generate(seeds[:1], args.dialogs, args.visits)), count=args.tiles)
+    print(json.dumps(_report(args.out, summary)) if args.json else _text(args.out, summary))
+    return 0
 
-        write_sheet(args.sheet, list(generate(seeds[:1])))
-    report = {
-        "out": str(args.out),
+
+def _report(out: Path, summary: QuestionSummary) -> dict[str, object]:
+    return {
+        "out": str(out),
         "dialogs": summary.dialogs,
         "questions": summary.questions,
         "splits": summary.splits,
         "families": summary.families,
+        "phrasings": {name: phrasings(WORDS_OF.get(name, name)) for name in summary.families},
         "left_out": len(summary.disagreements),
         "majority_baseline": round(summary.majority, 4),
+        "majority_by_family": {name: round(share, 4) for name, share in summary.majority_by_family.items()},
     }
-    print(json.dumps(report) if args.json else _lines(report))
-    return 0
+
+
+def _text(out: Path, summary: QuestionSummary) -> str:
+    splits = ", ".join(f"{count} {name}" for name, count in summary.splits.items())
+    rows = [
+        f"{summary.questions} questions in {summary.dialogs} dialogs ({splits}) are in {out}",
+        f"{len(summary.disagreements)} questions left out because the tools' answer and gold differ",
+        "",
+        f"{'family':<16}{'questions':>10}{'phrasings':>11}{'majority baseline':>19}",
+    ]
+    for name, count in summary.families.items():
+        share = summary.majority_by_family.get(name)
+        blind = "(one answer)" if share is None else f"{share:.0%}"
+        rows.append(f"{name:<16}{count:>10}{phrasings(WORDS_OF.get(name, name)):>11}{blind:>19}")
+    rows.append(f"{'mean':<16}{'':>10}{'':>11}{summary.majority:>19.0%}")
+    return "\n".join(rows)
 
 
 def _seeds(text: str) -> list[int]:
@@ -64,26 +104,18 @@ def _seeds(text: str) -> list[int]:
     return list(range(start, end))
 
 
-def _lines(report: dict[str, object]) -> str:
-    families = report["families"]
-    assert isinstance(families, dict)
-    rows = [f"{name:>24} {count:5d}" for name, count in families.items()]
-    head = (
-        f"{report['dialogs']} dialogs, {report['questions']} questions in {report['out']}; splits {report['splits']}; "
-        f"{report['left_out']} left out because tools and gold differ; "
-        f"majority baseline {report['majority_baseline']}"
-    )
-    return "\n".join([head, *rows])
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sightline questions", description=__doc__)
     parser.add_argument(
         "--worlds", required=True, metavar="A:B", help="seeds; last digit 8 is val, 9 is test, else train"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="must not exist yet")
-    parser.add_argument("--dialogs", type=int, default=40, metavar="N", help="dialogs per world and visit")
-    parser.add_argument("--visits", type=int, default=1, metavar="N")
-    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw a sample on its frames")
+    parser.add_argument("--dialogs", type=int, default=40, metavar="N", help="dialogs per world, over all its visits")
+    parser.add_argument(
+        "--visits", type=int, default=1, metavar="N", help="visits to each world, with changes between and during them"
+    )
+    parser.add_argument("--split", choices=("train", "val", "test"), help="only the seeds of this split")
+    parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw a sample of the first world on its frames")
+    parser.add_argument("--tiles", type=int, default=12, metavar="N", help="questions on the sheet")
     parser.add_argument("--json", action="store_true")
     return parser

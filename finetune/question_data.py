@@ -19,7 +19,7 @@ from typing import Any
 from finetune.question_writer import tell
 from scenes.errors import InputError
 from scenes.questions.generate import visit_questions
-from scenes.questions.visits import Visit, make_visit
+from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
 from scenes.worlds.world import make_world
 from tools.toolbox import tool_schemas
@@ -40,6 +40,8 @@ class QuestionSummary:
     """Questions whose gold answer and whose tools differ; their dialogs are left out."""
     majority: float
     """Share of questions that the most frequent answer of their family would get right, averaged over families."""
+    majority_by_family: dict[str, float]
+    """The same for each family; empty for those in ``TALK``."""
 
 
 def write_questions(
@@ -85,6 +87,7 @@ def write_questions(
         splits=dict(Counter(q.split for q in written)),
         disagreements=tuple(wrong),
         majority=majority_baseline(written),
+        majority_by_family=majority_by_family(written),
     )
 
 
@@ -114,11 +117,16 @@ def majority_baseline(questions: Sequence[Question]) -> float:
     the status, the reason, and the value as it would be judged: lengths in steps of 10%, directions in sectors of 45
     degrees, times in steps of 5 s, and the objects.
     """
-    per_family: dict[str, Counter[tuple[object, ...]]] = {}
-    for q in questions:
-        per_family.setdefault(q.family, Counter())[judged(q)] += 1
-    shares = [_guessed(c) / c.total() for name, c in per_family.items() if name not in TALK]
+    shares = majority_by_family(questions).values()
     return sum(shares) / len(shares) if shares else 0.0
+
+
+def majority_by_family(questions: Sequence[Question]) -> dict[str, float]:
+    """The blind baseline of each family, without those in ``TALK``."""
+    votes: dict[str, Counter[tuple[object, ...]]] = {}
+    for q in questions:
+        votes.setdefault(q.family, Counter())[judged(q)] += 1
+    return {name: _guessed(c) / c.total() for name, c in votes.items() if name not in TALK}
 
 
 def _guessed(votes: Counter[tuple[object, ...]]) -> float:
@@ -153,8 +161,6 @@ def judged(question: Question) -> tuple[object, ...]:
 
 
 def _dialogs(seed: int, count: int, visits: int) -> Iterator[tuple[Visit, list[Question]]]:
-    world = make_world(seed)
-    for number in range(visits):
-        visit = make_visit(world, number)
+    for visit in make_visits(make_world(seed), visits):
         for _, dialog in groupby(visit_questions(visit, max(1, count // visits)), key=lambda q: q.dialog):
             yield visit, list(dialog)

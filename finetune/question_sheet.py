@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from PIL import Image, ImageDraw
 
@@ -14,7 +15,8 @@ from scenes.render import HEAD_CAMERA
 from scenes.worlds.world import make_world
 
 TILE = HEAD_CAMERA.resized(320, 240)
-TEXT_PX = 64
+TEXT_PX = 94
+LINE_CHARS = 50
 
 
 def write_sheet(out: Path, questions: Sequence[Question], count: int = 12, seed: int = 0) -> None:
@@ -37,7 +39,7 @@ def write_sheet(out: Path, questions: Sequence[Question], count: int = 12, seed:
 
 def _picture(visit: Visit, question: Question) -> Image.Image:
     pose = visit.walk.world_from_camera[question.frame_id]
-    picture = Image.fromarray(visit.world.renderer().render(TILE, pose).frame.rgb.numpy())
+    picture = Image.fromarray(visit.world_at(question.frame_id).renderer().render(TILE, pose).frame.rgb.numpy())
     if question.gaze_px:
         u, v = (c * TILE.width / HEAD_CAMERA.width for c in question.gaze_px)
         draw = ImageDraw.Draw(picture)
@@ -48,10 +50,13 @@ def _picture(visit: Visit, question: Question) -> Image.Image:
 def _caption(q: Question) -> list[str]:
     gold = q.reason or (f"{q.value.value} {q.value.unit or ''}" if q.value else q.status)
     calls = "; ".join(f"{c.name}({', '.join(map(str, c.arguments.values()))})" for c in q.trace)
-    return [_clip(f"{q.family}: {q.text}"), _clip(f"= {gold}"), _clip(calls), _clip(" ".join(q.objects))]
+    where = f"world {q.world_seed}, visit {q.visit}, frame {q.frame_id}: {' '.join(q.objects)}"
+    question = wrap(f"{q.family}: {q.text}", LINE_CHARS)
+    asked = [*question[:1], _clip(" ".join(question[1:]))]
+    return [*asked, _clip(f"= {gold}"), _clip(calls), _clip(where)]
 
 
-def _clip(text: str, limit: int = 50) -> str:
+def _clip(text: str, limit: int = LINE_CHARS) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 

@@ -43,7 +43,9 @@ class RenderedFrame:
 class Renderer:
     """Ray casts one set of instances; build once, render many views."""
 
-    def __init__(self, instances: Sequence[Instance], lights: Sequence[tuple[float, float, float]]) -> None:
+    def __init__(
+        self, instances: Sequence[Instance], lights: Sequence[tuple[float, float, float]], *, threads: int = 0
+    ) -> None:
         import open3d as o3d  # lazy: heavy, and training machines may lack it
 
         if not instances or not lights:
@@ -51,7 +53,7 @@ class Renderer:
         if (highest := max(i.light for i in instances)) >= len(lights):
             raise ValueError(f"expected light numbers below {len(lights)}, got {highest}")
         self._tensor = o3d.core.Tensor
-        self._scene: Any = o3d.t.geometry.RaycastingScene(nthreads=0)
+        self._scene: Any = o3d.t.geometry.RaycastingScene(nthreads=threads)
         vertices = np.concatenate([i.mesh.vertices for i in instances]).astype(np.float32)
         starts = np.cumsum([0, *(len(i.mesh.vertices) for i in instances[:-1])])
         triangles = np.concatenate([i.mesh.triangles + s for i, s in zip(instances, starts, strict=True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +35,10 @@ class Draft:
     gaze_px: tuple[float, float] | None = None
 
 
+Drafts = Sequence[Draft]
+"""The turns of one dialog; none where the moment does not allow a question."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asker:
     """One wearer at one frame."""
@@ -43,7 +48,9 @@ class Asker:
     frame: int
     split: Split
     graph: SceneGraph = field(repr=False)
-    """What the frames up to this one have shown."""
+    """What the frames up to this one have shown, without things that have left their place since."""
+    memory: SceneGraph = field(repr=False)
+    """With them."""
 
     @property
     def pose(self) -> Tensor:

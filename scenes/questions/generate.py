@@ -5,41 +5,44 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
-from scenes.questions import families as f
+from scenes.questions import changes_asked as c
+from scenes.questions import several_things as f
 from scenes.questions import special as s
-from scenes.questions.asker import Asker, Draft
+from scenes.questions.asker import Asker, Draft, Drafts
+from scenes.questions.one_thing import about
 from scenes.questions.phrasing import Split
-from scenes.questions.visits import Visit, make_visit
+from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
 from scenes.worlds.world import make_world
 
-FAMILIES: tuple[tuple[str, Callable[[Asker], s.Drafts]], ...] = (
-    ("where_is", f.where_is),
-    ("direction", f.direction),
-    ("last_seen", f.last_seen),
-    ("room_of", f.room_of),
+FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
+    ("where_is", about("where_is")),
+    ("direction", about("direction")),
+    ("last_seen", about("last_seen")),
+    ("room_of", about("room_of")),
     ("exist", f.exist),
-    ("exist_relation", f.exist_relation),
+    ("exist_relation", f.related_kind("exist_relation", 0.5, 0.6)),
     ("count", f.count),
-    ("count_relation", f.count_relation),
+    ("count_relation", f.related_kind("count_relation", 0.3, 0.75)),
     ("count_room", f.count_room),
     ("count_things", f.things("count_things")),
     ("list_relation", f.things("list_relation")),
     ("list_room", f.list_room),
     ("superlative", f.superlative),
-    ("color", f.color),
-    ("describe", f.describe),
-    ("distance", f.distance),
+    ("color", about("color")),
+    ("describe", about("describe")),
+    ("distance", about("distance")),
     ("distance_two", f.distance_two),
-    ("size", f.sized("size")),
-    ("height", f.sized("height")),
-    ("width", f.sized("width")),
-    ("length", f.sized("length")),
+    ("size", about("size")),
+    ("height", about("height")),
+    ("width", about("width")),
+    ("length", about("length")),
     ("fit_on", f.fits("fit_on")),
     ("fit_in", f.fits("fit_in")),
     ("where_am_i", f.where_am_i),
-    ("route", f.route),
+    ("route", about("route")),
     ("gaze_what", s.gazed("gaze_what")),
     ("gaze_color", s.gazed("gaze_color")),
     ("gaze_distance", s.gazed("gaze_distance")),
@@ -49,11 +52,18 @@ FAMILIES: tuple[tuple[str, Callable[[Asker], s.Drafts]], ...] = (
     ("never_present", s.never_present),
     ("not_yet_seen", s.not_yet_seen),
     ("ambiguous", s.ambiguous),
+    ("moved", c.moved),
+    ("moved_since", c.moved_since),
+    ("moved_away", c.moved_away),
     ("greeting", s.talk("greeting")),
     ("thanks", s.talk("thanks")),
     ("unsupported", s.talk("unsupported")),
 )
 """Name and asker of each opening family; some also write follow-up turns under names of their own."""
+
+
+FRAMES_TRIED = 4
+"""Moments at which a family is tried before it is the next one's turn: some questions fit few moments."""
 
 
 def split_of_seed(seed: int) -> Split:
@@ -63,13 +73,18 @@ def split_of_seed(seed: int) -> Split:
 
 
 def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Question]:
-    """``count`` dialogs about one visit, families in turn, at random frames after its first quarter.
+    """``count`` dialogs about one visit, families in turn, at random frames.
 
-    Deterministic in the visit and the seed.
+    Frames at which it cannot be told whether a thing is still there are passed over. Deterministic in the visit and
+    the seed.
     """
     split = split_of_seed(visit.world.seed)
     rng = random.Random(f"{visit.world.seed}-{visit.number}-{seed}")
-    frames = visit.frames[len(visit.frames) // 4 :]
+    # The first quarter of a first visit has shown too little; a later one starts with a memory.
+    start = 0 if visit.before else len(visit.frames) // 4
+    frames = [k for k in visit.frames[start:] if not visit.memory(k).doubtful]
+    if not frames:
+        return
     order = [name for name, _ in FAMILIES]
     rng.shuffle(order)
     ask_of = dict(FAMILIES)
@@ -77,20 +92,27 @@ def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Questio
     for attempt in range(count * 8):
         if asked == count:
             return
-        frame = rng.choice(frames)
-        asker = Asker(rng=rng, visit=visit, frame=frame, split=split, graph=visit.known(frame))
-        drafts = ask_of[order[attempt % len(order)]](asker)
-        if drafts:
-            yield from _numbered(asker, drafts, asked)
-            asked += 1
+        ask = ask_of[order[attempt % len(order)]]
+        for _ in range(FRAMES_TRIED):
+            asker = _asker(rng, visit, rng.choice(frames), split)
+            if drafts := ask(asker):
+                yield from _numbered(asker, drafts, asked)
+                asked += 1
+                break
+
+
+def _asker(rng: random.Random, visit: Visit, frame: int, split: Split) -> Asker:
+    memory = visit.known(frame)
+    there = {i: o for i, o in memory.objects.items() if o.present}
+    graph = memory if len(there) == len(memory.objects) else replace(memory, objects=there)
+    return Asker(rng=rng, visit=visit, frame=frame, split=split, graph=graph, memory=memory)
 
 
 def generate(seeds: Iterable[int], dialogs_per_world: int = 40, visits: int = 1) -> Iterator[Question]:
     """Questions of many worlds, in the order of the seeds."""
     for seed in seeds:
-        world = make_world(seed)
-        for number in range(visits):
-            yield from visit_questions(make_visit(world, number), dialogs_per_world // visits)
+        for visit in make_visits(make_world(seed), visits):
+            yield from visit_questions(visit, dialogs_per_world // visits)
 
 
 def balance(questions: Iterable[Question]) -> dict[str, int]:

@@ -42,8 +42,9 @@ def members(graph: SceneGraph, kind: Kind) -> tuple[SceneObject, ...]:
 
 
 def related(graph: SceneGraph, predicate: str, reference: str) -> tuple[SceneObject, ...]:
-    """Objects that stand in a stored relation to one object."""
-    ids = dict.fromkeys(r.subject for r in graph.relations if r.predicate == predicate and r.object == reference)
+    """Objects that stand in a stored relation to one object; what is below a thing is also under it, as in English."""
+    wanted = (predicate, "below") if predicate == "under" else (predicate,)
+    ids = dict.fromkeys(r.subject for r in graph.relations if r.predicate in wanted and r.object == reference)
     return tuple(graph.objects[i] for i in ids)
 
 

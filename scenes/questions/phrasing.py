@@ -71,6 +71,15 @@ def expansions(pattern: str) -> Iterator[str]:
         yield " ".join("".join(chosen).split())
 
 
+def phrasings(family: str) -> int:
+    """How many different wordings a family has: all texts of its groups, each with and without polite words around it.
+
+    Typos, misheard words and the names in the slots are not counted.
+    """
+    texts = {text for pattern in patterns_of(family) for text in expansions(pattern)}
+    return len(texts) * (1 + len(_OPENERS)) * (1 + len(_CLOSERS))
+
+
 def phrase(rng: random.Random, family: str, split: Split) -> Phrase:
     """A group of the split with its alternatives chosen."""
     groups = [i for i in range(len(patterns_of(family))) if split_of(i) == split]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from scenes.questions.asker import Asker, Draft, metres, step
-from scenes.questions.gold import Kind, edges_m, members
+from scenes.questions.asker import Asker, Draft, Drafts, step
+from scenes.questions.gold import Kind, members
 from scenes.questions.lexicon import NOUNS, invented_word
-from scenes.questions.patterns import PATTERNS
-from scenes.records import ToolStep, TypedValue
+from scenes.questions.one_thing import ABOUT, draft_about, place
+from scenes.records import TypedValue
 from scenes.types import SceneObject
 
-Drafts = Sequence[Draft]
 NOTES = (
     "needs washing",
     "is broken",
@@ -33,21 +31,7 @@ def gazed(family: str) -> Callable[[Asker], Drafts]:
         if not (seen := _looked_at(a)):
             return ()
         obj, uv = seen
-        text, ids = a.say(family), (obj.id,)
-        wide, deep, tall = edges_m(obj.box)
-        size = TypedValue(kind="text", value=f"{wide:.3f} x {deep:.3f} x {tall:.3f}", unit="m")
-        if family == "gaze_color":
-            if not obj.color:
-                return ()
-            value, trace = TypedValue(kind="color", value=obj.color), step("describe", object="gaze")
-        elif family == "gaze_what":
-            value, trace = TypedValue(kind="label", value=obj.label), step("describe", object="gaze")
-        elif family == "gaze_size":
-            value, trace = size, step("measure", kind="size", a="gaze")
-        else:
-            value = metres(math.dist(obj.box.center, a.pose[:3, 3].tolist()))
-            trace = step("measure", kind="distance", a="gaze")
-        return (Draft(family=family, text=text, value=value, objects=ids, trace=trace, gaze_px=uv),)
+        return draft_about(a, family, ABOUT[family], obj, "gaze", uv)
 
     return ask
 
@@ -67,12 +51,12 @@ def teach(a: Asker) -> Drafts:
         trace=step("remember", name=name, target="gaze"),
         gaze_px=uv,
     )
-    where = a.direction(obj)
+    there = place(a, obj)
     second = Draft(
         family="taught_where",
         text=a.say("where_is", the=name),
-        value=TypedValue(kind="direction", value=round(where.azimuth_deg, 2), unit="deg"),
-        direction=where,
+        value=there.value,
+        direction=there.direction,
         objects=ids,
         trace=step("where_is", object=name),
     )
@@ -112,23 +96,24 @@ def note(a: Asker) -> Drafts:
 
 
 def never_present(a: Asker) -> Drafts:
-    """A thing that this world does not have."""
-    everywhere = a.visit.truth
+    """A thing that this world does not have and never had."""
+    now = a.visit.world_at(a.frame).scene_graph() if a.visit.timeline else a.visit.truth
     for _ in range(20):
         kind = Kind(name=a.rng.choice(NOUNS))
-        if not members(everywhere, kind):
+        if not members(now, kind) and not members(a.memory, kind):
             return (_unknown(a, "never_present", kind),)
     return ()
 
 
 def not_yet_seen(a: Asker) -> Drafts:
     """A thing that this world has, but no frame so far has shown."""
-    unseen = [
-        o
-        for o in a.visit.truth.objects.values()
-        if o.id not in a.graph.objects and not members(a.graph, Kind(name=o.label))
+    world = a.visit.world_at(a.frame)
+    names = [
+        o.category
+        for o in world.objects.values()
+        if o.id not in a.memory.objects and not members(a.memory, Kind(name=o.category))
     ]
-    return (_unknown(a, "not_yet_seen", Kind(name=a.rng.choice(unseen).label)),) if unseen else ()
+    return (_unknown(a, "not_yet_seen", Kind(name=a.rng.choice(names))),) if names else ()
 
 
 def ambiguous(a: Asker) -> Drafts:
@@ -154,14 +139,14 @@ def ambiguous(a: Asker) -> Drafts:
     exact = Kind(name=kind.name, color=chosen.color)
     if not chosen.color or not a.may_say(exact) or len(members(a.graph, exact)) != 1:
         return (first,)
-    where = a.direction(chosen)
+    there = place(a, chosen)
     return (
         first,
         Draft(
             family="choose",
             text=a.say("choose", choice=f"the {exact.text}"),
-            value=TypedValue(kind="direction", value=round(where.azimuth_deg, 2), unit="deg"),
-            direction=where,
+            value=there.value,
+            direction=there.direction,
             objects=(chosen.id,),
             trace=step("where_is", object=exact.text),
         ),
@@ -182,15 +167,9 @@ def talk(family: str) -> Callable[[Asker], Drafts]:
 
 def _unknown(a: Asker, family: str, kind: Kind) -> Draft:
     words = a.rng.choice(ABSENT)
-    calls: dict[str, tuple[ToolStep, ...]] = {
-        "where_is": step("where_is", object=kind.text),
-        "distance": step("measure", kind="distance", a=kind.text),
-        "height": step("measure", kind="height", a=kind.text),
-        "route": step("route_to", target=kind.text),
-    }
-    slots = {s: f"the {kind.text}" for s in ("the",) if any("{the}" in p for p in PATTERNS[words])}
-    trace = calls.get(words, step("describe", object=kind.text))
-    return Draft(family=family, text=a.say(words, **slots), status="abstained", reason="never_seen", trace=trace)
+    text = a.say(words, the=f"the {kind.text}")
+    trace = ABOUT[words].trace(kind.text)
+    return Draft(family=family, text=text, status="abstained", reason="never_seen", trace=trace)
 
 
 def _looked_at(a: Asker) -> tuple[SceneObject, tuple[float, float]] | None:

@@ -1,27 +1,28 @@
 """A visit to a world and what it has shown so far: who was visible when, and the graph that follows from that.
 
 Visibility is ray-cast against the meshes at a low resolution, so occlusion counts. ``known`` at frame t reads only what
-frames up to t have shown; truncating the visit after t gives the same graph.
+frames up to t, and earlier visits, have shown; truncating the visit after t gives the same graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.render import HEAD_CAMERA, camera_rays
-from scenes.types import SceneGraph
-from scenes.worlds.walk import Walk, make_walk
+from scenes.questions.memory import MIN_PIXELS, Look, Memory, Place, look_on
+from scenes.render import HEAD_CAMERA, Renderer, camera_rays
+from scenes.types import Relation, SceneGraph
+from scenes.worlds.changes import Timeline
+from scenes.worlds.visiting import iter_visits
+from scenes.worlds.walk import Walk
 from scenes.worlds.world import World
 
 CAMERA = HEAD_CAMERA.resized(128, 96)
 """Small enough to look through a whole visit, fine enough for a mug at three metres."""
-MIN_PIXELS = 6
-"""Of ``CAMERA``: 30 by 25 pixels of the full image, which a person would notice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,39 +30,61 @@ class Visit:
     """One walk through one world, looked at on every ``step``-th frame; what was looked up is kept."""
 
     world: World
+    """What holds when the visit starts."""
     number: int
     walk: Walk
     step: int = 4
+    timeline: Timeline | None = None
+    """How the world changes on the way, and what changed since the visit before; None: not at all."""
+    before: Visit | None = None
+    """The visit before, which is remembered."""
+
+    def world_at(self, frame: int) -> World:
+        """What is true at a frame."""
+        return self.world if self.timeline is None else self.timeline.at(self.time_of(frame))
+
+    @cached_property
+    def looks(self) -> Mapping[int, Look]:
+        """Frame number -> what it shows, for the frames that were looked at."""
+        out: dict[int, Look] = {}
+        current: tuple[World, Renderer] | None = None
+        rays = camera_rays(CAMERA)
+        for k in range(0, len(self.walk), self.step):
+            world = self.world_at(k)
+            if current is None or current[0] is not world:
+                current = (world, world.renderer())
+            pose = self.walk.world_from_camera[k].numpy().astype(np.float64)
+            directions = (rays @ pose[:3, :3].T.astype(np.float32)).reshape(-1, 3)
+            hits = current[1].cast(pose[:3, 3], directions)
+            out[k] = Look(
+                eye=pose[:3, 3],
+                rays=directions,
+                depth_m=hits.depth_m,
+                ids=current[1].numbers(hits).reshape(CAMERA.height, CAMERA.width),
+            )
+        return out
 
     @cached_property
     def instance_ids(self) -> Mapping[int, NDArray[np.int32]]:
         """Frame number -> (96, 128) instance numbers, for the frames that were looked at."""
-        renderer = self.world.renderer()
-        rays = camera_rays(CAMERA)
-        out = {}
-        for k in range(0, len(self.walk), self.step):
-            pose = self.walk.world_from_camera[k].numpy().astype(np.float64)
-            directions = (rays @ pose[:3, :3].T.astype(np.float32)).reshape(-1, 3)
-            hits = renderer.cast(pose[:3, 3], directions)
-            out[k] = renderer.numbers(hits).reshape(CAMERA.height, CAMERA.width)
-        return out
+        return {k: look.ids for k, look in self.looks.items()}
 
     @cached_property
     def pixels(self) -> Mapping[int, Mapping[str, int]]:
         """Frame number -> object id -> visible pixels of ``CAMERA``."""
-        out = {}
-        for k, ids in self.instance_ids.items():
-            numbers, counts = np.unique(ids[ids > 0], return_counts=True)
-            out[k] = {f"w{n}": int(c) for n, c in zip(numbers, counts, strict=True) if c >= MIN_PIXELS}
-        return out
+        return {k: look.pixels() for k, look in self.looks.items()}
 
     @cached_property
     def truth(self) -> SceneGraph:
-        """The true graph of the whole world."""
+        """The true graph of the whole world when the visit starts."""
         return self.world.scene_graph()
 
     @cached_property
     def _known(self) -> dict[int, SceneGraph]:
+        return {}
+
+    @cached_property
+    def _relations(self) -> dict[tuple[int, ...], tuple[Relation, ...]]:
         return {}
 
     @property
@@ -74,43 +97,68 @@ class Visit:
         return float(self.walk.times_s[frame])
 
     def best_frames(self, object_id: str, until: int, count: int = 3) -> tuple[int, ...]:
-        """Frames up to ``until`` that show an object largest, best first."""
-        shown = [(self.pixels[k].get(object_id, 0), k) for k in self.frames if k <= until]
+        """Frames up to ``until`` that show an object largest where it was last seen, best first."""
+        place = self.memory(until).places.get(object_id)
+        shown = [
+            (self.pixels[k].get(object_id, 0), k)
+            for k in self.frames
+            if k <= until and place is not None and place.at(self.world_at(k))
+        ]
         return tuple(k for n, k in sorted(shown, key=lambda x: (-x[0], x[1])) if n)[:count]
 
+    @cached_property
+    def _memories(self) -> Mapping[int, Memory]:
+        """Frame number -> what is remembered after it."""
+        memory = self.before.memory(self.before.frames[-1]).resumed() if self.before else Memory()
+        out: dict[int, Memory] = {}
+        for k, look in self.looks.items():
+            memory = look_on(memory, look, self.world_at(k), self.time_of(k), self.pixels[k])
+            out[k] = memory
+        return out
+
+    def memory(self, until: int) -> Memory:
+        """What frames 0..``until`` and earlier visits have shown of each thing."""
+        return self._memories[max(k for k in self.frames if k <= until)]
+
     def known(self, until: int) -> SceneGraph:
-        """The true graph, restricted to what frames 0..``until`` have shown; rooms that were entered or seen into."""
+        """Things where they were last seen, rooms that were entered or seen into; ``present`` is False for things
+        whose place was seen empty since."""
         if until not in self._known:
             self._known[until] = self._known_until(until)
         return self._known[until]
 
     def _known_until(self, until: int) -> SceneGraph:
-        full = self.truth
-        first: dict[str, float] = {}
-        last: dict[str, float] = {}
-        for k in self.frames:
-            if k > until:
-                break
-            for object_id in self.pixels[k]:
-                first.setdefault(object_id, self.time_of(k))
-                last[object_id] = self.time_of(k)
+        places = self.memory(until).places
         objects = {
             i: replace(
-                full.objects[i],
-                first_seen_s=first[i],
-                last_seen_s=last[i],
+                p.thing.to_scene_object(p.last_s),
+                first_seen_s=p.first_s,
                 evidence_frames=self.best_frames(i, until),
+                present=not p.gone,
             )
-            for i in first
+            for i, p in places.items()
         }
-        entered = {*self.walk.rooms[: until + 1], *(o.room for o in objects.values())}
-        return replace(
-            full,
+        earlier = self.before.known(self.before.frames[-1]).rooms if self.before else {}
+        entered = {*self.walk.rooms[: until + 1], *(o.room for o in objects.values()), *earlier}
+        return SceneGraph(
+            map_id=self.world.map_id,
             time_s=self.time_of(until),
             objects=objects,
-            relations=tuple(r for r in full.relations if r.subject in objects and r.object in objects),
-            rooms={i: r for i, r in full.rooms.items() if i in entered},
+            relations=self._known_relations(places),
+            rooms={i: r for i, r in self.world.rooms.items() if i in entered},
         )
+
+    def _known_relations(self, places: Mapping[str, Place]) -> tuple[Relation, ...]:
+        """Relations among things that are there, at the places where they were last seen."""
+        if self.timeline is None and self.before is None:
+            relations = self.truth.relations
+        else:
+            things = {i: p.thing for i, p in places.items() if not p.gone}
+            key = tuple(id(thing) for thing in things.values())
+            if key not in self._relations:
+                self._relations[key] = self.world.relations(things)
+            relations = self._relations[key]
+        return tuple(r for r in relations if r.subject in places and r.object in places)
 
     def gaze_at(self, object_id: str, frame: int, rng: np.random.Generator) -> tuple[float, float] | None:
         """A pixel of ``HEAD_CAMERA`` well inside the visible part of an object, or None where too little shows."""
@@ -128,6 +176,26 @@ class Visit:
         return (float(columns[k]) + 0.5) * scale, (float(rows[k]) + 0.5) * scale
 
 
+def make_visits(world: World, count: int, step: int = 4) -> Iterator[Visit]:
+    """The first visits to a world, each remembering those before; see ``scenes.worlds.visiting``."""
+    before: Visit | None = None
+    for number, (timeline, walk) in enumerate(iter_visits(world, count)):
+        visit = Visit(
+            world=timeline.moments[0][1],
+            number=number,
+            walk=walk,
+            step=step,
+            timeline=timeline if number else None,
+            before=before,
+        )
+        yield visit
+        before = visit
+
+
 def make_visit(world: World, number: int = 0, step: int = 4) -> Visit:
     """The ``number``-th visit to a world, looked at on every ``step``-th frame of its walk."""
-    return Visit(world=world, number=number, walk=make_walk(world, visit=number), step=step)
+    *_, last = make_visits(world, number + 1, step)
+    return last
+
+
+__all__ = ("CAMERA", "MIN_PIXELS", "Visit", "make_visit", "make_visits")

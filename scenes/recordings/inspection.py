@@ -112,7 +112,7 @@ class RecordingReport:
         return out + ([f"PROBLEM: {line}" for line in self.problems] or ["no problems found"])
 
 
-def inspect(recording: Recording, *, steps: tuple[int, ...] = (1, 5)) -> RecordingReport:
+def inspect(recording: Recording, *, steps: tuple[int, ...] = (1, 2, 5)) -> RecordingReport:
     """Read a sample of the frames and check what can be checked without ground truth.
 
     ``steps``: distances of the frames whose depths are compared. Raises RecordingError where a sampled frame cannot

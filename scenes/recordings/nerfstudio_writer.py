@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from scenes.recordings.base import Gravity, RecordingError
 from scenes.recordings.nerfstudio import EXTENSION_VERSION, FILE, zup_opengl
 from scenes.recordings.new_folder import new_folder
+from scenes.recordings.png import write_png
 from scenes.types import Camera, Frame
 
 DEPTH_UNITS_M = (0.001, 0.0002, 0.00025, 0.0001)
@@ -40,50 +41,30 @@ def write_nerfstudio(
     """
     folder = Path(folder)
     with new_folder(folder, marker=FILE, overwrite=overwrite) as temporary:
-        (temporary / "images").mkdir()
-        table = _write_frames(temporary, frames)
-        gravity = gravity or Gravity(source="format", confidence=1.0)
-        table["sightline"] = {
-            "version": EXTENSION_VERSION,
-            "gravity": {"source": gravity.source, "confidence": gravity.confidence},
-            "skipped": list(skipped),
-            "notes": list(notes),
-        }
-        with (temporary / FILE).open("w", encoding="utf-8") as file:
-            json.dump(table, file, indent=1, allow_nan=False)
-            file.flush()
-            os.fsync(file.fileno())
+        entries = [write_frame(temporary, frame) for frame in frames]
+        write_index(temporary, entries, gravity=gravity, skipped=skipped, notes=notes)
     return folder
 
 
-def _write_frames(folder: Path, frames: Iterable[Frame]) -> dict[str, Any]:
-    posed: list[dict[str, Any]] = []
-    unposed: list[dict[str, Any]] = []
-    seen: set[int] = set()
-    shared: dict[str, Any] = {}
-    for frame in frames:
-        if frame.id in seen:
-            raise RecordingError(f"{folder.name}: expected each frame id once, got {frame.id} twice")
-        seen.add(frame.id)
-        intrinsics = _intrinsics(frame.camera)
-        shared = shared or intrinsics
-        entry = _write_frame(folder, frame)
-        # Intrinsics that change are stated at the frame, where they win over those of the file.
-        entry |= {key: value for key, value in intrinsics.items() if shared[key] != value}
-        if frame.world_from_camera is None:
-            unposed.append(entry | {"position": len(seen) - 1})
-        else:
-            posed.append(entry)
-    if not seen:
-        raise RecordingError("expected at least one frame to write, got none")
-    table = {"camera_model": "PINHOLE", **shared, "frames": posed}
-    return table | ({"frames_without_pose": unposed} if unposed else {})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameEntry:
+    """What ``transforms.json`` says of one frame whose images are written."""
+
+    frame_id: int
+    posed: bool
+    fields: dict[str, Any]
+    intrinsics: dict[str, float]
 
 
-def _write_frame(folder: Path, frame: Frame) -> dict[str, Any]:
+def write_frame(folder: Path, frame: Frame) -> FrameEntry:
+    """Write the images of a frame; frames can be written in any order and by several processes.
+
+    Raises OSError where the disk fails.
+    """
     name = f"frame_{frame.id:06d}"
     entry: dict[str, Any] = {"file_path": f"images/{name}.png", "frame_id": frame.id, "timestamp": frame.time_s}
-    Image.fromarray(frame.rgb.numpy()).save(folder / entry["file_path"], compress_level=1)
+    (folder / "images").mkdir(exist_ok=True)
+    write_png(folder / entry["file_path"], frame.rgb.numpy())
     if frame.world_from_camera is not None:
         entry["transform_matrix"] = zup_opengl(frame.world_from_camera).tolist()
     if frame.depth_m is not None and frame.depth_camera is not None:
@@ -95,7 +76,49 @@ def _write_frame(folder: Path, frame: Frame) -> dict[str, Any]:
         entry["camera_from_depth"] = frame.camera_from_depth.tolist()
     if frame.depth_time_s is not None:
         entry["depth_timestamp"] = frame.depth_time_s
-    return entry
+    posed = frame.world_from_camera is not None
+    return FrameEntry(frame_id=frame.id, posed=posed, fields=entry, intrinsics=_intrinsics(frame.camera))
+
+
+def write_index(
+    folder: Path,
+    entries: Sequence[FrameEntry],
+    *,
+    gravity: Gravity | None = None,
+    skipped: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Write ``transforms.json`` for frames that ``write_frame`` has written. Arguments and errors as above."""
+    table = _table(folder, entries)
+    gravity = gravity or Gravity(source="format", confidence=1.0)
+    table["sightline"] = {
+        "version": EXTENSION_VERSION,
+        "gravity": {"source": gravity.source, "confidence": gravity.confidence},
+        "skipped": list(skipped),
+        "notes": list(notes),
+    }
+    with (folder / FILE).open("w", encoding="utf-8") as file:
+        json.dump(table, file, indent=1, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _table(folder: Path, entries: Sequence[FrameEntry]) -> dict[str, Any]:
+    if not entries:
+        raise RecordingError("expected at least one frame to write, got none")
+    shared = entries[0].intrinsics
+    lists: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    seen: set[int] = set()
+    for position, entry in enumerate(entries):
+        if entry.frame_id in seen:
+            raise RecordingError(f"{folder.name}: expected each frame id once, got {entry.frame_id} twice")
+        seen.add(entry.frame_id)
+        # Intrinsics that change are stated at the frame, where they win over those of the file.
+        own = {key: value for key, value in entry.intrinsics.items() if shared[key] != value}
+        place = {} if entry.posed else {"position": position}
+        lists[entry.posed].append(entry.fields | own | place)
+    table = {"camera_model": "PINHOLE", **shared, "frames": lists[True]}
+    return table | ({"frames_without_pose": lists[False]} if lists[False] else {})
 
 
 def _write_depth(folder: Path, name: str, depth_m: Tensor) -> dict[str, Any]:
@@ -104,7 +127,7 @@ def _write_depth(folder: Path, name: str, depth_m: Tensor) -> dict[str, Any]:
         steps = np.rint(metres / unit_m)
         if steps.max(initial=0) <= 65535 and np.array_equal((steps * unit_m).astype(np.float32), depth_m.numpy()):
             path = f"depth/{name}.png"
-            Image.fromarray(steps.astype(np.uint16)).save(folder / path, compress_level=1)
+            write_png(folder / path, steps.astype(np.uint16))
             return {"depth_file_path": path} | ({} if unit_m == DEPTH_UNITS_M[0] else {"depth_unit_m": unit_m})
     path = f"depth/{name}.npy"
     # Float64 millimetres come back as the same float32 metres; float32 millimetres would not.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from scenes.worlds.fronts import door, spans
 from scenes.worlds.mesh import Finish, box, cushion, cylinder, ellipsoid, join, lathe, prism, tube
 from scenes.worlds.shape import Look, Shape, Surface, top
 
@@ -12,11 +13,27 @@ def fridge(look: Look) -> Shape:
     """Two doors one above the other, with long handles."""
     w, d, height = look.u(0.58, 0.7), look.u(0.6, 0.68), look.u(1.5, 1.9)
     finish, split = look.main("metal" if look.term == "gray" else "plastic"), look.u(0.35, 0.62)
-    parts = [box((w, height, d - 0.06), finish.shade(0.92), (0, 0, -0.03))]
+    body = ((w, height, d - 0.06), (0.0, 0.0, -0.03))
+    parts = [box(body[0], finish.shade(0.92), body[1])]
     for y, h in ((0.05, height * split - 0.06), (height * split, height * (1 - split) - 0.01)):
         parts.append(box((w, h, 0.05), finish, (0, y, d / 2 - 0.035)))
         parts.append(box((0.025, min(0.45, h * 0.6), 0.04), look.metal(0.45), (-w * 0.4, y + h * 0.2, d / 2)))
-    return Shape(mesh=join(*parts))
+    at, low = spans(parts), height * split - 0.01
+    fronts = tuple(
+        door(
+            f"door {i + 1}",
+            (at[1 + 2 * i][0], at[2 + 2 * i][1]),
+            body=at[0],
+            outer=body,
+            opening=(-w / 2, w / 2),
+            hinge=(w / 2, d / 2 - 0.06),
+            right=True,
+            shelves=shelves,
+            finish=Finish((0.9, 0.92, 0.93), "plastic"),
+        )
+        for i, shelves in enumerate(((0.05, 0.05 + low / 2, low), (0.05, low, (low + height) / 2)))
+    )
+    return Shape(mesh=join(*parts), fronts=fronts)
 
 
 def oven(look: Look) -> Shape:

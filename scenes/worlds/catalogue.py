@@ -199,5 +199,4 @@ def build(name: str, color: str, seed: int) -> Shape:
     shape = CATEGORY[name].build(look)
     low, high = shape.mesh.bounds
     dx, dy, dz = float(low[0] + high[0]) / 2, float(low[1]), float(low[2] + high[2]) / 2
-    surfaces = tuple(s.moved(-dx, -dy, -dz) for s in shape.surfaces)
-    return Shape(mesh=shape.mesh.moved((-dx, -dy, -dz)), surfaces=surfaces)
+    return shape.moved(-dx, -dy, -dz)

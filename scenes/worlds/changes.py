@@ -1,4 +1,4 @@
-"""Change over time: small things move, vanish and appear, between visits or during one, with an event log.
+"""Change over time: small things move, vanish and appear, drawers and doors open, with an event log.
 
 A change makes a new ``World``; the old one stays what it was. Objects keep their ids for life, and an id is never
 used again.
@@ -11,15 +11,19 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from scenes.types import Box3D
 from scenes.worlds.catalogue import CATEGORIES, CATEGORY
 from scenes.worlds.furnish import Furnisher
+from scenes.worlds.opening import NOWHERE, loose_things, turn_front
 from scenes.worlds.placing import Placed
 from scenes.worlds.walk import Walk
-from scenes.worlds.world import World, with_things
+from scenes.worlds.world import World, WorldObject, with_things
 
-EventKind = Literal["moved", "vanished", "appeared"]
+EventKind = Literal["moved", "vanished", "appeared", "opened", "closed"]
+APART_S = 8.0
+"""Between two changes during a visit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,10 @@ class Event:
     room_after: str = ""
     support_before: str = ""
     support_after: str = ""
+    front: str = ""
+    """Name of the drawer or door that was opened or closed."""
+    carried_by: str = ""
+    """Id of the thing whose drawer took this one along, ``""`` where it moved by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,8 +72,10 @@ def change_world(
     moved: int = 0,
     vanished: int = 0,
     appeared: int = 0,
+    fronts: int = 0,
     fixed: frozenset[str] = frozenset(),
     closed: frozenset[str] = frozenset(),
+    way: NDArray[np.float64] = NOWHERE,
 ) -> tuple[World, tuple[Event, ...]]:
     """The world after some small things changed, and the events in order of their objects.
 
@@ -76,14 +86,15 @@ def change_world(
         moved: how many things go to another support.
         vanished: how many are taken away.
         appeared: how many are new.
+        fronts: how many drawers and doors are opened, or closed where they stood open.
         fixed: ids that must stay as they are, e.g. because somebody looks at them.
         closed: rooms to which nothing is brought.
+        way: (N, 2) floor points (x, z) that no open front may block.
 
     Fewer things change where a world has too few that can.
     """
-    carriers = {o.support for o in world.objects.values()}
-    known = [p for p in world.placed if p.support and p.category in CATEGORY]
-    loose = [p for p in known if f"w{p.number}" not in carriers and f"w{p.number}" not in fixed]
+    numbers = frozenset(int(i[1:]) for i in fixed)
+    loose = loose_things(world.placed, numbers)
     order = rng.permutation(len(loose))
     leaving = [loose[i] for i in order[:vanished]]
     moving = [loose[i] for i in order[vanished : vanished + moved]]
@@ -100,6 +111,9 @@ def change_world(
             furnisher.placed.append(thing)
     for _ in range(appeared):
         _add_somewhere(furnisher, closed)
+    changed = numbers
+    for _ in range(fronts):
+        changed |= {turn_front(furnisher, fixed=changed, closed_rooms=closed, way=way)}
     after = with_things(world, furnisher.placed, furnisher.next_number)
     return after, _events(world, after, time_s)
 
@@ -131,18 +145,38 @@ def _events(before: World, after: World, time_s: float) -> tuple[Event, ...]:
     events: list[Event] = []
     for id in sorted({*before.objects, *after.objects}, key=lambda w: int(w[1:])):
         old, new = before.objects.get(id), after.objects.get(id)
-        if old is not None and new is not None and old.box == new.box:
+        if old is not None and new is not None and (old.box, old.open_front) == (new.box, new.open_front):
             continue
-        kind: EventKind = "appeared" if old is None else "vanished" if new is None else "moved"
         event = Event(
-            time_s=time_s, kind=kind, object_id=id, before=old.box if old else None, after=new.box if new else None
+            time_s=time_s,
+            kind=_kind(old, new),
+            object_id=id,
+            before=old.box if old else None,
+            after=new.box if new else None,
         )
         if old is not None:
-            event = replace(event, room_before=old.room, support_before=old.support)
+            event = replace(event, room_before=old.room, support_before=old.support, front=old.open_front)
         if new is not None:
-            event = replace(event, room_after=new.room, support_after=new.support)
+            event = replace(event, room_after=new.room, support_after=new.support, front=new.open_front or event.front)
+        if (
+            old is not None
+            and new is not None
+            and old.behind
+            and (old.support, old.behind) == (new.support, new.behind)
+        ):
+            event = replace(event, carried_by=new.support)
         events.append(event)
     return tuple(events)
+
+
+def _kind(old: WorldObject | None, new: WorldObject | None) -> EventKind:
+    if old is None:
+        return "appeared"
+    if new is None:
+        return "vanished"
+    if old.open_front == new.open_front:
+        return "moved"
+    return "opened" if new.open_front else "closed"
 
 
 def between_visits(world: World, visit: int, *, time_s: float) -> tuple[World, tuple[Event, ...]]:
@@ -155,11 +189,14 @@ def between_visits(world: World, visit: int, *, time_s: float) -> tuple[World, t
         moved=int(rng.integers(2, 5)),
         vanished=int(rng.integers(1, 3)),
         appeared=int(rng.integers(1, 3)),
+        fronts=int(rng.integers(1, 4)),
     )
 
 
 def during_visit(world: World, walk: Walk, visit: int, before: tuple[Event, ...] = ()) -> Timeline:
-    """A visit in the middle of which one thing moves, from and to rooms where the wearer is not.
+    """A visit during which up to three times something changes, in rooms where the wearer is not.
+
+    Each time one thing moves, or a drawer or a door is opened or closed, or both.
 
     Args:
         world: what holds when the visit starts.
@@ -168,12 +205,28 @@ def during_visit(world: World, walk: Walk, visit: int, before: tuple[Event, ...]
         before: events from between the visits, kept in the timeline.
     """
     rng = np.random.default_rng((7, world.seed, visit))
-    index = int(rng.integers(len(walk) // 3, 2 * len(walk) // 3))
-    # Nothing moves before the wearer's eyes, nor to where they look: both ends lie in other rooms.
-    here = {walk.rooms[i] for i in range(max(0, index - 10), min(len(walk), index + 10))}
-    fixed = frozenset(o.id for o in world.objects.values() if o.room in here)
-    time_s = float(walk.times_s[index])
-    after, events = change_world(world, rng, time_s=time_s, moved=1, fixed=fixed, closed=frozenset(here))
-    if not events:
-        return Timeline(moments=((float(walk.times_s[0]), world),), events=before)
-    return Timeline(moments=((float(walk.times_s[0]), world), (time_s, after)), events=(*before, *events))
+    moments, events = [(float(walk.times_s[0]), world)], list(before)
+    for index in sorted(rng.integers(len(walk) // 4, 7 * len(walk) // 8, size=3).tolist()):
+        time_s = float(walk.times_s[index])
+        if len(moments) > 1 and time_s - moments[-1][0] < APART_S:
+            continue
+        current = moments[-1][1]
+        # Nothing moves before the wearer's eyes, nor to where they look: both ends lie in other rooms.
+        here = {walk.rooms[i] for i in range(max(0, index - 10), min(len(walk), index + 10))}
+        fixed = frozenset(o.id for o in current.objects.values() if o.room in here)
+        way = walk.world_from_camera[index:, :3, 3].numpy()[:, [0, 2]]
+        moved, fronts = ((1, 0), (0, 1), (1, 1))[int(rng.integers(3))]
+        after, new = change_world(
+            current,
+            rng,
+            time_s=time_s,
+            moved=moved,
+            fronts=fronts,
+            fixed=fixed,
+            closed=frozenset(here),
+            way=way,
+        )
+        if new:
+            moments.append((time_s, after))
+            events += new
+    return Timeline(moments=tuple(moments), events=tuple(events))

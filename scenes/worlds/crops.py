@@ -74,7 +74,7 @@ class CropMaker:
         self._places = free_space(world).standing_places()
         self._alone: dict[str, Renderer] = {}
         by_category: dict[str, list[WorldObject]] = {}
-        for o in world.objects.values():
+        for o in (o for o in world.objects.values() if not o.tucked):
             by_category.setdefault(o.category, []).append(o)
         self._by_category = list(by_category.values())
 

@@ -5,15 +5,19 @@ The result is a ``World`` like any generated one: walks, sensors, recordings and
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from scenes.errors import InputError
 from scenes.records import Record
 from scenes.worlds.catalogue import CATEGORY, build
 from scenes.worlds.colors import COLOR_TERMS, albedo
@@ -28,10 +32,11 @@ from scenes.worlds.world import World, with_things
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 MAX_TRIANGLES = 2_000_000
 """More would not fit beside a ray caster's tree in a small machine's memory."""
+MAX_FILE_BYTES = 64 * 2**20
 
 
-class DescriptionError(ValueError):
-    """A description that cannot be used. One line: the field, what was expected, what came."""
+class DescriptionError(InputError):
+    """A description that cannot be used. One line: the file, the field, what was expected, what came."""
 
 
 class RoomDescription(Record):
@@ -63,11 +68,11 @@ class ObjectDescription(Record):
     mesh: str | None = None
     """File beside the description."""
     color: str = ""
-    position: tuple[float, float, float]
-    """Middle of the base."""
+    position: tuple[float, float | None, float]
+    """Middle of the base (x, y, z); y may be null: on the floor, or on the top of what carries it."""
     yaw_deg: float = 0.0
     on: int | None = None
-    """Place in the list of the object that carries it."""
+    """Place in the list of the object that carries it, which comes earlier."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ObjectDescription:
@@ -100,15 +105,27 @@ def load_world(path: Path | str) -> World:
     """
     path = Path(path)
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise DescriptionError(f"{path}: expected a scene of at most {MAX_FILE_BYTES >> 20} MiB")
         description = SceneDescription.model_validate_json(path.read_bytes())
     except OSError as error:
         raise DescriptionError(f"{path}: expected a scene description: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise DescriptionError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        got = "" if isinstance(first["input"], dict) else f", got {str(first['input'])[:40]!r}"
+        raise DescriptionError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}{got}") from error
+    try:
+        return _world(description, path.parent)
+    except DescriptionError as error:
+        raise DescriptionError(f"{path}: {error}") from error
+
+
+def _world(description: SceneDescription, folder: Path) -> World:
     rng = np.random.default_rng((9, description.seed))
     plan = _plan(description)
-    placed = [_placed(d, i, description, plan, path.parent, rng) for i, d in enumerate(description.objects)]
+    placed: list[Placed] = []
+    for i, d in enumerate(description.objects):
+        placed.append(_placed(d, i, placed, plan, folder, rng))
     centers = [room.rect.center for room in plan.rooms]
     world = World(
         seed=description.seed,
@@ -153,30 +170,41 @@ def _plan(description: SceneDescription) -> FloorPlan:
 
 
 def _placed(
-    d: ObjectDescription, index: int, description: SceneDescription, plan: FloorPlan, folder: Path, rng: Generator
+    d: ObjectDescription, index: int, earlier: Sequence[Placed], plan: FloorPlan, folder: Path, rng: Generator
 ) -> Placed:
-    room = plan.room_at(d.position[0], d.position[2])
+    x, y, z = d.position
+    room = plan.room_at(x, z)
     if not room:
         raise DescriptionError(f"objects.{index}.position: expected a place inside a room, got {d.position}")
-    if d.on is not None and (not 0 <= d.on < len(description.objects) or d.on == index):
-        raise DescriptionError(f"objects.{index}.on: expected the place of another object, got {d.on}")
+    if d.on is not None and not 0 <= d.on < index:
+        raise DescriptionError(f"objects.{index}.on: expected the place of an earlier object, got {d.on}")
+    carrier = None if d.on is None else earlier[d.on]
     seed = int(rng.integers(2**31))
+    color = d.color or ("" if d.category is None else CATEGORY[d.category].colors[0])
     if d.category is not None:
-        shape = build(d.category, d.color or CATEGORY[d.category].colors[0], seed)
+        shape = build(d.category, color, seed)
     else:
         shape = Shape(mesh=read_mesh(folder, d.mesh or "", d.color, rng))
     return Placed(
         number=index + 1,
         category=d.label,
-        color=d.color,
+        color=color,
         shape_seed=seed,
         shape=shape,
-        position=d.position,
+        position=(x, y if y is not None else _top(carrier), z),
         yaw=math.radians(d.yaw_deg),
         room=room,
-        support=0 if d.on is None else d.on + 1,
-        predicate="" if d.on is None else "on",
+        support=0 if carrier is None else carrier.number,
+        predicate="" if carrier is None else "on",
     )
+
+
+def _top(carrier: Placed | None) -> float:
+    """Height of the floor, or of the highest surface of what carries; of an own mesh, its highest point."""
+    if carrier is None:
+        return 0.0
+    surfaces = [s.y for s in carrier.shape.surfaces if s.predicate == "on"]
+    return carrier.position[1] + (max(surfaces) if surfaces else float(carrier.shape.mesh.bounds[1][1]))
 
 
 def read_mesh(folder: Path, name: str, color: str, rng: Generator) -> Mesh:
@@ -190,6 +218,8 @@ def read_mesh(folder: Path, name: str, color: str, rng: Generator) -> Mesh:
         raise DescriptionError(f"mesh {name!r}: expected a file inside the description's folder")
     if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
         raise DescriptionError(f"mesh {name!r}: expected an existing file of type {', '.join(MESH_SUFFIXES)}")
+    if path.suffix.lower() == ".gltf":
+        _check_uris(path, folder)
     vertices, triangles, vertex_colors = _read_obj(path) if path.suffix.lower() == ".obj" else _read_others(path)
     if not 0 < len(triangles) <= MAX_TRIANGLES:
         raise DescriptionError(f"mesh {name!r}: expected 1 to {MAX_TRIANGLES} triangles, got {len(triangles)}")
@@ -210,9 +240,27 @@ def _read_others(path: Path) -> _Loaded:
     """Formats that hold triangles, by Open3D."""
     import open3d as o3d  # lazy: heavy
 
-    loaded = o3d.io.read_triangle_mesh(str(path))
+    # What cannot be read comes back without triangles, and is refused as such.
+    with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
+        loaded = o3d.io.read_triangle_mesh(str(path))
     colors = np.asarray(loaded.vertex_colors, np.float32) if loaded.has_vertex_colors() else None
     return np.asarray(loaded.vertices, np.float32), np.asarray(loaded.triangles, np.int32), colors
+
+
+def _check_uris(path: Path, folder: Path) -> None:
+    """Buffers and pictures of a glTF file must lie in the folder too."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        parts = [part for key in ("buffers", "images") for part in table.get(key, [])]
+        uris = [str(part["uri"]) for part in parts if "uri" in part]
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise DescriptionError(f"mesh {path.name!r}: expected glTF 2.0 in JSON, got: {error}") from error
+    for uri in uris:
+        if uri.startswith("data:"):
+            continue
+        other = (path.parent / unquote(uri)).resolve()
+        if not other.is_relative_to(folder.resolve()) or not other.is_file():
+            raise DescriptionError(f"mesh {path.name!r}: expected {uri!r} to exist inside the description's folder")
 
 
 def _read_obj(path: Path) -> _Loaded:

@@ -53,19 +53,21 @@ class Furnisher:
             dx, dz = (half, reach) if o.axis == "x" else (reach, half)
             self.reserved.append(Hull(low=(x - dx, o.bottom, z - dz), high=(x + dx, o.top, z + dz)))
 
-    def _free(self, hull: Hull, room: RoomPlan, *, ignore: int = 0, gap: float = 0.015) -> bool:
+    def free(self, hull: Hull, room: RoomPlan, *, ignore: int = 0, gap: float = 0.015) -> bool:
+        """Whether nothing is in the way of a hull but the thing numbered ``ignore``."""
         f = room.floor
         inside = hull.low[0] >= f.x0 and hull.high[0] <= f.x1 and hull.low[2] >= f.z0 and hull.high[2] <= f.z1
         if not inside or any(hull.overlaps(r) for r in self.reserved):
             return False
         return not any(hull.overlaps(p.hull, gap) for p in self.placed if p.number != ignore and p.category != "rug")
 
-    def _choose(self, name: str) -> tuple[str, int, Shape]:
+    def choose(self, name: str) -> tuple[str, int, Shape]:
+        """Colour, seed and shape of a new thing."""
         color = str(self.rng.choice(CATEGORY[name].colors))
         seed = int(self.rng.integers(2**31))
         return color, seed, build(name, color, seed)
 
-    def _add(
+    def add(
         self,
         name: str,
         color: str,
@@ -76,7 +78,11 @@ class Furnisher:
         room: str,
         support: int = 0,
         predicate: str = "",
+        *,
+        behind: str = "",
+        tucked: bool = False,
     ) -> Placed:
+        """Add a new thing under the next number."""
         thing = Placed(
             number=self.next_number,
             category=name,
@@ -88,6 +94,8 @@ class Furnisher:
             room=room,
             support=support,
             predicate=predicate,
+            behind=behind,
+            tucked=tucked,
         )
         self.placed.append(thing)
         self.next_number += 1
@@ -106,7 +114,7 @@ class Furnisher:
                 self._seat_in_front(thing, room)
 
     def _against_wall(self, name: str, room: RoomPlan) -> Placed | None:
-        color, seed, shape = self._choose(name)
+        color, seed, shape = self.choose(name)
         low, high = shape.mesh.bounds
         w, d = float(high[0] - low[0]), float(high[2] - low[2])
         for _ in range(30):
@@ -118,11 +126,11 @@ class Furnisher:
             across = side.at + side.inward * (HALF_WALL_M + 0.02 + d / 2 + float(self.rng.uniform(0, 0.03)))
             x, z = (along, across) if side.axis == "x" else (across, along)
             if self._fits(shape, (x, 0.0, z), side.yaw, room):
-                return self._add(name, color, seed, shape, (x, 0.0, z), side.yaw, room.id)
+                return self.add(name, color, seed, shape, (x, 0.0, z), side.yaw, room.id)
         return None
 
     def _in_open(self, name: str, room: RoomPlan) -> Placed | None:
-        color, seed, shape = self._choose(name)
+        color, seed, shape = self.choose(name)
         f, flat = room.floor, name == "rug"
         for _ in range(30):
             x, z = float(self.rng.uniform(f.x0, f.x1)), float(self.rng.uniform(f.z0, f.z1))
@@ -137,14 +145,14 @@ class Furnisher:
             else:
                 fits = self._fits(shape, (x, 0.0, z), yaw, room)
             if fits:
-                return self._add(name, color, seed, shape, (x, 0.0, z), yaw, room.id)
+                return self.add(name, color, seed, shape, (x, 0.0, z), yaw, room.id)
         return None
 
     def _fits(self, shape: Shape, position: tuple[float, float, float], yaw: float, room: RoomPlan) -> bool:
         hull = hull_of(shape, position, yaw)
-        return self._free(hull, room) and self._passable(room, hull)
+        return self.free(hull, room) and self.passable(room, hull)
 
-    def _passable(self, room: RoomPlan, extra: Hull) -> bool:
+    def passable(self, room: RoomPlan, extra: Hull) -> bool:
         """Whether a person can still walk between all doors of the room, and most of the floor hangs together."""
         f = room.floor
         hulls = [extra, *(p.hull for p in self.placed if p.room == room.id and p.support == 0 and p.category != "rug")]
@@ -166,7 +174,7 @@ class Furnisher:
 
     def _seat_around(self, table: Placed, room: RoomPlan) -> None:
         """Chairs of one kind on the sides of a table, facing it."""
-        color, seed, shape = self._choose("chair")
+        color, seed, shape = self.choose("chair")
         low, high = shape.mesh.bounds
         _, t_high = table.shape.mesh.bounds
         depth = float(high[2] - low[2])
@@ -180,11 +188,11 @@ class Furnisher:
             dx, dz = turn(table.yaw, x, z)
             at = (table.position[0] + dx, 0.0, table.position[2] + dz)
             if self._fits(shape, at, table.yaw + yaw, room):
-                self._add("chair", color, seed, shape, at, table.yaw + yaw, room.id)
+                self.add("chair", color, seed, shape, at, table.yaw + yaw, room.id)
 
     def _seat_in_front(self, desk: Placed, room: RoomPlan) -> None:
         name = "office chair" if self.rng.random() < 0.7 else "chair"
-        color, seed, shape = self._choose(name)
+        color, seed, shape = self.choose(name)
         depth = float(shape.mesh.bounds[1][2])
         reach = float(desk.shape.mesh.bounds[1][2]) + depth + 0.05
         for _ in range(5):
@@ -192,14 +200,14 @@ class Furnisher:
             dx, dz = turn(desk.yaw, float(self.rng.uniform(-0.2, 0.2)), reach + float(self.rng.uniform(0.05, 0.25)))
             at = (desk.position[0] + dx, 0.0, desk.position[2] + dz)
             if self._fits(shape, at, yaw, room):
-                self._add(name, color, seed, shape, at, yaw, room.id)
+                self.add(name, color, seed, shape, at, yaw, room.id)
                 return
 
     def _hang(self, room: RoomPlan) -> None:
         for name, probability in ROOM_KIND[room.kind].walls:
             if self.rng.random() >= probability:
                 continue
-            color, seed, shape = self._choose(name)
+            color, seed, shape = self.choose(name)
             low, high = shape.mesh.bounds
             w, h, d = (float(v) for v in high - low)
             for _ in range(20):
@@ -209,8 +217,8 @@ class Furnisher:
                 )
                 y = float(self.rng.uniform(1.45, 1.75)) - h / 2
                 at = on_face(side, along, y, HALF_WALL_M + d / 2 + 0.002)
-                if self._free(hull_of(shape, at, side.yaw), room, gap=0.05):
-                    self._add(name, color, seed, shape, at, side.yaw, room.id)
+                if self.free(hull_of(shape, at, side.yaw), room, gap=0.05):
+                    self.add(name, color, seed, shape, at, side.yaw, room.id)
                     break
 
     def _clutter(self, room: RoomPlan, clutter: float) -> None:
@@ -237,40 +245,48 @@ class Furnisher:
 
     def put_new(self, category: Category, host: Placed) -> Placed | None:
         """A new thing on some surface of a host; None where it does not fit."""
-        room = self._room(host.room)
+        room = self.room(host.room)
         surface = host.shape.surfaces[self.rng.integers(len(host.shape.surfaces))]
         return self._put(category, host, surface, room)
 
-    def put_again(self, thing: Placed, host: Placed) -> bool:
-        """Put a known thing on a host; False where it does not fit."""
-        room = self._room(host.room)
+    def put_again(self, thing: Placed, host: Placed, front: str | None = None) -> bool:
+        """Put a known thing on a host, with ``front`` only behind that open front; False where it does not fit."""
+        room = self.room(host.room)
         for surface in host.shape.surfaces:
-            place = self._place_on(CATEGORY[thing.category], thing.shape, host, surface, room)
+            if front is not None and surface.front != front:
+                continue
+            place = self.place_on(CATEGORY[thing.category], thing.shape, host, surface, room)
             if place is not None:
+                position, yaw = place
                 moved = replace(
                     thing,
-                    position=place[0],
-                    yaw=place[1],
+                    position=position,
+                    yaw=yaw,
                     room=room.id,
                     support=host.number,
                     predicate=surface.predicate,
+                    behind=surface.front,
                 )
                 self.placed.append(moved)
                 return True
         return False
 
-    def _room(self, id: str) -> RoomPlan:
+    def room(self, id: str) -> RoomPlan:
+        """The plan of a room."""
         return next(room for room in self.plan.rooms if room.id == id)
 
     def _put(self, category: Category, host: Placed, surface: Surface, room: RoomPlan) -> Placed | None:
-        color, seed, shape = self._choose(category.name)
-        place = self._place_on(category, shape, host, surface, room)
+        color, seed, shape = self.choose(category.name)
+        place = self.place_on(category, shape, host, surface, room)
         if place is None:
             return None
         position, yaw = place
-        return self._add(category.name, color, seed, shape, position, yaw, room.id, host.number, surface.predicate)
+        return self.add(
+            category.name, color, seed, shape, position, yaw, room.id, host.number, surface.predicate,
+            behind=surface.front,
+        )  # fmt: skip
 
-    def _place_on(
+    def place_on(
         self, category: Category, shape: Shape, host: Placed, surface: Surface, room: RoomPlan
     ) -> tuple[tuple[float, float, float], float] | None:
         """A free position and yaw on a surface of a host."""
@@ -287,8 +303,10 @@ class Furnisher:
             if at is None:
                 continue
             dx, dz = turn(host.yaw, *at)
-            position = (host.position[0] + dx, host.position[1] + surface.y + 0.001, host.position[2] + dz)
+            # A hair above what carries it, or the two would share a face; the floor has no such face of its own.
+            lift = 0.001 if surface.predicate else 0.0
+            position = (host.position[0] + dx, host.position[1] + surface.y + lift, host.position[2] + dz)
             hull = hull_of(shape, position, host.yaw + local_yaw)
-            if self._free(hull, room, ignore=host.number, gap=0.01):
+            if self.free(hull, room, ignore=host.number, gap=0.01):
                 return position, host.yaw + local_yaw
         return None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from scenes.worlds.fronts import Panels, doors, drawer, drawers, spans
 from scenes.worlds.mesh import Finish, Mesh, box, cushion, cylinder, ellipsoid, join, lathe, tube
-from scenes.worlds.shape import Look, Shape, Surface, legs, top
+from scenes.worlds.shape import Front, Look, Shape, Surface, beneath, legs, top
 
 
 def table(look: Look) -> Shape:
@@ -22,9 +23,11 @@ def table(look: Look) -> Shape:
         return Shape(mesh=join(*parts), surfaces=(top(side, side, height),))
     w, d = look.u(1.1, 1.7), look.u(0.7, 0.9)
     apron = box((w - 0.12, 0.07, d - 0.12), wood.shade(0.85), (0, height - 0.105, 0))
-    stand = legs(w, d, height - 0.035, look.u(0.025, 0.04), wood.shade(0.9), square=look.chance(0.6))
+    leg = look.u(0.025, 0.04)
+    stand = legs(w, d, height - 0.035, leg, wood.shade(0.9), square=look.chance(0.6))
     board = box((w, 0.035, d), wood, (0, height - 0.035, 0))
-    return Shape(mesh=join(board, apron, stand), surfaces=(top(w, d, height),))
+    below = beneath((-w / 2, w / 2), (-d / 2, d / 2), height - 0.105, margin=2 * leg + 0.02)
+    return Shape(mesh=join(board, apron, stand), surfaces=(top(w, d, height),), beneath=below)
 
 
 def coffee_table(look: Look) -> Shape:
@@ -36,7 +39,9 @@ def coffee_table(look: Look) -> Shape:
     parts = [board, stand]
     if look.chance(0.5):
         parts.append(box((w - 0.06, 0.02, d - 0.06), finish.shade(0.9), (0, 0.12, 0)))
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
+        return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
+    below = beneath((-w / 2, w / 2), (-d / 2, d / 2), height - 0.04, margin=0.09)
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), beneath=below)
 
 
 def desk(look: Look) -> Shape:
@@ -53,11 +58,18 @@ def desk(look: Look) -> Shape:
         box((0.03, height - 0.03, d - 0.04), finish.shade(0.9), (-side * (w / 2 - 0.02), 0, 0)),
         box((w - 0.1, 0.3, 0.015), finish.shade(0.85), (0, height - 0.35, -d / 2 + 0.06)),
     ]
+    fronts: list[Front] = []
     for i in range(3):
         y = 0.07 + i * (block_h - 0.04) / 3
         parts.append(box((block_w - 0.03, block_h / 3 - 0.03, 0.014), finish.shade(1.08), (x, y, d / 2 - 0.03)))
         parts.append(box((0.1, 0.012, 0.02), look.metal(), (x, y + block_h / 6 - 0.02, d / 2 - 0.02)))
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
+        moving = (spans(parts)[-2][0], spans(parts)[-1][1])
+        at, size = (x, y, d / 2 - 0.03), (block_w - 0.04, block_h / 3 - 0.05)
+        fronts.append(drawer(i + 1, moving, at=at, size=size, depth=d - 0.06, finish=finish.shade(0.8)))
+    free = (-w / 2 + 0.05, w / 2 - block_w - 0.02)
+    across = (min(side * free[0], side * free[1]), max(side * free[0], side * free[1]))
+    below = beneath(across, (-d / 2 + 0.08, d / 2), height - 0.36)
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), beneath=below, fronts=tuple(fronts))
 
 
 def chair(look: Look) -> Shape:
@@ -165,69 +177,52 @@ def bench(look: Look) -> Shape:
     parts = [box((w, 0.05, d), finish, (0, height - 0.05, 0))]
     for side in (-1, 1):
         parts.append(box((0.05, height - 0.05, d - 0.04), finish.shade(0.85), (side * (w / 2 - 0.08), 0, 0)))
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
-
-
-def _doors(look: Look, w: float, y: float, height: float, z: float, count: int, finish: Finish) -> list[Mesh]:
-    """Front panels with handles across a width."""
-    parts: list[Mesh] = []
-    panel = w / count
-    for i in range(count):
-        x = -w / 2 + (i + 0.5) * panel
-        parts.append(box((panel - 0.012, height - 0.012, 0.016), finish, (x, y + 0.006, z)))
-        handle_x = x + (panel * 0.38 if i % 2 == 0 else -panel * 0.38)
-        parts.append(box((0.014, 0.12, 0.025), look.metal(), (handle_x, y + height * 0.5 - 0.06, z + 0.015)))
-    return parts
-
-
-def _drawers(look: Look, w: float, y: float, height: float, z: float, count: int, finish: Finish) -> list[Mesh]:
-    """Stacked drawer fronts with handles."""
-    parts: list[Mesh] = []
-    step = height / count
-    for i in range(count):
-        parts.append(box((w - 0.012, step - 0.014, 0.016), finish, (0, y + i * step + 0.007, z)))
-        parts.append(box((w * 0.3, 0.014, 0.025), look.metal(), (0, y + (i + 0.6) * step, z + 0.015)))
-    return parts
+    below = beneath((-w / 2 + 0.11, w / 2 - 0.11), (-d / 2, d / 2), height - 0.05)
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), beneath=below)
 
 
 def cabinet(look: Look) -> Shape:
     """Low sideboard with doors."""
     w, d, height = look.u(0.8, 1.4), look.u(0.38, 0.45), look.u(0.7, 0.9)
     finish = look.body()
-    parts = [box((w, height - 0.08, d - 0.02), finish.shade(0.9), (0, 0.08, -0.01))]
-    parts += _doors(look, w, 0.09, height - 0.13, d / 2 - 0.02, int(look.rng.integers(2, 4)), finish)
+    body = ((w, height - 0.08, d - 0.02), (0.0, 0.08, -0.01))
+    panels = Panels(y=0.09, height=height - 0.13, z=d / 2 - 0.02, count=int(look.rng.integers(2, 4)))
+    parts, fronts = doors(look, body, finish, finish.shade(0.9), panels, shelves=(0.0, 0.45 * height))
     parts += [legs(w - 0.06, d - 0.06, 0.09, 0.02, look.dark(), square=True)]
     parts += [box((w, 0.025, d), finish.shade(1.05), (0, height - 0.025, 0))]
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), fronts=fronts)
 
 
 def dresser(look: Look) -> Shape:
     """Chest of drawers."""
     w, d, height = look.u(0.7, 1.2), look.u(0.4, 0.5), look.u(0.75, 1.05)
     finish = look.body()
-    parts = [box((w, height, d - 0.02), finish.shade(0.88), (0, 0, -0.01))]
-    parts += _drawers(look, w, 0.06, height - 0.1, d / 2 - 0.02, int(look.rng.integers(3, 5)), finish)
+    body = ((w, height, d - 0.02), (0.0, 0.0, -0.01))
+    panels = Panels(y=0.06, height=height - 0.1, z=d / 2 - 0.02, count=int(look.rng.integers(3, 5)))
+    parts, fronts = drawers(look, body, finish, finish.shade(0.88), panels)
     parts += [box((w, 0.025, d), finish.shade(1.05), (0, height, 0))]
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height + 0.025),))
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height + 0.025),), fronts=fronts)
 
 
 def nightstand(look: Look) -> Shape:
     """Bedside box with two drawers."""
     w, d, height = look.u(0.38, 0.5), look.u(0.36, 0.42), look.u(0.48, 0.6)
     finish = look.body()
-    parts = [box((w, height - 0.12, d - 0.02), finish.shade(0.9), (0, 0.12, -0.01))]
-    parts += _drawers(look, w, 0.13, height - 0.15, d / 2 - 0.02, 2, finish)
+    body = ((w, height - 0.12, d - 0.02), (0.0, 0.12, -0.01))
+    panels = Panels(y=0.13, height=height - 0.15, z=d / 2 - 0.02, count=2)
+    parts, fronts = drawers(look, body, finish, finish.shade(0.9), panels)
     parts += [legs(w, d, 0.12, 0.018, look.wood().shade(0.7), square=False)]
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), fronts=fronts)
 
 
 def wardrobe(look: Look) -> Shape:
     """Tall closet with doors."""
     w, d, height = look.u(0.9, 1.6), look.u(0.55, 0.62), look.u(1.85, 2.15)
     finish = look.body()
-    parts = [box((w, height, d - 0.02), finish.shade(0.88), (0, 0, -0.01))]
-    parts += _doors(look, w, 0.08, height - 0.12, d / 2 - 0.02, int(look.rng.integers(2, 4)), finish)
-    return Shape(mesh=join(*parts))
+    body = ((w, height, d - 0.02), (0.0, 0.0, -0.01))
+    panels = Panels(y=0.08, height=height - 0.12, z=d / 2 - 0.02, count=int(look.rng.integers(2, 4)))
+    parts, fronts = doors(look, body, finish, finish.shade(0.88), panels, shelves=(0.08, 0.45, 0.9))
+    return Shape(mesh=join(*parts), fronts=fronts)
 
 
 def bookshelf(look: Look) -> Shape:
@@ -252,21 +247,23 @@ def counter(look: Look) -> Shape:
     w, d, height = look.u(1.2, 2.2), 0.6, look.u(0.88, 0.93)
     finish = look.body("plastic")
     worktop = look.wood() if look.chance(0.5) else Finish((0.3, 0.3, 0.32), "plain")
-    parts = [box((w, height - 0.13, d - 0.06), finish.shade(0.85), (0, 0.1, -0.03))]
-    parts += [box((w, 0.1, d - 0.12), look.dark("plain"), (0, 0, -0.06))]
-    parts += _doors(look, w, 0.11, height - 0.16, d / 2 - 0.055, max(2, round(w / 0.5)), finish)
+    body = ((w, height - 0.13, d - 0.06), (0.0, 0.1, -0.03))
+    panels = Panels(y=0.11, height=height - 0.16, z=d / 2 - 0.055, count=max(2, round(w / 0.5)))
+    plinth = box((w, 0.1, d - 0.12), look.dark("plain"), (0, 0, -0.06))
+    parts, fronts = doors(look, body, finish, finish.shade(0.85), panels, shelves=(0.0, 0.38), before=(plinth,))
     parts += [box((w, 0.035, d), worktop, (0, height - 0.035, 0))]
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height, headroom=0.5),))
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height, headroom=0.5),), fronts=fronts)
 
 
 def tv_stand(look: Look) -> Shape:
     """Low long cabinet for a television."""
     w, d, height = look.u(1.2, 1.7), look.u(0.36, 0.42), look.u(0.42, 0.52)
     finish = look.body()
-    parts = [box((w, height - 0.06, d - 0.02), finish.shade(0.9), (0, 0.06, -0.01))]
-    parts += _doors(look, w, 0.07, height - 0.09, d / 2 - 0.02, 3, finish)
+    body = ((w, height - 0.06, d - 0.02), (0.0, 0.06, -0.01))
+    panels = Panels(y=0.07, height=height - 0.09, z=d / 2 - 0.02, count=3)
+    parts, fronts = doors(look, body, finish, finish.shade(0.9), panels, shelves=(0.0,))
     parts += [legs(w - 0.1, d, 0.07, 0.02, look.dark(), square=True)]
-    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),))
+    return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), fronts=fronts)
 
 
 def rug(look: Look) -> Shape:

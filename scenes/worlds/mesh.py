@@ -66,6 +66,18 @@ class Mesh:
         """Scaled along the axes."""
         return replace(self, vertices=self.vertices * np.asarray(factors, np.float32))
 
+    def without(self, span: tuple[int, int]) -> Mesh:
+        """Without the vertices of a span (first, one past the last) and the faces on them."""
+        first, last = span
+        kept = ((self.triangles < first) | (self.triangles >= last)).all(1)
+        triangles = self.triangles[kept]
+        return Mesh(
+            vertices=np.concatenate([self.vertices[:first], self.vertices[last:]]),
+            triangles=np.where(triangles >= last, triangles - (last - first), triangles).astype(np.int32),
+            colors=self.colors[kept],
+            materials=self.materials[kept],
+        )
+
     def grounded(self) -> Mesh:
         """Moved so that the base is at y = 0 and the footprint is centred on the origin."""
         low, high = self.bounds

@@ -48,6 +48,10 @@ class Placed:
     """Number of the thing that carries it; 0 for the floor or a wall."""
     predicate: str = ""
     """``on`` or ``in`` the support, ``""`` without one."""
+    behind: str = ""
+    """Name of the support's front that must be open to see it, ``""`` for none."""
+    tucked: bool = False
+    """Whether it stands on the floor under something else."""
 
     @property
     def hull(self) -> Hull:
@@ -62,6 +66,10 @@ def hull_of(shape: Shape, position: tuple[float, float, float], yaw: float) -> H
     half_x, half_z = float(high[0] - low[0]) / 2, float(high[2] - low[2]) / 2
     ex, ez = c * half_x + s * half_z, s * half_x + c * half_z
     x, y, z = position
+    if shape.open_front:
+        # Only closed shapes are centred on their position.
+        dx, dz = turn(yaw, float(low[0] + high[0]) / 2, float(low[2] + high[2]) / 2)
+        x, z = x + dx, z + dz
     return Hull(low=(x - ex, y + float(low[1]), z - ez), high=(x + ex, y + float(high[1]), z + ez))
 
 

@@ -13,6 +13,8 @@ from scenes.records import BoxRecord, Record
 from scenes.types import Relation, SceneGraph, SceneObject
 from scenes.types import Room as SceneRoom
 from scenes.worlds.changes import Event, EventKind
+from scenes.worlds.floorplan import HALF_WALL_M, RoomPlan
+from scenes.worlds.relations import wall_id
 from scenes.worlds.world import World
 
 FOLDER = "ground_truth"
@@ -33,10 +35,14 @@ class ObjectTruth(Record):
     room: str
     support: str
     predicate: str
+    open_front: str = ""
+    """Name of its drawer or door that stands open."""
+    behind: str = ""
+    """Name of the support's front that it lies behind: hidden unless that one is open."""
 
 
 class RelationTruth(Record):
-    """``subject predicate object``."""
+    """``subject predicate object``; what is ``attached to`` something has a wall's id there."""
 
     subject: str
     predicate: str
@@ -61,6 +67,15 @@ class DoorTruth(Record):
     width_m: float
 
 
+class WallTruth(Record):
+    """One wall face of a room, from corner to corner (x, z)."""
+
+    id: str
+    room: str
+    start: tuple[float, float]
+    end: tuple[float, float]
+
+
 class WorldTruth(Record):
     """What is true of a world at one time."""
 
@@ -71,6 +86,7 @@ class WorldTruth(Record):
     map_id: str
     rooms: tuple[RoomTruth, ...]
     doors: tuple[DoorTruth, ...]
+    walls: tuple[WallTruth, ...] = ()
     objects: tuple[ObjectTruth, ...]
     relations: tuple[RelationTruth, ...]
 
@@ -124,6 +140,10 @@ class EventTruth(Record):
     room_after: str
     support_before: str
     support_after: str
+    front: str = ""
+    """The drawer or door that was opened or closed."""
+    carried_by: str = ""
+    """Id of the thing whose drawer took this one along."""
 
 
 class EventsTruth(Record):
@@ -147,6 +167,8 @@ def events_truth(events: Sequence[Event]) -> EventsTruth:
                 room_after=e.room_after,
                 support_before=e.support_before,
                 support_after=e.support_after,
+                front=e.front,
+                carried_by=e.carried_by,
             )
             for e in events
         )
@@ -166,6 +188,7 @@ def world_truth(world: World) -> WorldTruth:
             for r in graph.rooms.values()
         ),
         doors=tuple(DoorTruth(rooms=d.rooms, center=d.center, width_m=d.high - d.low) for d in world.plan.doors),
+        walls=tuple(_wall_truth(room, i) for room in world.plan.rooms for i in range(len(room.sides))),
         objects=tuple(
             ObjectTruth(
                 id=o.id,
@@ -176,6 +199,8 @@ def world_truth(world: World) -> WorldTruth:
                 room=o.room,
                 support=o.support,
                 predicate=o.predicate,
+                open_front=o.open_front,
+                behind=o.behind,
             )
             for o in world.objects.values()
         ),
@@ -183,6 +208,13 @@ def world_truth(world: World) -> WorldTruth:
             RelationTruth(subject=r.subject, predicate=r.predicate, object=r.object) for r in graph.relations
         ),
     )
+
+
+def _wall_truth(room: RoomPlan, index: int) -> WallTruth:
+    side = room.sides[index]
+    across = side.at + side.inward * HALF_WALL_M
+    ends = [(along, across) if side.axis == "x" else (across, along) for along in (side.low, side.high)]
+    return WallTruth(id=wall_id(room, index), room=room.id, start=ends[0], end=ends[1])
 
 
 def read_world_truth(recording: Path | str) -> WorldTruth:

@@ -66,10 +66,11 @@ class _Leg:
 
 def _interesting(world: World, room: str) -> list[WorldObject]:
     """Things worth a stop: what carries small things first, then the rest."""
-    carriers = {o.support for o in world.objects.values() if o.support}
-    mine = [
-        o for o in world.objects.values() if o.room == room and not o.support and o.category not in ("rug", "window")
-    ]
+    hidden = world.hidden
+    carriers = {o.support for o in world.objects.values() if o.support and o.id not in hidden}
+    # Nobody stops for a box under a table.
+    standing = [o for o in world.objects.values() if o.room == room and not (o.support or o.tucked)]
+    mine = [o for o in standing if o.category not in ("rug", "window")]
     return sorted(mine, key=lambda o: (o.id not in carriers, -o.box.volume))
 
 
@@ -93,7 +94,8 @@ def _stand(space: FreeSpace, world: World, thing: WorldObject, rng: Generator) -
 
 def _targets(world: World, thing: WorldObject, rng: Generator) -> list[tuple[float, float, float]]:
     """The thing, and up to two of those that it carries."""
-    carried = [o for o in world.objects.values() if o.support == thing.id]
+    hidden = world.hidden
+    carried = [o for o in world.objects.values() if o.support == thing.id and o.id not in hidden]
     picks = [carried[i] for i in rng.permutation(len(carried))[:2]]
     return [o.box.center for o in (thing, *picks)]
 

@@ -21,11 +21,14 @@ from scenes.worlds.furnish import Furnisher
 from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
 from scenes.worlds.placing import Placed
 from scenes.worlds.programme import choose_rooms
-from scenes.worlds.relations import geometric_relations
+from scenes.worlds.relations import geometric_relations, wall_relations
+from scenes.worlds.tucking import tuck, tucking_generator
 from scenes.worlds.walls import room_shell
 
-GENERATOR_VERSION = 1
-"""Goes up whenever the same seed would give another world."""
+GENERATOR_VERSION = 2
+"""Goes up whenever the same seed would give another world. 2 put things under furniture."""
+_LAYOUT_VERSION = 1
+"""Seeds everything else: version 2 kept the rooms and things of version 1, with their ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +49,12 @@ class WorldObject:
     """In the world frame."""
     position: Vec3
     yaw: float
+    open_front: str = ""
+    """Name of its drawer or door that stands open, ``""`` for none."""
+    behind: str = ""
+    """Name of the support's front that it lies behind, ``""`` for none."""
+    tucked: bool = False
+    """Whether it stands on the floor under something else."""
 
     @property
     def id(self) -> str:
@@ -86,15 +95,27 @@ class World:
         """Rooms by id."""
         return {plan.id: plan.to_room() for plan in self.plan.rooms}
 
-    def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
-        """The true scene graph: support relations, and what follows from the boxes."""
-        objects = {id: o.to_scene_object(time_s) for id, o in self.objects.items()}
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Ids of things behind closed fronts."""
+        return frozenset(
+            o.id for o in self.objects.values() if o.behind and self.objects[o.support].open_front != o.behind
+        )
+
+    def relations(self, objects: Mapping[str, WorldObject], time_s: float = 0.0) -> tuple[Relation, ...]:
+        """Support of some things, what follows from their boxes, and which walls carry them."""
         support = [
             Relation(subject=o.id, predicate=o.predicate, object=o.support, time_s=time_s)
-            for o in self.objects.values()
-            if o.support
+            for o in objects.values()
+            if o.support in objects
         ]
-        relations = (*support, *geometric_relations(self.objects, time_s))
+        geometric = geometric_relations(objects, time_s)
+        return (*support, *geometric, *wall_relations(objects, self.plan, time_s))
+
+    def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
+        """The true scene graph. ``attached to`` relates things to walls (``scenes.worlds.relations.wall_id``)."""
+        objects = {id: o.to_scene_object(time_s) for id, o in self.objects.items()}
+        relations = self.relations(self.objects, time_s)
         return SceneGraph(map_id=self.map_id, time_s=time_s, objects=objects, relations=relations, rooms=self.rooms)
 
     def instances(self) -> list[Instance]:
@@ -107,9 +128,9 @@ class World:
         ]
         return shells + things
 
-    def renderer(self) -> Renderer:
-        """A renderer of this moment (loads Open3D)."""
-        return Renderer(self.instances(), self.lights)
+    def renderer(self, threads: int = 0) -> Renderer:
+        """A renderer of this moment (loads Open3D); ``threads`` 0 takes all cores."""
+        return Renderer(self.instances(), self.lights, threads=threads)
 
 
 def yaw_box(mesh: Mesh, yaw: float) -> Box3D:
@@ -141,6 +162,9 @@ def _object(p: Placed) -> WorldObject:
         mesh=mesh,
         position=p.position,
         yaw=p.yaw,
+        open_front=p.shape.open_front,
+        behind=p.behind,
+        tucked=p.tucked,
     )
 
 
@@ -188,17 +212,20 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
     """
     if seed < 0:
         raise ValueError(f"expected a seed >= 0, got {seed}")
-    rng = np.random.default_rng((GENERATOR_VERSION, seed))
+    rng = np.random.default_rng((_LAYOUT_VERSION, seed))
     count = rooms if rooms is not None else int(rng.integers(3, 5))
     chosen = choose_rooms(count, style or "apartment", rng)
     plan = make_plan(chosen, rng)
     shells = {room.id: room_shell(plan, room, rng) for room in plan.rooms}
-    placed = Furnisher(plan=plan, rng=rng).run(clutter)
+    furnisher = Furnisher(plan=plan, rng=rng)
+    furnisher.run(clutter)
     lights: list[Vec3] = []
     for room in plan.rooms:
         x, z = room.rect.center
         lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
-    windows = _windows(plan, len(placed) + 1)
+    windows = _windows(plan, furnisher.next_number)
+    furnisher.rng, furnisher.next_number = tucking_generator(seed), furnisher.next_number + len(windows)
+    tuck(furnisher)
     world = World(
         seed=seed,
         style=style or "apartment",
@@ -207,7 +234,7 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
         shells=shells,
         lights=tuple(lights),
     )
-    return with_things(world, placed, len(placed) + len(windows) + 1)
+    return with_things(world, furnisher.placed, furnisher.next_number)
 
 
 def with_things(world: World, placed: Sequence[Placed], next_number: int) -> World:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from finetune.question_command import main
 from finetune.question_data import QuestionSummary, judged, majority_baseline, write_questions
 from scenes.errors import InputError
 from scenes.records import Question, TypedValue
@@ -64,6 +65,21 @@ def test_the_majority_baseline_is_right_on_a_family_with_one_answer() -> None:
     assert majority_baseline(same) == 1.0
     assert majority_baseline([*same, *varied]) == pytest.approx((1.0 + 0.0) / 2)
     assert judged(same[0]) != judged(varied[0])
+
+
+def test_the_command_shows_the_baseline_of_each_family(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "test.jsonl"
+    assert main(["--worlds", "0:10", "--split", "test", "--dialogs", "45", "--out", str(out), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["splits"] == {"test": report["questions"]}
+    shares = report["majority_by_family"]
+    assert report["majority_baseline"] == pytest.approx(sum(shares.values()) / len(shares), abs=1e-3)
+    assert min(report["phrasings"].values()) >= 30
+    assert len(report["phrasings"]) >= 22
+    with pytest.raises(InputError, match="split val"):
+        main(["--worlds", "0:3", "--split", "val", "--out", str(tmp_path / "none.jsonl")])
+    with pytest.raises(InputError, match="--visits"):
+        main(["--worlds", "0:3", "--visits", "0", "--out", str(tmp_path / "none.jsonl")])
 
 
 def test_an_existing_file_or_no_seed_is_refused(tmp_path: Path) -> None:

@@ -12,11 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from scenes.questions.visits import MIN_PIXELS, Visit
+from scenes.questions.memory import BEHIND_M, CLEAR_PIXELS, DOUBT_PIXELS, MIN_PIXELS, MOVED_M
+from scenes.questions.visits import CAMERA, Visit
 from scenes.records import Question
-from scenes.worlds.world import WorldObject
+from scenes.render import Renderer
+from scenes.shading import Instance
+from scenes.worlds.relations import NEXT_TO_M
+from scenes.worlds.world import World, WorldObject
 
 Floats = NDArray[np.float64]
+TOUCHING_M = 5e-4
+"""The minimiser stops a little short of a gap of zero."""
+CHANGES = frozenset({"moved", "moved_since", "moved_away"})
 
 
 class Oracle:
@@ -24,12 +31,24 @@ class Oracle:
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
+        self._chain = [visit]
+        while self._chain[0].before is not None:
+            self._chain.insert(0, self._chain[0].before)
+        self._frame = 0
+        self._left: dict[tuple[str, int], bool] = {}
+        self._renderers: dict[int, Renderer] = {}
+        self._seen: dict[int, dict[str, tuple[Visit, int]]] = {}
 
     def complaint(self, q: Question) -> str:
         """What is wrong with a gold answer; ``""`` = nothing."""
+        self._frame = q.frame_id
         seen = self.seen(q.frame_id)
         if any(i not in seen for i in q.objects):
             return "points at a thing that was not seen"
+        if q.family in CHANGES:
+            return self._change(q, seen)
+        if any(self.has_left(i, q.frame_id) for i in q.objects):
+            return "points at a thing that has left"
         if q.value is None:
             return ""
         checks = {
@@ -45,18 +64,83 @@ class Oracle:
         check = checks.get(q.value.kind)
         return check(q, seen) if check else ""
 
-    def seen(self, frame: int) -> dict[str, int]:
-        """Object id -> last frame up to ``frame`` that shows enough of it."""
-        last: dict[str, int] = {}
-        for k, ids in self.visit.instance_ids.items():
-            if k <= frame:
-                for number in set(ids[ids > 0].tolist()):
-                    if int((ids == number).sum()) >= MIN_PIXELS:
-                        last[f"w{number}"] = k
+    def seen(self, frame: int) -> dict[str, tuple[Visit, int]]:
+        """Object id -> visit and frame, up to ``frame`` of this one, that showed enough of it last."""
+        if frame in self._seen:
+            return self._seen[frame]
+        last: dict[str, tuple[Visit, int]] = {}
+        self._seen[frame] = last
+        for visit in self._chain:
+            for k, ids in visit.instance_ids.items():
+                if visit is not self.visit or k <= frame:
+                    numbers, counts = np.unique(ids, return_counts=True)
+                    for number, count in zip(numbers.tolist(), counts.tolist(), strict=True):
+                        if number > 0 and count >= MIN_PIXELS:
+                            last[f"w{number}"] = (visit, k)
         return last
 
+    def has_left(self, i: str, frame: int) -> bool:
+        """Whether some look after the last sight of a thing shows what is behind its place.
+
+        By area, at three times the resolution of the looks, in the window around the thing's vertices.
+        """
+        if len(self._chain) == 1:
+            return False
+        if (i, frame) not in self._left:
+            seen_in, seen_at = self.seen(frame)[i]
+            thing = seen_in.world_at(seen_at).objects[i]
+            alone = Renderer([Instance(number=1, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
+            self._left[i, frame] = any(
+                self._empty_pixels(visit, k, thing, alone) > (DOUBT_PIXELS + CLEAR_PIXELS) / 2
+                for visit in self._chain[self._chain.index(seen_in) :]
+                for k in visit.looks
+                if (visit is not seen_in or k > seen_at) and (visit is not self.visit or k <= frame)
+            )
+        return self._left[i, frame]
+
+    def _empty_pixels(self, visit: Visit, k: int, thing: WorldObject, alone: Renderer) -> float:
+        """How many pixels of a look, not all whole, would show a thing and show what is behind it."""
+        pose = visit.walk.world_from_camera[k].numpy()
+        local = (thing.mesh.vertices - pose[:3, 3]) @ pose[:3, :3]
+        if local[:, 2].min() < 0.05:
+            return 0.0
+        size = np.array([CAMERA.width, CAMERA.height])
+        uv = local[:, :2] / local[:, 2:] * (CAMERA.fx, CAMERA.fy) + (CAMERA.cx, CAMERA.cy)
+        low, high = np.clip(np.floor(uv.min(0)), 0, size), np.clip(np.ceil(uv.max(0)), 0, size)
+        if (high - low).min() <= 0:
+            return 0.0
+        u, v = np.meshgrid(*(np.arange(3 * a, 3 * b) / 3 + 1 / 6 for a, b in zip(low, high, strict=True)))
+        rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones_like(u)], -1).reshape(-1, 3)
+        rays = (rays @ pose[:3, :3].T).astype(np.float32)
+        near = alone.cast(pose[:3, 3], rays).depth_m
+        if np.isfinite(near).sum() < 9 * DOUBT_PIXELS:
+            return 0.0
+        far = self._renderer(visit.world_at(k)).cast(pose[:3, 3], rays).depth_m
+        return float((near + BEHIND_M < far).sum()) / 9
+
+    def _renderer(self, world: World) -> Renderer:
+        if id(world) not in self._renderers:
+            self._renderers[id(world)] = world.renderer()
+        return self._renderers[id(world)]
+
+    def _change(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
+        left = {i for i in seen if self.has_left(i, q.frame_id)}
+        if q.family == "moved":
+            return "" if set(q.objects) == left else f"{sorted(left)} for {q.objects}"
+        if q.family == "moved_away":
+            return "" if set(q.objects) <= left and q.reason == "moved" else f"{q.objects} has not left"
+        assert q.value is not None
+        (thing,) = [i for i in seen if self._fits(i, q.trace[0].arguments["query"])]
+        before = Oracle(self.visit.before) if self.visit.before else self
+        visit, k = before.seen(before.visit.frames[-1])[thing]
+        start = np.array(visit.world_at(k).objects[thing].mesh.vertices.mean(0))
+        now = np.array(self._object(thing).mesh.vertices.mean(0))
+        moved = thing in left or float(np.linalg.norm(now - start)) > MOVED_M
+        return "" if moved == q.value.value else f"moved: {moved}"
+
     def _object(self, i: str) -> WorldObject:
-        return self.visit.world.objects[i]
+        visit, k = self.seen(self._frame)[i]
+        return visit.world_at(k).objects[i]
 
     def _bounds(self, i: str) -> tuple[Floats, Floats]:
         """Low and high corner in the object's own yaw frame."""
@@ -78,17 +162,19 @@ class Oracle:
     def _eye(self, q: Question) -> Floats:
         return self.visit.walk.world_from_camera[q.frame_id, :3, 3].numpy()
 
-    def _gap(self, a: str, b: str) -> float:
+    def _gap(self, a: str, b: str, *, flat: bool = False) -> float:
+        """Distance of two boxes, or of their footprints."""
         (al, ah), (bl, bh) = self._bounds(a), self._bounds(b)
+        kept = np.array([1.0, 0.0 if flat else 1.0, 1.0])
 
         def squared(x: Floats) -> float:
-            return float(((self._to_world(a, x[:3]) - self._to_world(b, x[3:])) ** 2).sum())
+            return float(((kept * (self._to_world(a, x[:3]) - self._to_world(b, x[3:]))) ** 2).sum())
 
         start = np.concatenate([(al + ah) / 2, (bl + bh) / 2])
         bounds = [*zip(al, ah, strict=True), *zip(bl, bh, strict=True)]
         return math.sqrt(minimize(squared, start, bounds=bounds, method="L-BFGS-B", options={"ftol": 1e-14}).fun)
 
-    def _length(self, q: Question, seen: dict[str, int]) -> str:
+    def _length(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         if q.family == "distance_two":
             length, tolerance = self._gap(*q.objects), 0.01
@@ -100,7 +186,7 @@ class Oracle:
             length, tolerance = float(y if q.family == "height" else max(x, z)), 1e-3
         return "" if abs(length - float(q.value.value)) <= tolerance else f"{length} for {q.value.value}"
 
-    def _direction(self, q: Question, seen: dict[str, int]) -> str:
+    def _direction(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         offset = self._center(q.objects[0]) - self._eye(q)
         ahead = self.visit.walk.world_from_camera[q.frame_id, :3, 2].numpy()
@@ -122,36 +208,60 @@ class Oracle:
         heads = {" ".join(n.split()[-k:]) for n in names for k in range(1, 4)}
         return words in heads or (tokens[0] == o.color and " ".join(tokens[1:]) in heads)
 
-    def _selected(self, q: Question, seen: dict[str, int]) -> set[str]:
+    def _selected(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> set[str]:
         call = q.trace[0].arguments
-        hits = set(seen) if call["query"] == "objects" else {i for i in seen if self._fits(i, call["query"])}
+        there = {i for i in seen if not self.has_left(i, q.frame_id)}
+        hits = there if call["query"] == "objects" else {i for i in there if self._fits(i, call["query"])}
         if "room" in call:
             hits = {i for i in hits if self._room_name(i) == call["room"]}
         if "reference" in call:
-            anchors = [i for i in seen if self._fits(i, call["reference"])]
+            anchors = [i for i in there if self._fits(i, call["reference"])]
             assert len(anchors) == 1
             hits = {i for i in hits if self._stands(i, call["relation"], anchors[0])}
         return hits
 
     def _stands(self, i: str, relation: str, anchor: str) -> bool:
-        o = self._object(i)
+        o, other = self._object(i), self._object(anchor)
         if relation in ("on", "in"):
             return o.support == anchor and o.predicate == relation
-        other = self._object(anchor)
-        return (
-            i != anchor
-            and o.room == other.room
-            and any(
-                r.subject == i and r.object == anchor and r.predicate == relation for r in self.visit.truth.relations
-            )
-        )
+        if i == anchor or o.room != other.room or anchor == o.support or i == other.support:
+            return False
+        if "rug" in (o.category, other.category) or "window" in (o.category, other.category):
+            return False
+        reach = sum(float(np.hypot(*(h - lo)[[0, 2]])) / 2 for lo, h in (self._bounds(i), self._bounds(anchor)))
+        if float(np.hypot(*(self._center(i) - self._center(anchor))[[0, 2]])) > reach + NEXT_TO_M:
+            return False
+        gap = self._gap(i, anchor, flat=True)
+        (a_low, a_high), (b_low, b_high) = self._heights(i), self._heights(anchor)
+        if relation == "next to":
+            smaller = min(float(np.hypot(*(h - lo)[[0, 2]])) for lo, h in (self._bounds(i), self._bounds(anchor)))
+            near = min(NEXT_TO_M, max(0.1, 0.5 * smaller))
+            return o.support == other.support and abs(a_low - b_low) < 0.05 and TOUCHING_M < gap < near
+        if o.support or other.support or gap > TOUCHING_M:
+            return False
+        on_floor = a_low <= 0.05 and b_low <= 0.05 and a_high < b_high
+        return a_high <= b_low + 0.01 or (on_floor and self._covered(i, anchor) >= 0.4)
 
-    def _count(self, q: Question, seen: dict[str, int]) -> str:
+    def _covered(self, i: str, anchor: str) -> float:
+        """Share of random points in one footprint that lie in another."""
+        (al, ah), (bl, bh) = self._bounds(i), self._bounds(anchor)
+        points = np.random.default_rng(0).uniform(al, ah, (2000, 3))
+        yaw = -self._object(anchor).yaw
+        c, s = math.cos(yaw), math.sin(yaw)
+        world = np.array([self._to_world(i, p) for p in points])
+        x, z = c * world[:, 0] + s * world[:, 2], -s * world[:, 0] + c * world[:, 2]
+        return float(((x >= bl[0]) & (x <= bh[0]) & (z >= bl[2]) & (z <= bh[2])).mean())
+
+    def _heights(self, i: str) -> tuple[float, float]:
+        low, high = self._bounds(i)
+        return float(low[1]), float(high[1])
+
+    def _count(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         hits = self._selected(q, seen)
         return "" if hits == set(q.objects) and len(hits) == q.value.value else f"{sorted(hits)} for {q.objects}"
 
-    def _bool(self, q: Question, seen: dict[str, int]) -> str:
+    def _bool(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         if q.family.startswith("fit_"):
             (al, ah), (bl, bh) = (self._bounds(i) for i in q.objects)
@@ -170,7 +280,7 @@ class Oracle:
         room = self.visit.world.plan.room_at(float(x), float(z)) or self._object(i).room
         return self.visit.world.rooms[room].label
 
-    def _room(self, q: Question, seen: dict[str, int]) -> str:
+    def _room(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         if q.family == "where_am_i":
             room = self.visit.world.rooms[self.visit.walk.rooms[q.frame_id]].label
@@ -178,18 +288,18 @@ class Oracle:
             room = self._room_name(q.objects[0])
         return "" if room == q.value.value else f"{room} for {q.value.value}"
 
-    def _color(self, q: Question, seen: dict[str, int]) -> str:
+    def _color(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         color = self._object(q.objects[0]).color
         return "" if color == q.value.value else f"{color} for {q.value.value}"
 
-    def _age(self, q: Question, seen: dict[str, int]) -> str:
+    def _age(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
-        times = self.visit.walk.times_s
-        age = float(times[q.frame_id] - times[seen[q.objects[0]]])
+        visit, k = seen[q.objects[0]]
+        age = float(self.visit.walk.times_s[q.frame_id] - visit.walk.times_s[k])
         return "" if abs(age - float(q.value.value)) <= 0.051 else f"{age} for {q.value.value}"
 
-    def _text(self, q: Question, seen: dict[str, int]) -> str:
+    def _text(self, q: Question, seen: dict[str, tuple[Visit, int]]) -> str:
         assert q.value is not None
         if q.family.startswith("list_"):
             hits = self._selected(q, seen)

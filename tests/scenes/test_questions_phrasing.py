@@ -9,7 +9,7 @@ import pytest
 
 from scenes.questions.lexicon import COLORS, NOUNS, invented_word
 from scenes.questions.patterns import FOLLOW_UPS, PATTERNS
-from scenes.questions.phrasing import SPLITS, expansions, patterns_of, phrase, say, split_of
+from scenes.questions.phrasing import SPLITS, expansions, patterns_of, phrase, phrasings, say, split_of
 
 ALL = (*PATTERNS, *FOLLOW_UPS)
 
@@ -31,6 +31,13 @@ def test_every_family_is_asked_in_at_least_thirty_ways(family: str) -> None:
     rng, slots = random.Random(0), {s: f"<{s}>" for s in slots_of(family)}
     asked = {say(rng, family, "train", slots, noise=0.0).lower().rstrip("?.") for _ in range(3000)}
     assert len(asked) >= 30
+
+
+def test_the_stated_number_of_phrasings_is_what_can_be_said() -> None:
+    assert sum(phrasings(family) >= 30 for family in PATTERNS) >= 22
+    # Each text bare or after one of 12 openings, and bare or before one of 9 endings.
+    texts = {e for p in patterns_of("greeting") for e in expansions(p)}
+    assert phrasings("greeting") == len(texts) * 13 * 10
 
 
 @pytest.mark.parametrize("family", ALL)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scenes.questions.asker import held_out
 from scenes.questions.generate import FAMILIES, balance, split_of_seed, visit_questions
 from scenes.questions.gold import Kind
-from scenes.questions.visits import Visit, make_visit
+from scenes.questions.visits import Visit, make_visit, make_visits
 from scenes.records import Question
 from scenes.worlds.walk import Walk
 from scenes.worlds.world import make_world
@@ -46,33 +48,101 @@ def test_the_second_opinion_notices_a_wrong_value_and_a_wrong_object(visit: Visi
 @pytest.mark.slow
 def test_a_second_opinion_agrees_on_two_thousand_questions() -> None:
     wrong, count = [], 0
+    families: set[str] = set()
     for seed in range(100, 110):
-        visit = make_visit(make_world(seed))
-        oracle = Oracle(visit)
-        for q in visit_questions(visit, 190):
-            count += 1
-            if c := oracle.complaint(q):
-                wrong.append(f"{q.id} {q.text}: {c}")
+        for visit in make_visits(make_world(seed), 2):
+            oracle = Oracle(visit)
+            for q in visit_questions(visit, 95):
+                count += 1
+                families.add(q.family)
+                if c := oracle.complaint(q):
+                    wrong.append(f"{q.id} {q.text}: {c}")
     assert wrong == []
     assert count >= 2000
+    assert {"moved", "moved_since", "moved_away"} <= families
+
+
+def shortened(visit: Visit, last: int) -> Visit:
+    """The same visit, broken off after a frame."""
+    walk = visit.walk
+    return replace(
+        visit,
+        walk=Walk(
+            times_s=walk.times_s[: last + 1],
+            world_from_camera=walk.world_from_camera[: last + 1],
+            rooms=walk.rooms[: last + 1],
+        ),
+    )
 
 
 def test_no_gold_answer_depends_on_a_later_frame(visit: Visit) -> None:
     half = visit.frames[len(visit.frames) // 2]
-    walk = visit.walk
-    short = Visit(
-        visit.world,
-        visit.number,
-        Walk(
-            times_s=walk.times_s[: half + 1],
-            world_from_camera=walk.world_from_camera[: half + 1],
-            rooms=walk.rooms[: half + 1],
-        ),
-        visit.step,
-    )
+    short = shortened(visit, half)
     for frame in (visit.frames[len(visit.frames) // 4], half):
         assert short.known(frame) == visit.known(frame)
     assert len(visit.known(visit.frames[-1]).objects) > len(visit.known(visit.frames[1]).objects)
+
+
+@pytest.fixture(scope="module")
+def later() -> Visit:
+    return make_visit(make_world(9), 1, step=10)
+
+
+@pytest.fixture(scope="module")
+def later_questions(later: Visit) -> list[Question]:
+    return list(visit_questions(later, 170))
+
+
+def test_a_later_visit_asks_about_change(later: Visit, later_questions: list[Question]) -> None:
+    families = balance(later_questions)
+    assert families["moved_since"] >= 2
+    assert families["moved_away"] >= 2
+    moved = [q for q in later_questions if q.family == "moved_since"]
+    assert {q.value.value for q in moved if q.value} == {True, False}
+    assert all(q.reason == "moved" for q in later_questions if q.family == "moved_away")
+    assert later.timeline is not None
+    changed = {e.object_id for e in later.timeline.events if e.kind in ("moved", "vanished")}
+    assert all(set(q.objects) <= changed for q in later_questions if q.family in ("moved_away", "moved_since"))
+
+
+def test_a_second_opinion_agrees_on_a_later_visit(later: Visit, later_questions: list[Question]) -> None:
+    oracle = Oracle(later)
+    assert [f"{q.id} {q.text}: {c}" for q in later_questions if (c := oracle.complaint(q))] == []
+
+
+def test_what_has_left_is_not_counted_and_not_pointed_at(later: Visit, later_questions: list[Question]) -> None:
+    for q in later_questions:
+        gone = {i for i, o in later.known(q.frame_id).objects.items() if not o.present}
+        if q.family not in ("moved", "moved_since", "moved_away"):
+            assert not gone & set(q.objects), q.text
+
+
+def test_nothing_that_happens_later_changes_an_earlier_answer(later: Visit, later_questions: list[Question]) -> None:
+    """Broken off after a frame, with all later events undone, the visit gives the same knowledge at that frame."""
+    assert later.timeline is not None
+    for part in (3, 2):
+        frame = later.frames[len(later.frames) // part]
+        time_s = later.time_of(frame)
+        past = replace(
+            later.timeline,
+            moments=tuple(m for m in later.timeline.moments if m[0] <= time_s),
+            events=tuple(e for e in later.timeline.events if e.time_s <= time_s),
+        )
+        short = replace(shortened(later, frame), timeline=past)
+        assert short.known(frame) == later.known(frame)
+        assert short.memory(frame).doubtful == later.memory(frame).doubtful
+        assert any(o.last_seen_s < later.time_of(0) for o in short.known(frame).objects.values())
+
+
+def test_a_thing_is_gone_only_when_its_place_was_seen_without_it(later: Visit) -> None:
+    gone = 0
+    for frame in later.frames:
+        world = later.world_at(frame)
+        for i, o in later.known(frame).objects.items():
+            if not o.present:
+                gone += 1
+                assert i not in world.objects or world.objects[i].box != o.box
+    assert gone
 
 
 def test_a_seed_gives_the_same_questions_again(visit: Visit, questions: list[Question]) -> None:
@@ -83,7 +153,7 @@ def test_a_seed_gives_the_same_questions_again(visit: Visit, questions: list[Que
 
 def test_one_visit_gives_most_families(questions: list[Question]) -> None:
     families = balance(questions)
-    missing = {name for name, _ in FAMILIES} - set(families) - {"note"}
+    missing = {name for name, _ in FAMILIES} - set(families) - {"note", "moved", "moved_since", "moved_away"}
     assert len(missing) <= 4, missing
     assert len(families) >= 30
     assert max(families.values()) < 0.1 * len(questions)

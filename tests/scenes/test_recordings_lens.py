@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
-from scenes.recordings import open_recording
+from scenes.recordings import open_recording, write_nerfstudio
 from scenes.recordings.aria import open_aria
 from scenes.recordings.inspection import depth_agreement
 from scenes.recordings.lens import BrownConradyLens, FisheyeLens, Rectifier, fisheye_from_aria
 from scenes.types import Camera
-from tests.scenes.recording_files import write_depth, write_transforms
+from tests.scenes.recording_files import MARK, frames_equal, pixel_of, write_depth, write_transforms
 
 
 def pixel(lens: BrownConradyLens | FisheyeLens, point: tuple[float, float, float], k: tuple[float, ...]) -> list[float]:
@@ -141,19 +141,60 @@ def test_an_unknown_lens_is_refused(tmp_path: Path) -> None:
         open_recording(tmp_path)
 
 
-def write_aria(folder: Path) -> None:
-    """One upright-after-rectification frame: 8x6 sensor on its side, f = 8, no distortion beyond the fisheye's own."""
-    Image.fromarray(np.zeros((6, 8, 3), dtype=np.uint8)).save(folder / "camera-rgb_1000000000.png")
-    write_depth(folder / "camera-rgb_1000100000_depth.png", np.full((6, 8), 1500))
-    eye = np.eye(4).tolist()
+def write_aria(
+    folder: Path,
+    *,
+    frames: int = 1,
+    size: tuple[int, int] = (8, 6),
+    focal: float = 8.0,
+    mark: tuple[int, int] | None = None,
+) -> None:
+    """Frames that are upright after rectification: a sensor on its side, no distortion beyond the fisheye's own.
+
+    ``mark`` is a sensor pixel around which 5x5 pixels are painted.
+    """
+    width, height = size
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    if mark is not None:
+        pixels[mark[1] - 2 : mark[1] + 3, mark[0] - 2 : mark[0] + 3] = MARK
     # The sensor's x points down in the world, its y to the left, so that the upright image is level.
     world_from_device = [[0, -1, 0, 0], [-1, 0, 0, 1.6], [0, 0, -1, 0], [0, 0, 0, 1]]
-    camera = {"model": "CameraModelType.FISHEYE624", "params": [8.0, 3.5, 2.5, *[0.0] * 12], "size": [8, 6]}
-    table = {
-        "world_from_device": [{"t_ns": 1000100000, "T": world_from_device}],
-        "cameras": {"camera-rgb": camera | {"T_device_camera": eye}},
+    camera = {
+        "model": "CameraModelType.FISHEYE624",
+        "params": [focal, width / 2 - 0.5, height / 2 - 0.5, *[0.0] * 12],
+        "size": [width, height],
+        "T_device_camera": np.eye(4).tolist(),
     }
+    poses: list[dict[str, object]] = []
+    for k in range(frames):
+        time_ns = 1_000_000_000 + 100_000_000 * k
+        Image.fromarray(pixels).save(folder / f"camera-rgb_{time_ns}.png")
+        write_depth(folder / f"camera-rgb_{time_ns + 100_000}_depth.png", np.full((height, width), 1500))
+        poses.append({"t_ns": time_ns + 100_000, "T": world_from_device})
+    table = {"world_from_device": poses, "cameras": {"camera-rgb": camera}}
     (folder / "calib_poses.json").write_text(json.dumps(table))
+
+
+def test_aria_projects_a_known_point_to_the_marked_pixel(tmp_path: Path) -> None:
+    # A point 0.3 right, 0.2 up and 1 ahead of the eye. Upright right is the sensor's -y, upright down its x; the
+    # fisheye puts it focal x angle from the middle: atan(0.3606) = 0.3460, so 34.6 pixels towards (-0.2, -0.3).
+    reach = 100 * math.atan(math.hypot(0.3, 0.2)) / math.hypot(0.3, 0.2)
+    mark = (int(80 - 0.2 * reach), int(60 - 0.3 * reach))
+    assert mark == (60, 31)
+    write_aria(tmp_path, size=(160, 120), focal=100.0, mark=mark)
+    frame = open_recording(tmp_path)[0]
+    assert pixel_of(frame, (0.3, 1.8, -1.0)) == pytest.approx((60 + 30, 80 - 20))
+    painted = (frame.rgb == torch.tensor(MARK, dtype=torch.uint8)).all(-1).nonzero().double()
+    assert (painted.mean(0) + 0.5).tolist() == pytest.approx([60, 90], abs=0.8)
+
+
+def test_aria_frames_read_back_equal(tmp_path: Path) -> None:
+    (tmp_path / "r").mkdir()
+    write_aria(tmp_path / "r", frames=2)
+    recording = open_recording(tmp_path / "r")
+    write_nerfstudio(tmp_path / "copy", recording, gravity=recording.gravity)
+    again = open_recording(tmp_path / "copy")
+    assert [frames_equal(a, b) for a, b in zip(recording, again, strict=True)] == [True, True]
 
 
 def test_aria_frames_are_upright_pinhole_images(tmp_path: Path) -> None:

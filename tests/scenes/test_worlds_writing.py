@@ -12,11 +12,14 @@ from PIL import Image
 from scenes.recordings import open_recording
 from scenes.recordings.base import RecordingError
 from scenes.types import Camera
+from scenes.worlds.changes import Timeline
 from scenes.worlds.crops import iter_object_crops
+from scenes.worlds.recorded import Recorder, iter_visit
+from scenes.worlds.sensors import SENSOR
 from scenes.worlds.truth import read_frames_truth, read_world_truth
-from scenes.worlds.walk import make_walk
+from scenes.worlds.walk import Walk, make_walk
 from scenes.worlds.world import make_world
-from scenes.worlds.writing import iter_visit, write_world
+from scenes.worlds.writing import write_visit, write_world
 
 SMALL = Camera(width=64, height=48, fx=46.0, fy=46.0, cx=32.0, cy=24.0)
 
@@ -89,3 +92,46 @@ def test_crops_are_deterministic_and_show_their_object() -> None:
             assert float(crop.rgb.float().std()) > 2
     assert 0 < sum(not c.category for c in crops) < 25
     assert len({c.category for c in crops}) > 20
+
+
+@pytest.mark.slow
+def test_any_number_of_processes_writes_the_same_bytes(tmp_path: Path) -> None:
+    world = make_world(7)
+    walk = make_walk(world)
+    short = Walk(times_s=walk.times_s[:9], world_from_camera=walk.world_from_camera[:9], rooms=walk.rooms[:9])
+    timeline = Timeline(moments=((0.0, world),))
+    done: list[tuple[int, int]] = []
+    contents = []
+    for workers in (1, 2):
+        out = write_visit(
+            timeline,
+            short,
+            tmp_path / str(workers),
+            sensor=SENSOR["headset"],
+            camera=SMALL,
+            workers=workers,
+            progress=lambda *step: done.append(step),
+        )
+        contents.append({f.relative_to(out): f.read_bytes() for f in out.rglob("*") if f.is_file()})
+    assert contents[0] == contents[1]
+    assert len(contents[0]) == 4 + 4 * 9
+    assert done == [(k, 9) for k in range(1, 10)] * 2
+
+
+def test_a_frame_is_the_same_whatever_came_before_it() -> None:
+    world = make_world(7)
+    walk = make_walk(world)
+    recorder = Recorder(Timeline(moments=((0.0, world),)), walk, SENSOR["headset"], SMALL)
+    first, _ = recorder.frame(5)
+    recorder.frame(9)
+    again, _ = recorder.frame(5)
+    assert torch.equal(first.rgb, again.rgb)
+    assert first.depth_m is not None
+    assert again.depth_m is not None
+    assert torch.equal(first.depth_m, again.depth_m)
+
+
+def test_a_wrong_number_of_workers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="workers"):
+        write_world(7, tmp_path / "w", fps=0.2, camera=SMALL, workers=0)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,95 @@
+"""Families about change: what has moved, whether one thing has, and a thing that has moved away.
+
+All of them compare what this visit has shown so far with what was known before it; nothing is asked while a place has
+been seen too little of to tell.
+"""
+
+from __future__ import annotations
+
+from scenes.questions.asker import Asker, Draft, Drafts, bool_value, many, one, step
+from scenes.questions.gold import Kind, members
+from scenes.questions.memory import MOVED_M, SAME_PLACE_M, Place
+from scenes.questions.several_things import listing
+from scenes.types import SceneObject
+
+LEFT = ("where_is", "distance", "exist")
+"""Families whose wording is used to ask for a thing that has moved away."""
+
+
+def moved(a: Asker) -> Drafts:
+    """What is no longer where it was.
+
+    Asked only while that is the same as what has changed at all: nothing new, nothing found at another place, and no
+    drawer or door that was opened or closed has been seen.
+    """
+    places = a.visit.memory(a.frame).places
+    if a.visit.before is None or any(_changed_in_sight(a, p) for p in places.values()):
+        return ()
+    left = [o for o in a.memory.objects.values() if not o.present]
+    if not left and a.rng.random() < 0.7:
+        return ()
+    trace = step("find_objects", query="objects", when="moved")
+    ids = tuple(o.id for o in left)
+    return (Draft(family="moved", text=a.say("moved"), value=listing(left), objects=ids, trace=trace),)
+
+
+def moved_since(a: Asker) -> Drafts:
+    """Whether one thing that was known before this visit has moved since."""
+    if a.visit.before is None:
+        return ()
+    places = a.visit.memory(a.frame).places
+    known = [o for i, o in a.memory.objects.items() if _since(places[i]) is not None]
+    # As many that have moved as that have not, or "no" would nearly always be right.
+    truth = a.rng.random() < 0.5
+    known = [o for o in known if _since(places[o.id]) == truth]
+    a.rng.shuffle(known)
+    for obj in known:
+        if not (kind := _only_name(a, obj)):
+            continue
+        text = a.say("moved_since", the=a.the(kind))
+        trace = step("find_objects", query=kind.text, when="moved")
+        ids = (obj.id,) if truth else ()
+        return (Draft(family="moved_since", text=text, value=bool_value(truth), objects=ids, trace=trace),)
+    return ()
+
+
+def moved_away(a: Asker) -> Drafts:
+    """A thing whose place has been seen empty, and that has not been seen elsewhere."""
+    left = [o for o in a.memory.objects.values() if not o.present]
+    named = [(o, kind) for o in left if (kind := _only_name(a, o))]
+    if not named:
+        return ()
+    (obj, kind), words = a.rng.choice(named), a.rng.choice(LEFT)
+    text = a.say(words, the=a.the(kind), a=one(kind.text), many=many(kind.text), bare=kind.text)
+    trace = {
+        "where_is": step("where_is", object=kind.text),
+        "distance": step("measure", kind="distance", a=kind.text),
+        "exist": step("find_objects", query=many(kind.text) if many(kind.text) in text else kind.text),
+    }[words]
+    return (Draft(family="moved_away", text=text, status="abstained", reason="moved", objects=(obj.id,), trace=trace),)
+
+
+def _only_name(a: Asker, obj: SceneObject) -> Kind | None:
+    """A name that fits no other thing that is remembered, wherever it is."""
+    kinds = [Kind(name=obj.label), *([Kind(name=obj.label, color=obj.color)] if obj.color else [])]
+    return next((k for k in kinds if len(members(a.memory, k)) == 1 and a.may_say(k)), None)
+
+
+def _since(p: Place) -> bool | None:
+    """Whether a thing has moved since this visit began; None where it was not known then or it cannot be told."""
+    if p.earlier is None:
+        return None
+    if p.gone or p.travelled_m > MOVED_M:
+        return True
+    return False if p.seen_now and p.travelled_m < SAME_PLACE_M else None
+
+
+def _changed_in_sight(a: Asker, p: Place) -> bool:
+    """Whether a thing shows a change of another kind than having left."""
+    if p.gone or not p.seen_now:
+        return False
+    if p.earlier is None:
+        # Met for the first time: new, unless the world had it when the visit before ended.
+        before = a.visit.before
+        return before is not None and p.thing.id not in before.world_at(before.frames[-1]).objects
+    return p.travelled_m > SAME_PLACE_M or p.thing.open_front != p.earlier.open_front

@@ -1,0 +1,139 @@
+"""What a wearer who forgets nothing knows of each thing: where it was last seen, and whether that place is empty now.
+
+A place is seen empty on negative evidence alone: had the thing still been there, a frame would have shown it in many
+pixels, and shows what lies behind instead. A look that shows only a little of the place leaves a doubt, and questions
+are not asked while there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scenes.render import Renderer
+from scenes.shading import Instance
+from scenes.worlds.mesh import Floats
+from scenes.worlds.world import World, WorldObject
+
+MIN_PIXELS = 6
+"""Of the 128x96 images: 30 by 25 pixels of the full image, which a person would notice."""
+CLEAR_PIXELS = 2 * MIN_PIXELS
+"""A thing that would have shown in so many pixels, and did not, has left."""
+DOUBT_PIXELS = MIN_PIXELS
+"""A thing that would have shown in so many may have left; in fewer nobody would have noticed it anyway."""
+BEHIND_M = 0.002
+"""What is seen lies at least so far behind the place of the thing; a phone that has left a table is 8 mm thick."""
+MOVED_M = 0.25
+"""A thing that is further from where it was has moved; the same in ``tools``."""
+SAME_PLACE_M = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Look:
+    """One frame at low resolution."""
+
+    eye: NDArray[np.float64]
+    """(3,) world."""
+    rays: Floats
+    """(N, 3) world, z = 1 in the camera."""
+    depth_m: Floats
+    """(N,) z-depth; inf where nothing was hit."""
+    ids: NDArray[np.int32]
+    """(H, W) instance numbers."""
+
+    def pixels(self) -> dict[str, int]:
+        """Object id -> visible pixels, of those that a person would notice."""
+        numbers, counts = np.unique(self.ids[self.ids > 0], return_counts=True)
+        return {f"w{n}": int(c) for n, c in zip(numbers, counts, strict=True) if c >= MIN_PIXELS}
+
+    def would_show(self, thing: WorldObject) -> int:
+        """Pixels that would show a thing if it were (still) at its place, for all that this frame shows."""
+        ahead = (np.array(thing.box.center) - self.eye) @ self.rays[len(self.rays) // 2 + self.ids.shape[1] // 2]
+        if ahead < -max(thing.box.size):
+            return 0
+        alone = Renderer([Instance(number=thing.number, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
+        near = alone.cast(self.eye, self.rays).depth_m
+        return int((near + BEHIND_M < self.depth_m).sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Place:
+    """What is remembered of one thing."""
+
+    thing: WorldObject
+    """As it was when last seen."""
+    first_s: float
+    last_s: float
+    gone: bool = False
+    """Its place has been seen empty since."""
+    doubt: bool = False
+    """A look has shown a little of its place, and not the thing."""
+    earlier: WorldObject | None = None
+    """As it was known when this visit started, None where it was not known or had left."""
+    seen_now: bool = False
+    """Whether this visit has shown it."""
+
+    def at(self, world: World) -> bool:
+        """Whether a world has the thing at the remembered place, its doors open or closed."""
+        other = world.objects.get(self.thing.id)
+        return other is not None and other.position == self.thing.position
+
+    @property
+    def travelled_m(self) -> float:
+        """How far it is from where it was when the visit started; 0 where that is not known."""
+        if self.earlier is None:
+            return 0.0
+        return float(np.linalg.norm(np.subtract(self.thing.position, self.earlier.position)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Memory:
+    """What is remembered at one time, by object id."""
+
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether of some thing it cannot be said if it is still there."""
+        return any(p.doubt for p in self.places.values())
+
+    def resumed(self) -> Memory:
+        """The same at the start of the next visit."""
+        return Memory(
+            places={i: replace(p, earlier=None if p.gone else p.thing, seen_now=False) for i, p in self.places.items()}
+        )
+
+
+def look_on(memory: Memory, look: Look, world: World, time_s: float, pixels: Mapping[str, int]) -> Memory:
+    """The memory after one more frame.
+
+    Args:
+        memory: what was remembered before.
+        look: the frame.
+        world: what is true at its time: gives the things that it shows.
+        time_s: its time.
+        pixels: what it shows, see ``Look.pixels``.
+    """
+    places = dict(memory.places)
+    for object_id in pixels:
+        old = places.get(object_id)
+        places[object_id] = Place(
+            thing=world.objects[object_id],
+            first_s=old.first_s if old else time_s,
+            last_s=time_s,
+            earlier=old.earlier if old else None,
+            seen_now=True,
+        )
+    for object_id, place in places.items():
+        # A thing that is still there hides what is behind it: no need to look.
+        if object_id in pixels or place.gone or place.at(world):
+            continue
+        count = look.would_show(place.thing)
+        if count >= CLEAR_PIXELS:
+            places[object_id] = replace(place, gone=True, doubt=False)
+        elif count >= DOUBT_PIXELS:
+            places[object_id] = replace(place, doubt=True)
+    return Memory(places=places)
