@@ -109,8 +109,18 @@ def build_parser() -> argparse.ArgumentParser:
     build = commands.add_parser("map", help="build map, scene graph and memory from a recording")
     build.add_argument("recording", type=Path)
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the map's folder; must not exist yet")
+    build.add_argument("--from-map", type=Path, metavar="DIR", help="continue a copy of this map: another visit there")
     _add_model(build)
     build.set_defaults(run=run_map)
+
+    localise = commands.add_parser("localise", help="where images were taken in a map, or why that is not known")
+    localise.add_argument("map", type=Path, metavar="MAP", help="a map's folder")
+    localise.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    localise.add_argument(
+        "--intrinsics", metavar="FX,FY,CX,CY", help="of the images, in pixels (default: those of the map's camera)"
+    )
+    localise.add_argument("--json", action="store_true", help="print one JSON object a line")
+    localise.set_defaults(run=run_localise)
 
     info = commands.add_parser("info", help="what a recording or a map holds, and whether its calibration makes sense")
     info.add_argument("path", type=Path)
@@ -202,11 +212,18 @@ def run_map(args: argparse.Namespace) -> int:
     from scenes.recordings import open_recording
 
     recording = open_recording(args.recording)
-    build_map(recording, args.out, _model(args).load(), progress)
+    build_map(recording, args.out, _model(args).load(), progress, from_map=args.from_map)
     with MapStore.open(args.out) as store:
         report = _save_plan(store, args.out)
     print(json.dumps(report) if args.json else map_lines(report))
     return EXIT_DONE
+
+
+def run_localise(args: argparse.Namespace) -> int:
+    """Poses of images in a map."""
+    from agent.localise_command import run
+
+    return run(args)
 
 
 def run_info(args: argparse.Namespace) -> int:

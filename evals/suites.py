@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals import scene_graph
+from evals import localisation, scene_graph
 from evals.report import Report
 
 
@@ -27,5 +27,11 @@ SUITES = (
         help="objects, names, relations and identity on generated worlds",
         add_arguments=scene_graph.add_arguments,
         run=scene_graph.run,
+    ),
+    Suite(
+        name="localisation",
+        help="poses of single images in a map: recall, errors, wrong and sure, images of another place",
+        add_arguments=localisation.add_arguments,
+        run=localisation.run,
     ),
 )

@@ -121,9 +121,7 @@ class Localiser:
         try:
             found = self._find(frame)
         except _Refused as refused:
-            return NotLocalised(
-                reason=refused.reason, detail=str(refused), ms=1e3 * (time.perf_counter() - start)
-            )
+            return NotLocalised(reason=refused.reason, detail=str(refused), ms=1e3 * (time.perf_counter() - start))
         return replace(found, ms=1e3 * (time.perf_counter() - start))
 
     def _find(self, frame: Frame) -> Localisation:
@@ -143,7 +141,9 @@ class Localiser:
         pose = fit.camera_from_world if aligned is None else inverse(aligned.world_from_camera)
         checked = self._checked(pose, fit, frame)
         if checked.agreement < MIN_AGREEMENT:
-            raise _Refused("contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed")
+            raise _Refused(
+                "contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed"
+            )
         covariance = _covariance(fit, camera, aligned)
         sigma_m = worst_sigma_m(covariance)
         if not sigma_m < MAX_SIGMA_M:

@@ -74,7 +74,7 @@ def hessian_determinant(level: Tensor) -> Tensor:
 
 
 def keypoints_of(level: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The strongest keypoints of one level: (count, 2) float32 positions in its pixels, (count,) responses, 0 = none."""
+    """The strongest keypoints of one level: (count, 2) positions in its pixels, (count,) responses, 0 = none."""
     response = hessian_determinant(level)
     highest = functional.max_pool2d(response, (1, NEIGHBOURHOOD), stride=1, padding=(0, NEIGHBOURHOOD // 2))
     highest = functional.max_pool2d(highest, (NEIGHBOURHOOD, 1), stride=1, padding=(NEIGHBOURHOOD // 2, 0))

@@ -254,7 +254,17 @@ class KeyframeIndex:
                 )
             if index.keyframes:
                 index._words, index._vlads = t["words"], t["vlads"]
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError, IndexError, json.JSONDecodeError) as error:
+        except MapError:
+            raise
+        except (
+            OSError,
+            SafetensorError,
+            KeyError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            IndexError,
+        ) as error:
             raise MapError(f"{path} is damaged ({error!r}); restore it from a copy or map again") from error
         return index
 

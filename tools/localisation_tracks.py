@@ -83,7 +83,9 @@ def triangulated(views: Sequence[SightedView]) -> tuple[list[Tensor], DepthCorre
         torch.cat(measured), torch.cat([depth for depth, _ in loose]), torch.cat([gain for _, gain in loose])
     )
     prior = [correction(depth) for depth in measured]
-    return [_depths(view, own, seen, TIGHT)[0] for view, own, seen in zip(views, prior, sights, strict=True)], correction
+    return [
+        _depths(view, own, seen, TIGHT)[0] for view, own, seen in zip(views, prior, sights, strict=True)
+    ], correction
 
 
 def fitted_correction(measured: Tensor, found: Tensor, gain: Tensor) -> DepthCorrection:
@@ -157,9 +159,7 @@ def _pairs(views: Sequence[SightedView]) -> set[tuple[int, int]]:
     return found
 
 
-def _residual(
-    ray: Tensor, depth_m: Tensor, motion: Tensor, intrinsics: Tensor, uv: Tensor
-) -> tuple[Tensor, Tensor]:
+def _residual(ray: Tensor, depth_m: Tensor, motion: Tensor, intrinsics: Tensor, uv: Tensor) -> tuple[Tensor, Tensor]:
     """Reprojection error (M, 2) of points on rays in another view, and its derivative by depth (M, 2)."""
     turned = ray @ motion[:3, :3].T
     p = turned * depth_m[:, None] + motion[:3, 3]
@@ -171,7 +171,7 @@ def _residual(
 
 
 def _depths(view: SightedView, prior_m: Tensor, seen: Sequence[_Sight], sigma: float) -> tuple[Tensor, Tensor]:
-    """Gauss-Newton on each point's own depth under Cauchy's loss: depths (N,), and information over the prior's (N,)."""
+    """Gauss-Newton on each point's own depth under Cauchy's loss: depths (N,), and information over the prior's."""
     depth = prior_m.clone()
     hold = (NOISE_PX / (sigma * prior_m.clamp_min(0.05))).square()
     gain = torch.zeros_like(depth)
@@ -179,11 +179,14 @@ def _depths(view: SightedView, prior_m: Tensor, seen: Sequence[_Sight], sigma: f
     for _ in range(8):
         information, gradient = hold.clone(), hold * (depth - prior_m)
         for sight in seen:
-            error, slope = _residual(ray[sight.point], depth[sight.point], sight.camera_from_own, sight.intrinsics, sight.uv)
+            error, slope = _residual(
+                ray[sight.point], depth[sight.point], sight.camera_from_own, sight.intrinsics, sight.uv
+            )
             weight = 1 / (1 + error.square().sum(-1) / (2 * NOISE_PX) ** 2)
             information.index_add_(0, sight.point, weight * slope.square().sum(-1))
             gradient.index_add_(0, sight.point, weight * (slope * error).sum(-1))
         gain = information / hold - 1
-        limit = 0.05 * prior_m
-        depth = (depth - gradient / information).clamp(prior_m * 0.8, prior_m * 1.25).clamp(depth - limit, depth + limit)
+        # Far from the solution a step may overshoot: at most 5% at once, and 20% in all.
+        step = (gradient / information).clamp(-0.05 * prior_m, 0.05 * prior_m)
+        depth = (depth - step).clamp(0.8 * prior_m, 1.2 * prior_m)
     return depth, gain
