@@ -109,6 +109,9 @@ def build_parser() -> argparse.ArgumentParser:
     build = commands.add_parser("map", help="build map, scene graph and memory from a recording")
     build.add_argument("recording", type=Path)
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the map's folder; must not exist yet")
+    build.add_argument(
+        "--features", type=Path, metavar="DIR", help="recognise images by a SuperPoint-shaped model in this folder"
+    )
     build.add_argument("--from-map", type=Path, metavar="DIR", help="continue a copy of this map: another visit there")
     _add_model(build)
     build.set_defaults(run=run_map)
@@ -210,9 +213,13 @@ def run_map(args: argparse.Namespace) -> int:
     from agent.map_store import MapStore
     from agent.opening import build_map
     from scenes.recordings import open_recording
+    from tools.localisation_learned import LearnedFeatures
 
     recording = open_recording(args.recording)
-    build_map(recording, args.out, _model(args).load(), progress, from_map=args.from_map)
+    if args.features is not None and args.from_map is not None:
+        raise InputError("expected one of --features and --from-map, got both; a continued map keeps its features")
+    features = None if args.features is None else LearnedFeatures(args.features)
+    build_map(recording, args.out, _model(args).load(), progress, from_map=args.from_map, features=features)
     with MapStore.open(args.out) as store:
         report = _save_plan(store, args.out)
     print(json.dumps(report) if args.json else map_lines(report))

@@ -29,8 +29,9 @@ from scenes.recordings import Gravity, Recording, open_recording, write_nerfstud
 from scenes.types import Frame
 from tools import localisation_index
 from tools.localisation import Localiser
-from tools.localisation_features import PooledGradients
-from tools.localisation_index import KeyframeIndex
+from tools.localisation_features import FeatureExtractor, PooledGradients
+from tools.localisation_index import KeyframeIndex, stored_extractor
+from tools.localisation_learned import extractor_named
 from tools.mapping import SurfaceMap
 from tools.memory import Memory
 from tools.naming import Namer
@@ -106,12 +107,14 @@ class MapStore:
         self._marked: tuple[Recording, str] | None = None
 
     @classmethod
-    def create(cls, folder: Path, gravity: Gravity, namer: Namer | None = None) -> MapStore:
+    def create(
+        cls, folder: Path, gravity: Gravity, namer: Namer | None = None, features: FeatureExtractor | None = None
+    ) -> MapStore:
         """A new map in an empty or missing folder. It becomes a map on disk with the first ``save``."""
         folder.mkdir(parents=True, exist_ok=True)
         surface = SurfaceMap()
         header = Header(map_id=surface.map_id, gravity=gravity)
-        index = KeyframeIndex(PooledGradients(), map_id=surface.map_id)
+        index = KeyframeIndex(features or PooledGradients(), map_id=surface.map_id)
         return cls(folder, header, surface, Memory(folder / MEMORY), namer, index)
 
     @classmethod
@@ -241,7 +244,7 @@ def load_keyframes(folder: Path, map_id: str) -> KeyframeIndex:
     """
     if not (folder / localisation_index.FILE_NAME).is_file():
         return KeyframeIndex(PooledGradients(), map_id=map_id)
-    index = KeyframeIndex.load(folder, PooledGradients())
+    index = KeyframeIndex.load(folder, extractor_named(stored_extractor(folder)))
     if index.map_id != map_id:
         raise InputError(
             f"{folder}: expected the keyframes of map {map_id}, got those of {index.map_id}; "

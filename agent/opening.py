@@ -22,6 +22,7 @@ from agent.session import Session, frame_index
 from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
+from tools.localisation_features import FeatureExtractor
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""
@@ -63,10 +64,12 @@ def build_map(
     last_index: int | None = None,
     *,
     from_map: Path | None = None,
+    features: FeatureExtractor | None = None,
 ) -> None:
     """Build a map of a recording in a new folder, which appears whole or not at all.
 
     ``from_map``: a map of the same place, which is copied and continued; the recording is found in it first.
+    ``features``: what images are recognised by in a new map; the offline default when None.
     Raises InputError: the folder exists and is not empty, or cannot be written; the recording is not found in that map.
     """
     last = len(recording) - 1 if last_index is None else last_index
@@ -74,7 +77,7 @@ def build_map(
         read_header(from_map)
     with new_folder(folder, marker=HEADER) as partial, ExitStack() as stack:
         if from_map is None:
-            store = stack.enter_context(MapStore.create(partial, recording.gravity, VlmNamer(vlm)))
+            store = stack.enter_context(MapStore.create(partial, recording.gravity, VlmNamer(vlm), features))
         else:
             shutil.copytree(from_map, partial, dirs_exist_ok=True)
             store = stack.enter_context(MapStore.open(partial, VlmNamer(vlm)))

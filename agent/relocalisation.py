@@ -1,8 +1,8 @@
 """Where a recording's own world lies in a map that has never seen it: relocalised frames that must agree.
 
 A recording's poses tie its frames together, so that one wrong pose of an image is found out by the next: each frame
-that is found in the map says where the whole recording lies, and a placement needs two that say the same. Knows nothing of
-files or of models.
+that is found in the map says where the whole recording lies, and a placement needs two that say the same. Knows
+nothing of files or of models.
 """
 
 from __future__ import annotations

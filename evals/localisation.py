@@ -29,6 +29,7 @@ from scenes.types import Frame
 from tools.localisation import Localisation, Localiser
 from tools.localisation_features import FeatureExtractor, PooledGradients
 from tools.localisation_index import KeyframeIndex
+from tools.localisation_learned import LearnedFeatures
 from tools.mapping import SurfaceMap
 
 LAST_MAPPED = 248
@@ -131,7 +132,7 @@ def _finite(value: float) -> float | None:
 
 def run(args: argparse.Namespace) -> Report:
     """Run the suite. Raises InputError where the data is not there."""
-    extractor = PooledGradients()
+    extractor = PooledGradients() if args.features is None else LearnedFeatures(args.features)
     kitchen = open_recording(args.data / "redkitchen")
     rows: list[Row] = []
     items: list[dict[str, Any]] = []
@@ -207,5 +208,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="folder with redkitchen, ..._poses")
     parser.add_argument("--poses", choices=(*SOURCES, "both"), default="both", help="reference poses (default: both)")
     parser.add_argument("--depth", action="store_true", help="also with the query's own depth")
+    parser.add_argument("--features", type=Path, metavar="DIR", help="a SuperPoint-shaped model instead of the default")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th query")
     parser.add_argument("--negatives", action="store_true", help=f"also {NEGATIVES} images of another place (hololens)")

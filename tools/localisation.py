@@ -174,7 +174,7 @@ class Localiser:
         if not has_depth:
             return torch.zeros(len(features), dtype=torch.float64)
         small = working_camera(frame.camera)
-        own = resampled(frame, torch.Size((small.height, small.width)), self._index.correction)
+        own = resampled(frame, small, self._index.correction)
         shrink = torch.tensor([small.width / frame.camera.width, small.height / frame.camera.height])
         depth, known = depth_at_points(own, features.uv * shrink)
         return torch.where(known, depth, 0.0).double()

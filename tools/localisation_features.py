@@ -37,6 +37,8 @@ class FeatureExtractor(Protocol):
     """Stored with a map: descriptors of different extractors do not compare."""
     least_px: int
     """Shortest side of an image that it takes."""
+    least_likeness: float
+    """Least dot product of two descriptors of one place, where geometry already says that they should be one."""
 
     def __call__(self, rgb: Tensor) -> Features:
         """Features of an (H, W, 3) uint8 image."""
@@ -48,6 +50,8 @@ class PooledGradients:
 
     name = "pooled-gradients-1"
     least_px = 128
+    least_likeness = 0.8
+    """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
 
     def __init__(self, *, keypoints: int = 1200) -> None:
         self.keypoints = keypoints
@@ -82,6 +86,7 @@ class RootSift:
 
     name = "upright-rootsift-1"
     least_px = 64
+    least_likeness = 0.8
 
     def __init__(self, *, keypoints: int = 1024, compile: bool | None = None) -> None:
         """``compile`` as for ``SurfaceMap``."""

@@ -27,8 +27,8 @@ FORMAT_VERSION = 2
 FILE_NAME = "keyframes.safetensors"
 WORDS = 64
 """Visual words of the VLAD (Jegou et al. 2010); made from the map's own features."""
-SPACING_M, SPACING_RAD = 0.10, 0.10
-"""A frame this far or this turned (6 degrees) from every keyframe becomes one."""
+SPACING_M, SPACING_RAD = 0.08, 0.08
+"""A frame this far or this turned (5 degrees) from every keyframe becomes one."""
 EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on an edge: its place is not known."""
 
@@ -267,6 +267,16 @@ class KeyframeIndex:
         ) as error:
             raise MapError(f"{path} is damaged ({error!r}); restore it from a copy or map again") from error
         return index
+
+
+def stored_extractor(folder: Path) -> str:
+    """The name of the extractor that made a folder's keyframes. Raises MapError."""
+    path = folder / FILE_NAME
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str(json.loads((file.metadata() or {})["sightline"])["extractor"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise MapError(f"{path} is damaged ({error!r}); restore it from a copy or map again") from error
 
 
 def depth_at_points(depth_m: Tensor, uv: Tensor) -> tuple[Tensor, Tensor]:

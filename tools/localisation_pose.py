@@ -25,8 +25,6 @@ RATIO = 0.92
 """A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
-GUIDED_LIKENESS = 0.8
-"""Least dot product of two square-rooted descriptors of one place (of unrelated ones it is 0.4 to 0.75)."""
 HYPOTHESES = 640
 FINALISTS = 3
 """Hypotheses that are refined."""
@@ -68,6 +66,7 @@ class Surroundings:
     """(V, N, K) float32."""
     intrinsics: Tensor
     """(4,) float64 of the image's camera."""
+    least_likeness: float
 
     @classmethod
     def around(cls, features: Features, depth_m: Tensor, camera: Camera, index: KeyframeIndex) -> Surroundings:
@@ -81,17 +80,18 @@ class Surroundings:
             real=real,
             likeness=torch.where(real[:, None, :], likeness, -1.0),
             intrinsics=torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64),
+            least_likeness=index.extractor.least_likeness,
         )
 
     def mutual(self) -> tuple[Matches, Tensor]:
         """Matches that choose each other within a keyframe, and their likeness (M,)."""
         best, choice = self.likeness.max(2)
         back = self.likeness.max(1).indices
-        second = self.likeness.scatter(2, choice[..., None], -1.0).max(2).values
-        far = (2 - 2 * best).clamp_min(0) < RATIO**2 * (2 - 2 * second).clamp_min(0)
-        own = torch.arange(best.shape[1])
-        view, keypoint = (far & (back.gather(1, choice) == own)).nonzero(as_tuple=True)
-        return self._matches(keypoint, view, choice[view, keypoint]), best[view, keypoint]
+        view, keypoint = (back.gather(1, choice) == torch.arange(best.shape[1])).nonzero(as_tuple=True)
+        chosen, value = choice[view, keypoint], best[view, keypoint]
+        others = self.likeness[view, keypoint].scatter_(1, chosen[:, None], -1.0)
+        clear = (2 - 2 * value).clamp_min(0) < RATIO**2 * (2 - 2 * others.max(1).values).clamp_min(0)
+        return self._matches(keypoint[clear], view[clear], chosen[clear]), value[clear]
 
     def guided(self, camera_from_world: Tensor, camera: Camera) -> PoseFit:
         """A pose refined on all points, each matched with the most alike keypoint near where the pose puts it."""
@@ -103,7 +103,7 @@ class Surroundings:
         apart = torch.cdist(uv[flat].float(), self.features.uv, compute_mode="donot_use_mm_for_euclid_dist")
         likeness = self.likeness.transpose(1, 2)[view, point]
         best, keypoint = torch.where(apart < GUIDED_PX * scale, likeness, -1.0).max(1)
-        keep = best > GUIDED_LIKENESS
+        keep = best > self.least_likeness
         matches = self._matches(keypoint[keep], view[keep], point[keep])
         pose, hessian = camera_from_world[None], torch.eye(6, dtype=torch.float64)[None]
         for cauchy in CAUCHY_PX:

@@ -16,8 +16,12 @@ from tools.compiled import KernelSet
 from tools.localisation_tracks import DepthCorrection
 from tools.mapping import SurfaceMap
 from tools.rendering import View, intrinsics_of
-from tools.tracking import working_image
+from tools.tracking import WORKING_WIDTH, working_image
 
+CHECK_WIDTH = 72
+"""Pixels across of the view that a pose is judged by: 4,000 rays at most."""
+MAX_DEPTH_M = 8.0
+"""Measured depth beyond this is not used."""
 NEAR_M, NEAR_SHARE = 0.05, 0.03
 """Depths agree within 5 cm and 3%."""
 MIN_OVERLAP = 0.05
@@ -45,14 +49,15 @@ class Checked:
         return self.points if self.depth is None else min(self.points, self.depth)
 
 
-def working_camera(camera: Camera) -> Camera:
-    """A camera a quarter as wide, for what needs no detail."""
-    return camera.resized(max(1, camera.width // 4), max(1, camera.height // 4))
+def working_camera(camera: Camera, width: int = WORKING_WIDTH) -> Camera:
+    """The same camera, ``width`` pixels wide or less, for what needs no detail."""
+    width = min(width, camera.width)
+    return camera.resized(width, max(1, round(camera.height * width / camera.width)))
 
 
 def check_pose(surface: SurfaceMap, camera: Camera, camera_from_world: Tensor, points: Tensor) -> tuple[Checked, View]:
-    """How many of (M, 3) points the map shows from a pose, and the view itself at ``working_camera``."""
-    small = working_camera(camera)
+    """How many of (M, 3) points the map shows from a pose, and the view itself, ``CHECK_WIDTH`` wide."""
+    small = working_camera(camera, CHECK_WIDTH)
     view = surface.raycast(small, inverse(camera_from_world), color=False)
     p_camera = transform(camera_from_world, points)
     uv, inside = project(small, p_camera)
@@ -69,7 +74,7 @@ def check_depth(checked: Checked, view: View, frame: Frame, correction: DepthCor
     """``checked`` with the image's own depth compared to the view, which ``check_pose`` gave."""
     if frame.depth_m is None or frame.depth_camera is None:
         return checked
-    own = resampled(frame, view.depth_m.shape, correction)
+    own = resampled(frame, working_camera(frame.camera, CHECK_WIDTH), correction)
     both = view.valid & (own > 0)
     if float(both.float().mean()) < MIN_OVERLAP:
         return checked
@@ -77,21 +82,20 @@ def check_depth(checked: Checked, view: View, frame: Frame, correction: DepthCor
     return replace(checked, depth=float(same[both].float().mean()))
 
 
-def resampled(frame: Frame, shape: torch.Size, correction: DepthCorrection) -> Tensor:
-    """The image's depth at every n-th pixel of its colour camera: (h, w) float32, 0 where there is none."""
+def resampled(frame: Frame, small: Camera, correction: DepthCorrection) -> Tensor:
+    """The image's depth in a small copy of its colour camera: (h, w) float32, 0 where there is none."""
     assert frame.depth_m is not None
     assert frame.depth_camera is not None
-    small, depth_camera = working_camera(frame.camera), frame.depth_camera
-    depth, sampled = working_image(frame.depth_m, depth_camera, 8.0)
+    depth, sampled = working_image(frame.depth_m, frame.depth_camera, MAX_DEPTH_M)
     v, u = (depth > 0).nonzero(as_tuple=True)
     z = depth[v, u].double()
     x, y = (u + 0.5 - sampled.cx) / sampled.fx * z, (v + 0.5 - sampled.cy) / sampled.fy * z
     p_camera = transform(frame.camera_from_depth, torch.stack([x, y, z], -1))
     uv, inside = project(small, p_camera)
     at = uv[inside][:, 1].long() * small.width + uv[inside][:, 0].long()
-    out = torch.full((shape[0] * shape[1],), torch.inf)
+    out = torch.full((small.width * small.height,), torch.inf)
     out.scatter_reduce_(0, at, correction(p_camera[inside][:, 2]).float(), "amin")
-    return torch.where(torch.isfinite(out), out, 0.0).reshape(shape)
+    return torch.where(torch.isfinite(out), out, 0.0).reshape(small.height, small.width)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
