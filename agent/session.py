@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.context import LiveContext, Looker
 from agent.graph import Assistant, answer_question
@@ -56,7 +56,10 @@ class Session:
         if self.known_poses and self.takes_in:
             progress = self.on_frames(f"frames to {frame_id}") if self.on_frames else None
             self.store.ingest(self.recording, index, progress)
-        self.frame = self.store.frame_of(self.recording, index) if self.takes_in else self.recording[index]
+        if not self.known_poses:
+            self.frame = replace(self.recording[index], world_from_camera=None)
+        else:
+            self.frame = self.store.frame_of(self.recording, index) if self.takes_in else self.recording[index]
         return (time.perf_counter() - started) * 1000.0
 
     def _relocalise(self, index: int) -> None:

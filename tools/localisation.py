@@ -46,6 +46,11 @@ SURE_SIGMA_M = 0.06
 """A position known worse than this takes confidence away."""
 MAX_SIGMA_M = 0.5
 """A position known worse than this is none."""
+EXACT_SIGMA_M = 0.06
+"""A pose that the matches give better than this is not aligned with the surface: on frames of a map that was built
+without them, alignment made such poses worse (1.5 cm became 3.5)."""
+SURFACE_ERROR_M = 0.05
+"""What an alignment is off by, however small its residuals: the same frames show it."""
 MIN_AGREEMENT = 0.4
 """Share of inliers (and, with depth, of pixels) that the map's rendered depth must confirm."""
 
@@ -180,12 +185,14 @@ class Localiser:
         return torch.where(known, depth, 0.0).double()
 
     def _aligned(self, fit: PoseFit, frame: Frame) -> Aligned | None:
-        """The pose after ICP, where it stays near the matches' pose and fits them as well."""
+        """The pose after ICP, where the matches leave room for it: it stays near their pose and fits them as well."""
+        before = worst_sigma_m(_covariance(fit, frame.camera, None))
+        if before < EXACT_SIGMA_M:
+            return None
         start = inverse(fit.camera_from_world)
         aligned = align_depth(self._map, frame, start, self._index.correction, self._kernels)
         if aligned is None:
             return None
-        before = worst_sigma_m(_covariance(fit, frame.camera, None))
         if aligned.moved_m > max(MAX_MOVE_M, 3 * before):
             return None
         allowed = INLIER_PX * frame.camera.fx / REFERENCE_FOCAL
@@ -223,12 +230,11 @@ def _errors(camera_from_world: Tensor, fit: PoseFit, camera: Camera) -> Tensor:
 def _covariance(fit: PoseFit, camera: Camera, aligned: Aligned | None) -> Tensor:
     """Covariance of a pose from its residuals.
 
-    Twice the formal one in sigma: matches of one keyframe share that keyframe's own errors. Of an alignment, one
-    residual in ten is taken as independent, and 1 cm as the map's own error; the few centimetres between the two
-    cameras are left out.
+    Twice the formal one in sigma: a map's own errors are larger than what residuals show of them. Of an alignment, one
+    residual in ten is taken as independent; the few centimetres between the two cameras are left out.
     """
     variance = 4 * max(fit.rms_px, 0.5 * camera.fx / REFERENCE_FOCAL) ** 2 / 2
     information = fit.hessian / variance
     if aligned is not None:
-        information = information + aligned.hessian / (10 * max(aligned.rms_m, 0.01) ** 2)
+        information = information + aligned.hessian / (10 * max(aligned.rms_m, SURFACE_ERROR_M) ** 2)
     return torch.linalg.inv(information + 1e-9 * torch.eye(6, dtype=torch.float64))

@@ -7,7 +7,7 @@ keypoints are found there, beyond chance, judges it. Knows nothing of maps' surf
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -25,13 +25,15 @@ RATIO = 0.92
 """A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
-HYPOTHESES = 640
+HYPOTHESES = 512
 FINALISTS = 3
 """Hypotheses that are refined."""
 INLIER_PX = 8.0
 """Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
 CAUCHY_PX = (2.4, 1.2)
 """Scale of the robust loss, first and last."""
+CELL_NEWS = 2.0
+"""See ``independence``."""
 REFERENCE_FOCAL = 525.0
 
 
@@ -45,7 +47,7 @@ class PoseFit:
     uv: Tensor
     """(M, 2) float64, where the image shows them."""
     hessian: Tensor
-    """(6, 6) float64 of squared pixels."""
+    """(6, 6) float64 of squared pixels, of what is independent among the matches."""
     rms_px: float
     support: float
     """Keypoints that the pose explains beyond chance."""
@@ -98,17 +100,20 @@ class Surroundings:
         scale = camera.fx / REFERENCE_FOCAL
         views, count, _ = self.points.shape
         uv, visible = project(camera, transform(camera_from_world, self.points.reshape(-1, 3)))
-        view, point = (visible.reshape(views, count) & self.real).nonzero(as_tuple=True)
+        alike = self.likeness.amax(1) > self.least_likeness
+        view, point = (visible.reshape(views, count) & alike).nonzero(as_tuple=True)
         flat = view * count + point
         apart = torch.cdist(uv[flat].float(), self.features.uv, compute_mode="donot_use_mm_for_euclid_dist")
         likeness = self.likeness.transpose(1, 2)[view, point]
         best, keypoint = torch.where(apart < GUIDED_PX * scale, likeness, -1.0).max(1)
         keep = best > self.least_likeness
         matches = self._matches(keypoint[keep], view[keep], point[keep])
-        pose, hessian = camera_from_world[None], torch.eye(6, dtype=torch.float64)[None]
+        pose = camera_from_world[None]
         for cauchy in CAUCHY_PX:
-            pose, hessian = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=5)
+            pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=5)
         error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
+        independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
+        _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
         agreed = match_error(pose, matches)[0] if bool((matches.depth_m > 0).any()) else error
         inlier = error < INLIER_PX * scale
         return PoseFit(
@@ -145,6 +150,18 @@ def support_of(error_px: Tensor, weight: Tensor) -> float:
     inside = float(weight[error_px < GUIDED_PX / 3].sum())
     ring = float(weight[(error_px > 2 * GUIDED_PX / 3) & (error_px < GUIDED_PX)].sum())
     return inside - ring / 5
+
+
+def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
+    """(M,) how much of each match is news: neighbours in the image share the errors of the map and of the lens.
+
+    In a cell of an eighth of the image's ``width``, the first match counts whole, and all of them together never more
+    than ``CELL_NEWS``.
+    """
+    cell = (uv / (width / 8)).long().clamp(0, 31)
+    place = cell[:, 1] * 32 + cell[:, 0]
+    crowd = torch.zeros(1024, dtype=torch.float64).index_add_(0, place, weight)[place]
+    return 1 / (1 + crowd / CELL_NEWS)
 
 
 def solve_pose(matches: Matches, likeness: Tensor, camera: Camera, *, seed: int) -> Tensor | None:

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from evals.bench.scene import pose
 from scenes.errors import InputError
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
