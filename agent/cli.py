@@ -122,8 +122,21 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("recording", type=Path)
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the map's folder; must not exist yet")
     build.add_argument("--captions", type=int, default=0, metavar="N", help="describe N views with the model of --vlm")
+    build.add_argument(
+        "--features", type=Path, metavar="DIR", help="recognise images by a SuperPoint-shaped model in this folder"
+    )
+    build.add_argument("--from-map", type=Path, metavar="DIR", help="continue a copy of this map: another visit there")
     _add_model(build)
     build.set_defaults(run=run_map)
+
+    localise = commands.add_parser("localise", help="where images were taken in a map, or why that is not known")
+    localise.add_argument("map", type=Path, metavar="MAP", help="a map's folder")
+    localise.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    localise.add_argument(
+        "--intrinsics", metavar="FX,FY,CX,CY", help="of the images, in pixels (default: those of the map's camera)"
+    )
+    localise.add_argument("--json", action="store_true", help="print one JSON object a line")
+    localise.set_defaults(run=run_localise)
 
     info = commands.add_parser("info", help="what a recording or a map holds, and whether its calibration makes sense")
     info.add_argument("path", type=Path)
@@ -248,18 +261,29 @@ def run_map(args: argparse.Namespace) -> int:
     from agent.map_store import MapStore
     from agent.opening import build_map
     from scenes.recordings import open_recording
+    from tools.localisation_learned import LearnedFeatures
 
     model = _model(args)
     if args.captions:
         check_can_caption(model)
+    if args.features is not None and args.from_map is not None:
+        raise InputError("expected one of --features and --from-map, got both; a continued map keeps its features")
     recording, vlm = open_recording(args.recording), model.load()
-    build_map(recording, args.out, vlm, progress)
+    features = None if args.features is None else LearnedFeatures(args.features)
+    build_map(recording, args.out, vlm, progress, from_map=args.from_map, features=features)
     with MapStore.open(args.out) as store:
         if args.captions:
             caption_keyframes(store, recording, vlm, args.captions, progress("describing"))
         report = _save_plan(store, args.out)
     print(json.dumps(report) if args.json else map_lines(report))
     return EXIT_DONE
+
+
+def run_localise(args: argparse.Namespace) -> int:
+    """Poses of images in a map."""
+    from agent.localise_command import run
+
+    return run(args)
 
 
 def run_info(args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
     DIR/map.json               what this folder is; written last, so a folder without it is not a map
     DIR/surface.safetensors    the fused surface (tools.mapping)
+    DIR/keyframes.safetensors  views that an image can be recognised by (tools.localisation_index)
     DIR/memory.sqlite          objects, names, notes, turns (tools.memory)
     DIR/last_frame/            the newest frame, as a recording of one frame: where the wearer was last
 
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +27,12 @@ from scenes.errors import InputError
 from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame
+from tools import localisation_index
 from tools.embedding import installed_encoder
+from tools.localisation import Localiser
+from tools.localisation_features import FeatureExtractor, PooledGradients
+from tools.localisation_index import KeyframeIndex, stored_extractor
+from tools.localisation_learned import extractor_named
 from tools.mapping import SurfaceMap
 from tools.memory import Memory
 from tools.naming import Namer
@@ -51,6 +58,8 @@ class Visit:
     format: str
     last_index: int
     """Frames 0..last_index of the recording are in the map."""
+    map_from_world: tuple[tuple[float, ...], ...] | None = None
+    """4x4 rows: where the recording's world lies in the map's frame; None where they are one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +87,37 @@ def fingerprint(recording: Recording) -> str:
 class MapStore:
     """One open map. One process at a time may hold it; the memory file's lock sees to that."""
 
-    def __init__(self, folder: Path, header: Header, surface: SurfaceMap, memory: Memory, namer: Namer | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        header: Header,
+        surface: SurfaceMap,
+        memory: Memory,
+        namer: Namer | None,
+        index: KeyframeIndex,
+    ) -> None:
         self.folder = folder
         self.header = header
         self.surface = surface
         self.memory = memory
+        self.index = index
+        self._settled = len(index)
         self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer)
         self._keyframe_pose: Tensor | None = None
         self._last_frame: Frame | None = None
         self._marked: tuple[Recording, str] | None = None
 
     @classmethod
-    def create(cls, folder: Path, gravity: Gravity, namer: Namer | None = None) -> MapStore:
+    def create(
+        cls, folder: Path, gravity: Gravity, namer: Namer | None = None, features: FeatureExtractor | None = None
+    ) -> MapStore:
         """A new map in an empty or missing folder. It becomes a map on disk with the first ``save``."""
         folder.mkdir(parents=True, exist_ok=True)
         surface = SurfaceMap()
         header = Header(map_id=surface.map_id, gravity=gravity)
-        return cls(folder, header, surface, Memory(folder / MEMORY, encoder=installed_encoder()), namer)
+        index = KeyframeIndex(features or PooledGradients(), map_id=surface.map_id)
+        memory = Memory(folder / MEMORY, encoder=installed_encoder())
+        return cls(folder, header, surface, memory, namer, index)
 
     @classmethod
     def open(cls, folder: Path, namer: Namer | None = None) -> MapStore:
@@ -106,7 +129,8 @@ class MapStore:
                 f"{folder}: expected the surface of map {header.map_id}, got that of {surface.map_id}; "
                 "restore the folder from one backup"
             )
-        return cls(folder, header, surface, Memory(folder / MEMORY, encoder=installed_encoder()), namer)
+        memory = Memory(folder / MEMORY, encoder=installed_encoder())
+        return cls(folder, header, surface, memory, namer, load_keyframes(folder, header.map_id))
 
     def __enter__(self) -> MapStore:
         return self
@@ -123,6 +147,34 @@ class MapStore:
         mark = self._mark_of(recording)
         return next((v for v in self.header.visits if v.fingerprint == mark), None)
 
+    def localiser(self) -> Localiser:
+        """Finds images in this map as it is now."""
+        return Localiser(self.surface, self.index)
+
+    def place(self, recording: Recording, map_from_world: Tensor) -> None:
+        """Say where a recording's world lies in this map, (4, 4) float64; a later place replaces an earlier one.
+
+        What is stored is in the map's frame, so that boxes and anchors follow in the recording's world.
+        """
+        rows = tuple(tuple(row) for row in map_from_world.tolist())
+        self._put_visit(replace(self._visit_or_new(recording), map_from_world=rows))
+
+    def frame_of(self, recording: Recording, index: int) -> Frame:
+        """A frame of a recording, its pose in the map's frame; without a pose when the recording has no place here."""
+        frame, visit = recording[index], self.visit_of(recording)
+        if visit is None:
+            return replace(frame, world_from_camera=None)
+        return _placed(frame, visit)
+
+    def _visit_or_new(self, recording: Recording) -> Visit:
+        return self.visit_of(recording) or Visit(
+            fingerprint=self._mark_of(recording), path=recording.path.name, format=recording.format, last_index=-1
+        )
+
+    def _put_visit(self, visit: Visit) -> None:
+        others = tuple(v for v in self.header.visits if v.fingerprint != visit.fingerprint)
+        self.header = replace(self.header, visits=(*others, visit))
+
     def _mark_of(self, recording: Recording) -> str:
         """The recording's fingerprint, which reads two frames from the disk: once a recording, not at every step."""
         if self._marked is None or self._marked[0] is not recording:
@@ -132,27 +184,25 @@ class MapStore:
     def ingest(self, recording: Recording, last_index: int, progress: Progress | None = None) -> int:
         """Take in the frames up to and including ``last_index`` that are not in the map yet; returns how many.
 
-        The recording's poses must be in this map's frame: a recording that the map has seen, or the first one.
+        The recording must have its place in the map: one that the map has seen, one that ``place`` put there, or the
+        first one.
         """
-        visit = self.visit_of(recording) or Visit(
-            fingerprint=self._mark_of(recording), path=recording.path.name, format=recording.format, last_index=-1
-        )
+        visit = self._visit_or_new(recording)
         start, stop = visit.last_index + 1, min(last_index, len(recording) - 1) + 1
         for index in range(start, stop):
-            self._take(recording[index], visit.fingerprint)
+            self._take(_placed(recording[index], visit), visit.fingerprint)
             if progress is not None:
                 progress(index - start + 1, stop - start)
         if stop > start:
-            others = tuple(v for v in self.header.visits if v.fingerprint != visit.fingerprint)
+            self._put_visit(replace(visit, last_index=stop - 1))
             last_id = self._last_frame.id if self._last_frame is not None else None
-            self.header = replace(
-                self.header, visits=(*others, replace(visit, last_index=stop - 1)), last_frame_id=last_id
-            )
+            self.header = replace(self.header, last_frame_id=last_id)
         return max(0, stop - start)
 
     def _take(self, frame: Frame, visit: str) -> None:
         self.surface.integrate(frame)
         self.builder.observe(frame)
+        self.index.offer(frame)
         self._last_frame = frame
         if frame.world_from_camera is not None and self._is_keyframe(frame.world_from_camera):
             self._keyframe_pose = frame.world_from_camera
@@ -170,6 +220,10 @@ class MapStore:
         if self._last_frame is not None:
             write_nerfstudio(self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True)
         self.surface.save(self.folder)
+        if self._settled != len(self.index):
+            self.index.settle()
+            self._settled = len(self.index)
+        self.index.save(self.folder)
         self.memory.save_graph(self.builder)
         _write_header(self.folder, self.header)
 
@@ -185,6 +239,22 @@ class MapStore:
         """(N, 3) float64 positions of the wearer's head at the keyframes, in order of time."""
         places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.keyframes()]
         return torch.stack(places) if places else torch.zeros(0, 3, dtype=torch.float64)
+
+
+def load_keyframes(folder: Path, map_id: str) -> KeyframeIndex:
+    """The keyframes of a map; none for a map that was made before maps kept them.
+
+    Raises InputError: they are damaged, or belong to another map.
+    """
+    if not (folder / localisation_index.FILE_NAME).is_file():
+        return KeyframeIndex(PooledGradients(), map_id=map_id)
+    index = KeyframeIndex.load(folder, extractor_named(stored_extractor(folder)))
+    if index.map_id != map_id:
+        raise InputError(
+            f"{folder}: expected the keyframes of map {map_id}, got those of {index.map_id}; "
+            "restore the folder from one backup"
+        )
+    return index
 
 
 def is_map(folder: Path) -> bool:
@@ -209,10 +279,21 @@ def read_header(folder: Path) -> Header:
             raise InputError(
                 f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it"
             )
-        visits = tuple(Visit(**v) for v in raw["visits"])
+        visits = tuple(_visit(v) for v in raw["visits"])
         return Header(**{**raw, "visits": visits, "gravity": Gravity(**raw["gravity"])})
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: expected a map header, got a damaged one ({error}); build the map again") from error
+
+
+def _visit(raw: dict[str, Any]) -> Visit:
+    rows = raw.get("map_from_world")
+    return Visit(**{**raw, "map_from_world": rows and tuple(tuple(float(x) for x in row) for row in rows)})
+
+
+def _placed(frame: Frame, visit: Visit) -> Frame:
+    if visit.map_from_world is None or frame.world_from_camera is None:
+        return frame
+    return frame.with_pose(torch.tensor(visit.map_from_world, dtype=torch.float64) @ frame.world_from_camera)
 
 
 def _write_header(folder: Path, header: Header) -> None:

@@ -17,10 +17,12 @@ from pathlib import Path
 from agent.graph import build_assistant
 from agent.map_store import HEADER, MapStore, Progress, is_map, read_header
 from agent.naming import VlmNamer
+from agent.relocalisation import NotPlaced, place
 from agent.session import Session, frame_index
 from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
+from tools.localisation_features import FeatureExtractor
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""
@@ -54,19 +56,47 @@ def model_mark(model: ModelChoice) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
-def build_map(recording: Recording, folder: Path, vlm: Vlm, on_frames: OnFrames, last_index: int | None = None) -> None:
+def build_map(
+    recording: Recording,
+    folder: Path,
+    vlm: Vlm,
+    on_frames: OnFrames,
+    last_index: int | None = None,
+    *,
+    from_map: Path | None = None,
+    features: FeatureExtractor | None = None,
+) -> None:
     """Build a map of a recording in a new folder, which appears whole or not at all.
 
-    Raises InputError: the folder exists and is not empty, or cannot be written.
+    ``from_map``: a map of the same place, which is copied and continued; the recording is found in it first.
+    ``features``: what images are recognised by in a new map; the offline default when None.
+    Raises InputError: the folder exists and is not empty, or cannot be written; the recording is not found in that map.
     """
     last = len(recording) - 1 if last_index is None else last_index
-    with (
-        new_folder(folder, marker=HEADER) as partial,
-        MapStore.create(partial, recording.gravity, VlmNamer(vlm)) as store,
-    ):
+    if from_map is not None:
+        read_header(from_map)
+    with new_folder(folder, marker=HEADER) as partial, ExitStack() as stack:
+        if from_map is None:
+            store = stack.enter_context(MapStore.create(partial, recording.gravity, VlmNamer(vlm), features))
+        else:
+            shutil.copytree(from_map, partial, dirs_exist_ok=True)
+            store = stack.enter_context(MapStore.open(partial, VlmNamer(vlm)))
+            _placed(store, recording, last, from_map)
         store.ingest(recording, last, on_frames("mapping"))
         name_all(store, on_frames)
         store.save()
+
+
+def _placed(store: MapStore, recording: Recording, last: int, from_map: Path) -> None:
+    if store.visit_of(recording) is not None:
+        return
+    found = place(store.localiser(), recording, last)
+    if isinstance(found, NotPlaced):
+        raise InputError(
+            f"{recording.path}: expected a recording of the place of {from_map}, did not find it there "
+            f"({found.reason}); map it by itself, without --from-map"
+        )
+    store.place(recording, found.map_from_world)
 
 
 def name_all(store: MapStore, on_frames: OnFrames) -> None:

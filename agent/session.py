@@ -6,6 +6,7 @@ say about the frame they are at. It knows no file format, no tool and no model f
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,14 @@ from dataclasses import dataclass, field, replace
 from agent.context import LiveContext, Looker
 from agent.graph import Assistant, answer_question
 from agent.map_store import MapStore, Progress
+from agent.relocalisation import NotPlaced, place
 from agent.turn import Question, Turn
 from scenes.errors import InputError
 from scenes.recordings import Recording
 from scenes.records import GroundedAnswer
 from scenes.types import Frame
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +34,8 @@ class Session:
     looker: Looker
     """Asks the vision model about a crop."""
     known_poses: bool = True
-    """Whether the recording's poses are in the map's frame; if not, the wearer is not localised."""
+    """Whether the recording has its place in the map's frame; if not, it is looked for at every step, and until it is
+    found the wearer is not localised and nothing goes into the map."""
     takes_in: bool = True
     """Whether frames go into the map; not when standing at the map's own last frame."""
     on_frames: Callable[[str], Progress] | None = None
@@ -46,12 +51,25 @@ class Session:
         """
         started = time.perf_counter()
         index = frame_index(self.recording, frame_id)
+        if not self.known_poses:
+            self._relocalise(index)
         if self.known_poses and self.takes_in:
             progress = self.on_frames(f"frames to {frame_id}") if self.on_frames else None
             self.store.ingest(self.recording, index, progress)
-        frame = self.recording[index]
-        self.frame = frame if self.known_poses else _without_pose(frame)
+        if not self.known_poses:
+            self.frame = replace(self.recording[index], world_from_camera=None)
+        else:
+            self.frame = self.store.frame_of(self.recording, index) if self.takes_in else self.recording[index]
         return (time.perf_counter() - started) * 1000.0
+
+    def _relocalise(self, index: int) -> None:
+        found = place(self.store.localiser(), self.recording, index)
+        if isinstance(found, NotPlaced):
+            logger.info("frame %d is not localised: %s", self.recording.frame_ids[index], found.reason)
+            return
+        logger.info("localised by frames %s, confidence %.2f", found.frames, found.confidence)
+        self.store.place(self.recording, found.map_from_world)
+        self.known_poses = True
 
     def say(self, text: str, gaze_px: tuple[float, float] | None = None, ingest_ms: float = 0.0) -> GroundedAnswer:
         """Answer one thing that the wearer says, looking at a pixel or not.
@@ -89,10 +107,6 @@ def frame_index(recording: Recording, frame_id: int) -> int:
         raise InputError(
             f"expected a frame of {recording.path.name} ({len(ids)} frames, ids {ids[0]} to {ids[-1]}), got {frame_id}"
         ) from None
-
-
-def _without_pose(frame: Frame) -> Frame:
-    return replace(frame, world_from_camera=None)
 
 
 def _with_ingest(answer: GroundedAnswer, ingest_ms: float) -> GroundedAnswer:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals import memory, scene_graph
+from evals import localisation, memory, scene_graph
 from evals.report import Report
 
 
@@ -33,5 +33,11 @@ SUITES = (
         help="speed at size, writes that survive kill -9, growth, forgetting, words that mean the same",
         add_arguments=memory.add_arguments,
         run=memory.run,
+    ),
+    Suite(
+        name="localisation",
+        help="poses of single images in a map: recall, errors, wrong and sure, images of another place",
+        add_arguments=localisation.add_arguments,
+        run=localisation.run,
     ),
 )

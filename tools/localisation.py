@@ -1,37 +1,56 @@
 """The pose of a single image in a saved map, or the reason why there is none: rather none than a wrong one.
 
 Retrieval of similar keyframes, matching of local features, P3P hypotheses, robust refinement; then the pose is judged
-by what the map would look like from it (and by the image's own depth, where it has some). Knows nothing of tracking.
+by what the map would look like from it. An image's own depth, where it has some, takes part in the refinement, in the
+judgement, and in a last alignment with the surface. Knows nothing of tracking.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from scenes.geometry import inverse, project, transform
+from scenes.geometry import inverse, transform
 from scenes.types import Camera, Frame
-from tools.depth import estimate_depth
-from tools.localisation_index import KeyframeIndex
-from tools.localisation_pose import REFERENCE_FOCAL, PoseFit, Surroundings, solve_pose
+from tools import compiled
+from tools.localisation_features import Features
+from tools.localisation_index import KeyframeIndex, depth_at_points
+from tools.localisation_pose import INLIER_PX, REFERENCE_FOCAL, PoseFit, Surroundings, solve_pose
+from tools.localisation_surface import (
+    MAX_MOVE_M,
+    Aligned,
+    Checked,
+    align_depth,
+    check_depth,
+    check_pose,
+    resampled,
+    working_camera,
+)
 from tools.mapping import SurfaceMap
 
-Reason = Literal["empty_map", "no_texture", "too_few_matches", "no_consistent_pose", "contradicts_map"]
+Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_consistent_pose", "contradicts_map"]
 
-VIEWS = 5
-"""Keyframes whose matches make hypotheses."""
+MIN_FEATURES = 40
+"""A lens cap, a bare wall or pure blur has fewer keypoints."""
 MIN_MATCHES = 8
-MIN_SUPPORT = 15.0
+MIN_SUPPORT = 12.0
 """Below this (see ``support_of``) a pose is not returned."""
-SURE_SUPPORT = 80.0
+SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 SURE_SIGMA_M = 0.06
 """A position known worse than this takes confidence away."""
+MAX_SIGMA_M = 0.5
+"""A position known worse than this is none."""
+EXACT_SIGMA_M = 0.06
+"""A pose that the matches give better than this is not aligned with the surface: on frames of a map that was built
+without them, alignment made such poses worse (1.5 cm became 3.5)."""
+SURFACE_ERROR_M = 0.05
+"""What an alignment is off by, however small its residuals: the same frames show it."""
 MIN_AGREEMENT = 0.4
 """Share of inliers (and, with depth, of pixels) that the map's rendered depth must confirm."""
 
@@ -48,7 +67,7 @@ class Localisation:
     covariance: Tensor
     """(6, 6) float64 over (rotation in rad, translation in m), perturbed on the left in the camera's frame."""
     support: float
-    """Map points found where the pose puts them, beyond those that chance puts there."""
+    """Keypoints that show the map where the pose puts it, beyond those that chance puts there."""
     agreement: float
     """Share of what could be checked against the map's rendered depth that agrees with it."""
     ms: float
@@ -74,11 +93,21 @@ class NotLocalised:
     ms: float
 
 
+class _Refused(Exception):
+    """Ends one query; never leaves this module."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason: Reason = reason
+
+
 class Localiser:
     """Finds images in one map."""
 
-    def __init__(self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0) -> None:
-        """``seed`` fixes the random triples, so that an image always gives the same pose.
+    def __init__(
+        self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0, compile: bool | None = None
+    ) -> None:
+        """``seed`` fixes the random triples, so that an image always gives the same pose; ``compile`` as for the map.
 
         Raises:
             ValueError: the index belongs to another map.
@@ -88,71 +117,91 @@ class Localiser:
         self._map = surface_map
         self._index = index
         self._seed = seed
+        self._kernels = compiled.kernels(compile)
 
+    @torch.no_grad()
     def localise(self, frame: Frame) -> Localisation | NotLocalised:
         """The pose of a frame; a pose that the frame already has is not looked at."""
         start = time.perf_counter()
+        try:
+            found = self._find(frame)
+        except _Refused as refused:
+            return NotLocalised(reason=refused.reason, detail=str(refused), ms=1e3 * (time.perf_counter() - start))
+        return replace(found, ms=1e3 * (time.perf_counter() - start))
 
-        def failed(reason: Reason, detail: str) -> NotLocalised:
-            return NotLocalised(reason=reason, detail=detail, ms=1e3 * (time.perf_counter() - start))
-
-        if self._map.is_empty or len(self._index) == 0:
-            return failed("empty_map", "the map has no keyframes")
-        features = self._index.extractor(frame.rgb)
-        if len(features) < MIN_MATCHES:
-            return failed("no_texture", f"{len(features)} features, at least {MIN_MATCHES} needed")
-        near = Surroundings.around(features, self._index)
-        pairs = near.mutual_pairs(VIEWS)
-        if len(pairs) < MIN_MATCHES:
-            return failed("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
-        hypotheses = solve_pose(
-            features.uv[pairs[:, 0]].double(),
-            near.points[pairs[:, 1]],
-            near.likeness[pairs[:, 1], pairs[:, 0]].double(),
-            frame.camera,
-            seed=self._seed,
-        )
-        found = max((near.guided(h, frame.camera) for h in hypotheses), key=lambda fit: fit.support, default=None)
-        if found is None or found.support < MIN_SUPPORT:
-            support = 0.0 if found is None else found.support
-            return failed("no_consistent_pose", f"support {support:.0f}, at least {MIN_SUPPORT:.0f} needed")
-        agreement = self._agreement(found, frame)
-        if agreement < MIN_AGREEMENT:
-            return failed("contradicts_map", f"{agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed")
-        covariance = _covariance(found, frame.camera)
-        return Localisation(
-            world_from_camera=inverse(found.camera_from_world),
-            map_id=self._map.map_id,
-            confidence=confidence(found.support, agreement, worst_sigma_m(covariance)),
-            covariance=covariance,
-            support=found.support,
-            agreement=agreement,
-            ms=1e3 * (time.perf_counter() - start),
-        )
-
-    def _agreement(self, found: PoseFit, frame: Frame) -> float:
-        """How much of the image agrees with the map seen from a pose.
-
-        The inliers' points must be visible there (within 5 cm + 3% of the rendered depth). With the image's own
-        depth, its pixels must agree as well, and the worse of both counts.
-        """
+    def _find(self, frame: Frame) -> Localisation:
+        features = self._features(frame)
         camera = frame.camera
-        view = self._map.raycast(camera, inverse(found.camera_from_world), color=False)
-        p_camera = transform(found.camera_from_world, found.points)
-        uv, inside = project(camera, p_camera)
-        column = uv[:, 0].clamp(0, camera.width - 1).long()
-        row = uv[:, 1].clamp(0, camera.height - 1).long()
-        rendered = view.depth_m[row, column].double()
-        near = (rendered - p_camera[:, 2]).abs() < 0.05 + 0.03 * p_camera[:, 2]
-        visible = float((inside & (rendered > 0) & near).double().mean())
-        sensor = estimate_depth(frame) if frame.depth_m is not None else None
-        if sensor is None:
-            return visible
-        both = view.valid & sensor.valid
-        if float(both.float().mean()) < 0.05:
-            return visible
-        same = (view.depth_m - sensor.depth_m).abs() < 0.05 + 0.03 * sensor.depth_m
-        return min(visible, float(same[both].float().mean()))
+        has_depth = frame.depth_m is not None and bool((frame.depth_m > 0).any())
+        near = Surroundings.around(features, self._keypoint_depth(frame, features, has_depth), camera, self._index)
+        matches, likeness = near.mutual()
+        if len(matches) < MIN_MATCHES:
+            raise _Refused("too_few_matches", f"{len(matches)} matches, at least {MIN_MATCHES} needed")
+        hypothesis = solve_pose(matches, likeness, camera, seed=self._seed)
+        fit = None if hypothesis is None else near.guided(hypothesis, camera)
+        if fit is None or fit.support < MIN_SUPPORT:
+            support = 0.0 if fit is None else fit.support
+            raise _Refused("no_consistent_pose", f"support {support:.0f}, at least {MIN_SUPPORT:.0f} needed")
+        aligned = self._aligned(fit, frame) if has_depth else None
+        pose = fit.camera_from_world if aligned is None else inverse(aligned.world_from_camera)
+        checked = self._checked(pose, fit, frame)
+        if checked.agreement < MIN_AGREEMENT:
+            raise _Refused(
+                "contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed"
+            )
+        covariance = _covariance(fit, camera, aligned)
+        sigma_m = worst_sigma_m(covariance)
+        if not sigma_m < MAX_SIGMA_M:
+            raise _Refused("no_consistent_pose", f"position known to {sigma_m:.2f} m, {MAX_SIGMA_M} m needed")
+        return Localisation(
+            world_from_camera=inverse(pose),
+            map_id=self._map.map_id,
+            confidence=confidence(fit.support, checked.agreement, sigma_m),
+            covariance=covariance,
+            support=fit.support,
+            agreement=checked.agreement,
+            ms=0.0,
+        )
+
+    def _features(self, frame: Frame) -> Features:
+        if self._map.is_empty or len(self._index) == 0:
+            raise _Refused("empty_map", "the map has no keyframes")
+        extractor = self._index.extractor
+        if min(frame.rgb.shape[:2]) < extractor.least_px:
+            size = f"{frame.camera.width}x{frame.camera.height}"
+            raise _Refused("bad_image", f"{size} pixels, at least {extractor.least_px} on a side needed")
+        features = extractor(frame.rgb)
+        if len(features) < MIN_FEATURES:
+            raise _Refused("no_texture", f"{len(features)} features, at least {MIN_FEATURES} needed")
+        return features
+
+    def _keypoint_depth(self, frame: Frame, features: Features, has_depth: bool) -> Tensor:
+        if not has_depth:
+            return torch.zeros(len(features), dtype=torch.float64)
+        small = working_camera(frame.camera)
+        own = resampled(frame, small, self._index.correction)
+        shrink = torch.tensor([small.width / frame.camera.width, small.height / frame.camera.height])
+        depth, known = depth_at_points(own, features.uv * shrink)
+        return torch.where(known, depth, 0.0).double()
+
+    def _aligned(self, fit: PoseFit, frame: Frame) -> Aligned | None:
+        """The pose after ICP, where the matches leave room for it: it stays near their pose and fits them as well."""
+        before = worst_sigma_m(_covariance(fit, frame.camera, None))
+        if before < EXACT_SIGMA_M:
+            return None
+        start = inverse(fit.camera_from_world)
+        aligned = align_depth(self._map, frame, start, self._index.correction, self._kernels)
+        if aligned is None:
+            return None
+        if aligned.moved_m > max(MAX_MOVE_M, 3 * before):
+            return None
+        allowed = INLIER_PX * frame.camera.fx / REFERENCE_FOCAL
+        kept = float((_errors(inverse(aligned.world_from_camera), fit, frame.camera) < allowed).double().mean())
+        return aligned if kept > 0.8 else None
+
+    def _checked(self, pose: Tensor, fit: PoseFit, frame: Frame) -> Checked:
+        checked, view = check_pose(self._map, frame.camera, pose, fit.points)
+        return check_depth(checked, view, frame, self._index.correction)
 
 
 def confidence(support: float, agreement: float, sigma_m: float) -> float:
@@ -171,10 +220,21 @@ def worst_sigma_m(covariance: Tensor) -> float:
     return float(torch.linalg.eigvalsh(covariance[3:, 3:])[-1].clamp_min(0).sqrt())
 
 
-def _covariance(found: PoseFit, camera: Camera) -> Tensor:
+def _errors(camera_from_world: Tensor, fit: PoseFit, camera: Camera) -> Tensor:
+    p = transform(camera_from_world, fit.points)
+    z = p[:, 2].clamp_min(0.05)
+    u, v = p[:, 0] / z * camera.fx + camera.cx, p[:, 1] / z * camera.fy + camera.cy
+    return (torch.stack([u, v], -1) - fit.uv).norm(dim=-1)
+
+
+def _covariance(fit: PoseFit, camera: Camera, aligned: Aligned | None) -> Tensor:
     """Covariance of a pose from its residuals.
 
-    Twice the formal one in sigma: matches of one keyframe share that keyframe's own errors.
+    Twice the formal one in sigma: a map's own errors are larger than what residuals show of them. Of an alignment, one
+    residual in ten is taken as independent; the few centimetres between the two cameras are left out.
     """
-    variance = 4 * max(found.rms_px, 0.5 * camera.fx / REFERENCE_FOCAL) ** 2 / 2
-    return variance * torch.linalg.inv(found.hessian + 1e-9 * torch.eye(6, dtype=torch.float64))
+    variance = 4 * max(fit.rms_px, 0.5 * camera.fx / REFERENCE_FOCAL) ** 2 / 2
+    information = fit.hessian / variance
+    if aligned is not None:
+        information = information + aligned.hessian / (10 * max(aligned.rms_m, SURFACE_ERROR_M) ** 2)
+    return torch.linalg.inv(information + 1e-9 * torch.eye(6, dtype=torch.float64))

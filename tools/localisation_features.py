@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tools import compiled
+from tools import compiled, localisation_cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +35,58 @@ class FeatureExtractor(Protocol):
 
     name: str
     """Stored with a map: descriptors of different extractors do not compare."""
+    least_px: int
+    """Shortest side of an image that it takes."""
+    least_likeness: float
+    """Least dot product of two descriptors of one place, where geometry already says that they should be one."""
 
     def __call__(self, rgb: Tensor) -> Features:
         """Features of an (H, W, 3) uint8 image."""
         ...
 
 
+class PooledGradients:
+    """The offline default: see ``tools.localisation_cells``."""
+
+    name = "pooled-gradients-1"
+    least_px = 128
+    least_likeness = 0.8
+    """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
+
+    def __init__(self, *, keypoints: int = 1200) -> None:
+        self.keypoints = keypoints
+
+    @torch.no_grad()
+    def __call__(self, rgb: Tensor) -> Features:
+        """Up to ``keypoints`` features, strongest first; none for an image without texture.
+
+        Raises:
+            ValueError: the image is smaller than ``least_px`` on a side.
+        """
+        check_size(rgb, self.least_px)
+        uv, scale, descriptors, valid = localisation_cells.detect_and_describe(luma(rgb), self.keypoints)
+        return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
+
+
+def luma(rgb: Tensor) -> Tensor:
+    """(H, W, 3) uint8 -> (H, W) float32 in 0..1, Rec. 601."""
+    return rgb.float() @ (torch.tensor([0.299, 0.587, 0.114]) / 255)
+
+
+def check_size(rgb: Tensor, least_px: int) -> None:
+    """Raises ValueError for an image with a side shorter than ``least_px``."""
+    if min(rgb.shape[:2]) < least_px:
+        raise ValueError(
+            f"expected an image of at least {least_px}x{least_px} pixels, got {rgb.shape[1]}x{rgb.shape[0]}"
+        )
+
+
 class RootSift:
     """Upright DoG keypoints with RootSIFT descriptors; see ``tools.core.features``."""
 
     name = "upright-rootsift-1"
+    least_px = 64
+    least_likeness = 0.8
 
     def __init__(self, *, keypoints: int = 1024, compile: bool | None = None) -> None:
         """``compile`` as for ``SurfaceMap``."""
@@ -57,10 +99,8 @@ class RootSift:
         Raises:
             ValueError: the image is smaller than 64 pixels on a side.
         """
-        if min(rgb.shape[:2]) < 64:
-            raise ValueError(f"expected an image of at least 64x64 pixels, got {rgb.shape[1]}x{rgb.shape[0]}")
-        # Rec. 601 luma.
-        gray = (rgb.float() @ torch.tensor([0.299, 0.587, 0.114])) / 255
+        check_size(rgb, self.least_px)
+        gray = luma(rgb)
         uv, scale, descriptors, valid = self._kernels.detect_and_describe(gray, self.keypoints)
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
 

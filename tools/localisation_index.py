@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,19 +14,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from scenes.geometry import backproject, pose_error, transform
-from scenes.types import Frame
+from scenes.types import Camera, Frame
 from tools.depth import estimate_depth
 from tools.localisation_features import FeatureExtractor, Features
+from tools.localisation_tracks import DepthCorrection, SightedView, triangulated
 from tools.map_file import MapError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FILE_NAME = "keyframes.safetensors"
 WORDS = 64
 """Visual words of the VLAD (Jegou et al. 2010); made from the map's own features."""
-SPACING_M, SPACING_RAD = 0.10, 0.10
-"""A frame this far or this turned (6 degrees) from every keyframe becomes one."""
+SPACING_M, SPACING_RAD = 0.08, 0.08
+"""A frame this far or this turned (5 degrees) from every keyframe becomes one."""
 EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on an edge: its place is not known."""
 
@@ -37,9 +40,12 @@ class Keyframe:
     frame_id: int
     world_from_camera: Tensor
     """(4, 4) float64."""
+    camera: Camera
     features: Features
+    depth_m: Tensor
+    """(N,) float32, as the sensor measured it; only features with a depth are kept."""
     points: Tensor
-    """(N, 3) float32, world; only features with a place are kept."""
+    """(N, 3) float32, world."""
 
 
 class KeyframeIndex:
@@ -50,11 +56,19 @@ class KeyframeIndex:
         self.extractor = extractor
         self.map_id = map_id
         self.keyframes: list[Keyframe] = []
+        self.correction = DepthCorrection()
+        """What the map's poses say of its depth sensor, once ``settle`` has run."""
         self._words: Tensor | None = None
         self._vlads: Tensor | None = None
+        self._stack: tuple[Tensor, Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.keyframes)
+
+    @property
+    def camera(self) -> Camera | None:
+        """The colour camera of the newest keyframe; None for an empty index."""
+        return self.keyframes[-1].camera if self.keyframes else None
 
     def offer(self, frame: Frame) -> bool:
         """Remember a posed frame with depth if it shows a new view; whether it was taken."""
@@ -65,22 +79,50 @@ class KeyframeIndex:
     def add(self, frame: Frame) -> bool:
         """Remember a frame; False when it has no pose, no depth, or too few features with a place."""
         estimate = estimate_depth(frame)
-        if estimate is None or frame.world_from_camera is None:
+        if estimate is None or frame.world_from_camera is None or min(frame.rgb.shape[:2]) < self.extractor.least_px:
             return False
         features = self.extractor(frame.rgb)
         depth, known = depth_at_points(estimate.depth_m, features.uv)
         if int(known.sum()) < 16:
             return False
-        features = features.chosen(known)
-        p_camera = backproject(frame.camera, features.uv.double(), depth[known].double())
-        points = transform(frame.world_from_camera, p_camera).float()
+        features, depth = features.chosen(known), depth[known]
+        p_camera = backproject(frame.camera, features.uv.double(), self.correction(depth.double()))
         self.keyframes.append(
             Keyframe(
-                frame_id=frame.id, world_from_camera=frame.world_from_camera.double(), features=features, points=points
+                frame_id=frame.id,
+                world_from_camera=frame.world_from_camera.double(),
+                camera=frame.camera,
+                features=features,
+                depth_m=depth,
+                points=transform(frame.world_from_camera.double(), p_camera).float(),
             )
         )
-        self._words = self._vlads = None
+        self._changed()
         return True
+
+    def settle(self) -> DepthCorrection:
+        """Make the points exact with what the keyframes see of each other; see ``tools.localisation_tracks``.
+
+        Meant for the end of a visit: a pair of keyframes costs about 10 ms.
+        """
+        views = [
+            SightedView(
+                world_from_camera=k.world_from_camera,
+                intrinsics=torch.tensor([k.camera.fx, k.camera.fy, k.camera.cx, k.camera.cy], dtype=torch.float64),
+                uv=k.features.uv,
+                descriptors=k.features.descriptors,
+                depth_m=k.depth_m.double(),
+            )
+            for k in self.keyframes
+        ]
+        if views:
+            depths, self.correction = triangulated(views)
+            self.keyframes = [
+                replace(k, points=view.points(depth).float())
+                for k, view, depth in zip(self.keyframes, views, depths, strict=True)
+            ]
+            self._changed()
+        return self.correction
 
     def nearest_views(self, features: Features, count: int) -> list[int]:
         """Indices of the keyframes that look most like an image, best first."""
@@ -90,17 +132,32 @@ class KeyframeIndex:
         likeness = vlads @ vlad(features.descriptors, words)
         return likeness.topk(min(count, len(self.keyframes))).indices.tolist()
 
+    def stacked(self, views: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Of V keyframes: descriptors (V, K, D), points (V, K, 3) float32, and (V, K) bool which of the K are there."""
+        if self._stack is None:
+            sizes = [len(k.features) for k in self.keyframes]
+            real = torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]
+            descriptors = pad_sequence([k.features.descriptors for k in self.keyframes], batch_first=True)
+            points = pad_sequence([k.points for k in self.keyframes], batch_first=True)
+            self._stack = (descriptors, points, real)
+        chosen = torch.tensor(views)
+        descriptors, points, real = (part[chosen] for part in self._stack)
+        return descriptors, points, real
+
     def transformed(self, new_from_old: Tensor) -> None:
         """Move every keyframe into a corrected map frame: (4, 4) float64."""
         self.keyframes = [
-            Keyframe(
-                frame_id=k.frame_id,
+            replace(
+                k,
                 world_from_camera=new_from_old @ k.world_from_camera,
-                features=k.features,
                 points=transform(new_from_old, k.points.double()).float(),
             )
             for k in self.keyframes
         ]
+        self._stack = None
+
+    def _changed(self) -> None:
+        self._words = self._vlads = self._stack = None
 
     def _is_new(self, world_from_camera: Tensor) -> bool:
         if not self.keyframes:
@@ -123,7 +180,13 @@ class KeyframeIndex:
         Raises:
             MapError: it cannot be written; an older index is intact.
         """
-        header = {"format_version": FORMAT_VERSION, "map_id": self.map_id, "extractor": self.extractor.name}
+        header = {
+            "format_version": FORMAT_VERSION,
+            "map_id": self.map_id,
+            "extractor": self.extractor.name,
+            "cameras": [asdict(k.camera) for k in self.keyframes],
+            "correction": asdict(self.correction),
+        }
         counts = torch.tensor([len(k.features) for k in self.keyframes], dtype=torch.int64)
         dimension = self.keyframes[0].features.descriptors.shape[1] if self.keyframes else 1
         tensors = {
@@ -134,7 +197,11 @@ class KeyframeIndex:
             "scale": _cat([k.features.scale for k in self.keyframes], (), torch.float32),
             "descriptors": _cat([k.features.descriptors for k in self.keyframes], (dimension,), torch.float32).half(),
             "points": _cat([k.points for k in self.keyframes], (3,), torch.float32),
+            "depth": _cat([k.depth_m for k in self.keyframes], (), torch.float32),
         }
+        if self.keyframes:
+            words, vlads = self._vocabulary()
+            tensors |= {"words": words.contiguous(), "vlads": vlads.contiguous()}
         temporary: Path | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -169,17 +236,47 @@ class KeyframeIndex:
                     f"expected {FORMAT_VERSION}/{extractor.name}; map again or choose that extractor"
                 )
             index = cls(extractor, map_id=header["map_id"])
+            index.correction = DepthCorrection(**header["correction"])
+            cameras = [Camera(**values) for values in header["cameras"]]
             sizes = t["counts"].tolist()
-            parts = [t[name].split(sizes) for name in ("uv", "descriptors", "scale", "points")]
-            for i, (uv, descriptors, scale, points) in enumerate(zip(*parts, strict=True)):
+            parts = [t[name].split(sizes) for name in ("uv", "descriptors", "scale", "points", "depth")]
+            for i, (uv, descriptors, scale, points, depth) in enumerate(zip(*parts, strict=True)):
                 features = Features(uv=uv, descriptors=functional.normalize(descriptors.float(), dim=-1), scale=scale)
-                pose, frame_id = t["poses"][i], int(t["frame_ids"][i])
                 index.keyframes.append(
-                    Keyframe(frame_id=frame_id, world_from_camera=pose, features=features, points=points)
+                    Keyframe(
+                        frame_id=int(t["frame_ids"][i]),
+                        world_from_camera=t["poses"][i],
+                        camera=cameras[i],
+                        features=features,
+                        depth_m=depth,
+                        points=points,
+                    )
                 )
-        except (OSError, SafetensorError, KeyError, TypeError, RuntimeError, IndexError, json.JSONDecodeError) as error:
+            if index.keyframes:
+                index._words, index._vlads = t["words"], t["vlads"]
+        except MapError:
+            raise
+        except (
+            OSError,
+            SafetensorError,
+            KeyError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+            IndexError,
+        ) as error:
             raise MapError(f"{path} is damaged ({error!r}); restore it from a copy or map again") from error
         return index
+
+
+def stored_extractor(folder: Path) -> str:
+    """The name of the extractor that made a folder's keyframes. Raises MapError."""
+    path = folder / FILE_NAME
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str(json.loads((file.metadata() or {})["sightline"])["extractor"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise MapError(f"{path} is damaged ({error!r}); restore it from a copy or map again") from error
 
 
 def depth_at_points(depth_m: Tensor, uv: Tensor) -> tuple[Tensor, Tensor]:

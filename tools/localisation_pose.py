@@ -1,32 +1,39 @@
-"""From alike features to a camera pose: hypotheses from matches, then matches from hypotheses.
+"""From alike features to a camera pose: hypotheses from matches, then matches from the best of them.
 
-A few matches make pose hypotheses; each hypothesis says where every map point around should appear, and how many are
-found there, beyond chance, judges it. Knows nothing of maps' surfaces or of frames.
+A few matches make pose hypotheses; the best one says where every map point around should appear, and how many
+keypoints are found there, beyond chance, judges it. Knows nothing of maps' surfaces or of frames.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from scenes.geometry import project, transform
 from scenes.types import Camera
-from tools.core.pose import p3p, refine_pose, reprojection_error
-from tools.localisation_features import Features, mutual_pairs
+from tools.core.pose import p3p
+from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex
+from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 
-GUIDED_VIEWS = 10
-"""Keyframes whose points are looked for once there is a hypothesis."""
+VIEWS = 8
+"""Keyframes that look most like the image, whose points are matched."""
+RATIO = 0.92
+"""A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
-GUIDED_LIKENESS = 0.8
-"""Least dot product of two RootSIFT descriptors of one place (of unrelated ones it is 0.4 to 0.7)."""
-HYPOTHESES = 768
+HYPOTHESES = 512
+FINALISTS = 3
+"""Hypotheses that are refined."""
 INLIER_PX = 8.0
-"""Reprojection error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
+"""Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
+CAUCHY_PX = (2.4, 1.2)
+"""Scale of the robust loss, first and last."""
+CELL_NEWS = 2.0
+"""See ``independence``."""
 REFERENCE_FOCAL = 525.0
 
 
@@ -37,10 +44,13 @@ class PoseFit:
     camera_from_world: Tensor
     points: Tensor
     """(M, 3) float64, the inliers' places in the world."""
+    uv: Tensor
+    """(M, 2) float64, where the image shows them."""
     hessian: Tensor
-    """(6, 6) float64 of squared pixels."""
+    """(6, 6) float64 of squared pixels, of what is independent among the matches."""
     rms_px: float
     support: float
+    """Keypoints that the pose explains beyond chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,97 +58,128 @@ class Surroundings:
     """The keyframes that look like an image, and how like their points are to the image's keypoints."""
 
     features: Features
+    depth_m: Tensor
+    """(N,) float64 measured at the keypoints, 0 = none."""
     points: Tensor
-    """(K, 3) float64, world."""
+    """(V, K, 3) float64, world."""
+    real: Tensor
+    """(V, K) bool: false where a keyframe has fewer points than the largest."""
     likeness: Tensor
-    """(K, N) float32."""
-    sizes: tuple[int, ...]
-    """Points per keyframe, most similar keyframe first."""
+    """(V, N, K) float32."""
+    intrinsics: Tensor
+    """(4,) float64 of the image's camera."""
+    least_likeness: float
 
     @classmethod
-    def around(cls, features: Features, index: KeyframeIndex) -> Surroundings:
-        near = [index.keyframes[i] for i in index.nearest_views(features, GUIDED_VIEWS)]
-        descriptors = torch.cat([k.features.descriptors for k in near])
+    def around(cls, features: Features, depth_m: Tensor, camera: Camera, index: KeyframeIndex) -> Surroundings:
+        """The surroundings of an image in a map that has keyframes."""
+        descriptors, points, real = index.stacked(index.nearest_views(features, VIEWS))
+        likeness = torch.matmul(features.descriptors, descriptors.mT)
         return cls(
             features=features,
-            points=torch.cat([k.points for k in near]).double(),
-            likeness=descriptors @ features.descriptors.T,
-            sizes=tuple(len(k.features) for k in near),
+            depth_m=depth_m,
+            points=points.double(),
+            real=real,
+            likeness=torch.where(real[:, None, :], likeness, -1.0),
+            intrinsics=torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64),
+            least_likeness=index.extractor.least_likeness,
         )
 
-    def mutual_pairs(self, views: int) -> Tensor:
-        """(M, 2) int64: keypoint and point of matches with each of the first keyframes."""
-        pairs, start = [torch.zeros(0, 2, dtype=torch.int64)], 0
-        for size in self.sizes[:views]:
-            found = mutual_pairs(self.likeness[start : start + size].T)
-            pairs.append(found + torch.tensor([0, start]))
-            start += size
-        return torch.cat(pairs)
+    def mutual(self) -> tuple[Matches, Tensor]:
+        """Matches that choose each other within a keyframe, and their likeness (M,)."""
+        best, choice = self.likeness.max(2)
+        back = self.likeness.max(1).indices
+        view, keypoint = (back.gather(1, choice) == torch.arange(best.shape[1])).nonzero(as_tuple=True)
+        chosen, value = choice[view, keypoint], best[view, keypoint]
+        others = self.likeness[view, keypoint].scatter_(1, chosen[:, None], -1.0)
+        clear = (2 - 2 * value).clamp_min(0) < RATIO**2 * (2 - 2 * others.max(1).values).clamp_min(0)
+        return self._matches(keypoint[clear], view[clear], chosen[clear]), value[clear]
 
     def guided(self, camera_from_world: Tensor, camera: Camera) -> PoseFit:
         """A pose refined on all points, each matched with the most alike keypoint near where the pose puts it."""
         scale = camera.fx / REFERENCE_FOCAL
-        intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64)
-        uv, visible = project(camera, transform(camera_from_world, self.points))
-        apart = torch.cdist(uv.float(), self.features.uv)
-        best, keypoint = torch.where(apart < GUIDED_PX * scale, self.likeness, -1.0).max(1)
-        keep = visible & (best > GUIDED_LIKENESS)
-        points, target = self.points[keep], self.features.uv[keypoint[keep]].double()
-        pose, hessian, error = refined(camera_from_world, target, points, intrinsics, INLIER_PX * scale)
+        views, count, _ = self.points.shape
+        uv, visible = project(camera, transform(camera_from_world, self.points.reshape(-1, 3)))
+        alike = self.likeness.amax(1) > self.least_likeness
+        view, point = (visible.reshape(views, count) & alike).nonzero(as_tuple=True)
+        flat = view * count + point
+        apart = torch.cdist(uv[flat].float(), self.features.uv, compute_mode="donot_use_mm_for_euclid_dist")
+        likeness = self.likeness.transpose(1, 2)[view, point]
+        best, keypoint = torch.where(apart < GUIDED_PX * scale, likeness, -1.0).max(1)
+        keep = best > self.least_likeness
+        matches = self._matches(keypoint[keep], view[keep], point[keep])
+        pose = camera_from_world[None]
+        for cauchy in CAUCHY_PX:
+            pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=5)
+        error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
+        independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
+        _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
+        agreed = match_error(pose, matches)[0] if bool((matches.depth_m > 0).any()) else error
         inlier = error < INLIER_PX * scale
-        rms = float(error[inlier].square().mean().sqrt()) if bool(inlier.any()) else math.inf
         return PoseFit(
-            camera_from_world=pose,
-            points=points[inlier],
-            hessian=hessian,
-            rms_px=rms,
-            support=support_of(error / scale),
+            camera_from_world=pose[0],
+            points=matches.points[inlier],
+            uv=matches.uv[inlier],
+            hessian=hessian[0],
+            rms_px=_weighted_rms(error[inlier], matches.weight[inlier]),
+            support=support_of(agreed / scale, matches.weight),
+        )
+
+    def _matches(self, keypoint: Tensor, view: Tensor, point: Tensor) -> Matches:
+        times = torch.bincount(keypoint, minlength=len(self.features)).double()
+        return Matches(
+            uv=self.features.uv[keypoint].double(),
+            points=self.points[view, point],
+            depth_m=self.depth_m[keypoint],
+            weight=1 / times[keypoint],
+            intrinsics=self.intrinsics,
         )
 
 
-def support_of(error_px: Tensor) -> float:
-    """How many matches a pose explains beyond chance, from their errors at ``REFERENCE_FOCAL``.
+def _weighted_rms(error: Tensor, weight: Tensor) -> float:
+    return float(((error.square() * weight).sum() / weight.sum()).sqrt()) if len(error) else math.inf
+
+
+def support_of(error_px: Tensor, weight: Tensor) -> float:
+    """How many keypoints a pose explains beyond chance, from their errors at ``REFERENCE_FOCAL``.
 
     Chance puts matches evenly over the search disc. Those in its outer ring (8 to 12 px) tell the density; it is taken
-    from what lies within 4 px, whose area is a fifth of the ring's.
+    from what lies within 4 px, whose area is a fifth of the ring's. ``weight`` (M,): one per keypoint in all, however
+    many keyframes show it.
     """
-    inside = float((error_px < GUIDED_PX / 3).sum())
-    ring = float(((error_px > 2 * GUIDED_PX / 3) & (error_px < GUIDED_PX)).sum())
+    inside = float(weight[error_px < GUIDED_PX / 3].sum())
+    ring = float(weight[(error_px > 2 * GUIDED_PX / 3) & (error_px < GUIDED_PX)].sum())
     return inside - ring / 5
 
 
-def solve_pose(
-    uv: Tensor, points: Tensor, likeness: Tensor, camera: Camera, *, seed: int, best: int = 4
-) -> list[Tensor]:
-    """The poses (4, 4) ``camera_from_world`` that most matches support, refined, best first; maybe none.
+def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
+    """(M,) how much of each match is news: neighbours in the image share the errors of the map and of the lens.
 
-    Args:
-        uv (M, 2), points (M, 3), likeness (M,): float64. Triples are drawn in favour of likeness.
+    In a cell of an eighth of the image's ``width``, the first match counts whole, and all of them together never more
+    than ``CELL_NEWS``.
     """
-    intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64)
-    threshold = INLIER_PX * camera.fx / REFERENCE_FOCAL
+    cell = (uv / (width / 8)).long().clamp(0, 31)
+    place = cell[:, 1] * 32 + cell[:, 0]
+    crowd = torch.zeros(1024, dtype=torch.float64).index_add_(0, place, weight)[place]
+    return 1 / (1 + crowd / CELL_NEWS)
+
+
+def solve_pose(matches: Matches, likeness: Tensor, camera: Camera, *, seed: int) -> Tensor | None:
+    """The pose (4, 4) ``camera_from_world`` that most matches support, refined; None when no triple gives one.
+
+    Triples are drawn in favour of ``likeness`` (M,).
+    """
+    gate = INLIER_PX * camera.fx / REFERENCE_FOCAL
     generator = torch.Generator().manual_seed(seed)
-    chance = (likeness - likeness.amin() + 0.05).square().expand(HYPOTHESES, -1)
+    chance = ((likeness - likeness.amin() + 0.05).square() * matches.weight.float()).expand(HYPOTHESES, -1)
     triples = torch.multinomial(chance, 3, generator=generator)
+    uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)
-    poses, valid = p3p(bearing[triples], points[triples])
+    poses, valid = p3p(bearing[triples], matches.points[triples])
     poses = poses[valid]
     if len(poses) == 0:
-        return []
-    error = reprojection_error(poses, points, uv, intrinsics)
-    # MSAC: an inlier costs its squared error, an outlier the threshold's.
-    cost = error.clamp_max(threshold).square().sum(-1)
-    chosen = poses[cost.topk(min(best, len(cost)), largest=False).indices]
-    return [refined(pose, uv, points, intrinsics, threshold)[0] for pose in chosen]
-
-
-def refined(
-    pose: Tensor, uv: Tensor, points: Tensor, intrinsics: Tensor, threshold_px: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A pose refined on its own inliers, three times over: pose, Hessian (6, 6), and errors (M,) in pixels."""
-    hessian = torch.eye(6, dtype=torch.float64)
-    for scale in (0.3, 0.15, 0.15):
-        inlier = reprojection_error(pose[None], points, uv, intrinsics)[0] < threshold_px
-        pose, hessian = refine_pose(pose, points, uv, intrinsics, inlier.double(), scale * threshold_px)
-    return pose, hessian, reprojection_error(pose[None], points, uv, intrinsics)[0]
+        return None
+    chosen = best_poses(poses, matches, gate, FINALISTS)
+    better, _ = refine_poses(chosen, matches, gate_px=gate, scale_px=CAUCHY_PX[0], steps=4)
+    return best_poses(better, matches, gate, 1)[0]

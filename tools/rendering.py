@@ -17,6 +17,8 @@ from tools.core.raycast import TILE
 from tools.volume import BlockVolume, BlockWindow
 
 CHUNK_RAYS = 32768
+FEW_RAYS = 4096
+"""The shape for what is left in late rounds, and for small views."""
 MAX_ROUNDS = 40
 """Calls of ``march`` per ray at most; 320 steps of at least half a voxel or one skipped block each."""
 NEAREST_M = 0.05
@@ -175,8 +177,8 @@ def _window(volume: BlockVolume, camera: Camera, world_from_camera: Tensor, far_
 
 
 def _padded(values: Tensor) -> Tensor:
-    """The last axis filled up to ``CHUNK_RAYS`` with its first element, so that a kernel sees one shape."""
-    missing = CHUNK_RAYS - values.shape[-1]
+    """The last axis filled up to one of two sizes with its first element, so that a kernel sees few shapes."""
+    missing = (FEW_RAYS if values.shape[-1] <= FEW_RAYS else CHUNK_RAYS) - values.shape[-1]
     if missing == 0:
         return values.contiguous()
     return torch.cat([values, values[..., :1].expand(*values.shape[:-1], missing)], dim=-1)

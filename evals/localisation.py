@@ -1,0 +1,213 @@
+"""Localisation of single images: how often right, how exact, how fast, and how often wrong and sure of it.
+
+    sightline eval run localisation --data PATH [--poses both] [--depth] [--every N] [--negatives]
+
+PATH holds ``redkitchen`` (7-Scenes frames), ``redkitchen_poses`` (reference poses) and ``hololens`` (another place).
+The map is built from the frames up to 248, the queries are those from 250 on; map and judgement use the same pose
+source, whose poses are of the colour camera. A query without a pose counts as an infinite error. No threshold of the
+localiser was chosen on the queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from evals.pose_metrics import median, pose_errors, read_poses, recall
+from evals.report import Report, Row
+from scenes.errors import InputError
+from scenes.recordings import open_recording
+from scenes.recordings.base import Recording
+from scenes.types import Frame
+from tools.localisation import Localisation, Localiser
+from tools.localisation_features import FeatureExtractor, PooledGradients
+from tools.localisation_index import KeyframeIndex
+from tools.localisation_learned import LearnedFeatures
+from tools.mapping import SurfaceMap
+
+LAST_MAPPED = 248
+SOURCES = {"sfm": "pgt_sfm_seq01_first500.txt", "depth-slam": "pgt_dslam_seq01_first500.txt"}
+WITHIN_M, WITHIN_DEG = 0.05, 5.0
+WRONG_M, WRONG_DEG = 0.25, 10.0
+SURE = 0.5
+NEGATIVES = 200
+TARGETS = {("sfm", False): 0.85, ("sfm", True): 0.92}
+"""Recall that is asked for; the other combinations are reported without a target."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One image and what the localiser said."""
+
+    frame_id: int
+    metres: float
+    """Infinite without a pose."""
+    degrees: float
+    confidence: float
+    """0 without a pose."""
+    sigma_m: float
+    reason: str
+    """``""`` with a pose."""
+    ms: float
+
+    @property
+    def sure_and_wrong(self) -> bool:
+        """A pose that is far off and given as known."""
+        far = self.metres > WRONG_M or self.degrees > WRONG_DEG
+        return self.reason == "" and self.confidence >= SURE and far
+
+
+def build_map(
+    frames: Sequence[Frame], extractor: FeatureExtractor, *, compile: bool | None = None
+) -> tuple[SurfaceMap, KeyframeIndex]:
+    """Surface and keyframes of posed frames; the surface is fused from depth as the keyframes' parallax corrects it."""
+    surface = SurfaceMap(compile=compile)
+    index = KeyframeIndex(extractor, map_id=surface.map_id)
+    for frame in frames:
+        index.offer(frame)
+    correction = index.settle()
+    for frame in frames:
+        if frame.depth_m is not None:
+            surface.integrate(replace(frame, depth_m=correction(frame.depth_m)))
+    return surface, index
+
+
+def ask(localiser: Localiser, frame: Frame, truth: Tensor | None, *, with_depth: bool) -> Query:
+    """Localise a frame without its pose, and judge against ``truth`` (4, 4) where there is one."""
+    blind = replace(frame, world_from_camera=None)
+    if not with_depth:
+        blind = replace(blind, depth_m=None, depth_camera=None)
+    found = localiser.localise(blind)
+    if not isinstance(found, Localisation):
+        return Query(
+            frame_id=frame.id,
+            metres=math.inf,
+            degrees=math.inf,
+            confidence=0.0,
+            sigma_m=math.inf,
+            reason=found.reason,
+            ms=found.ms,
+        )
+    errors = pose_errors({"": found.world_from_camera}, {"": truth}) if truth is not None else None
+    return Query(
+        frame_id=frame.id,
+        metres=math.inf if errors is None else float(errors[0]),
+        degrees=math.inf if errors is None else float(errors[1]),
+        confidence=found.confidence,
+        sigma_m=found.sigma_m,
+        reason="",
+        ms=found.ms,
+    )
+
+
+def rows_of(queries: Sequence[Query], what: str, target: float | None) -> Iterator[Row]:
+    """The figures of one run over queries."""
+    metres = torch.tensor([q.metres for q in queries], dtype=torch.float64)
+    degrees = torch.tensor([q.degrees for q in queries], dtype=torch.float64)
+    ms = torch.tensor([q.ms for q in queries], dtype=torch.float64)
+    n = len(queries)
+    found = sum(q.reason == "" for q in queries)
+    wrong = sum(q.sure_and_wrong for q in queries) / n
+    share = recall(metres, degrees, within_m=WITHIN_M, within_deg=WITHIN_DEG)
+    yield Row(what=f"{what}: recall 5 cm 5°", value=share, target=target, count=n, note=f"{found} given a pose")
+    at_25 = recall(metres, degrees, within_m=WRONG_M, within_deg=WRONG_DEG)
+    yield Row(what=f"{what}: recall 25 cm 10°", value=at_25, count=n)
+    yield Row(what=f"{what}: median position", value=_finite(100 * median(metres)), unit="cm", better="lower", count=n)
+    yield Row(what=f"{what}: median rotation", value=_finite(median(degrees)), unit="°", better="lower", count=n)
+    yield Row(what=f"{what}: wrong and sure", value=wrong, target=0.01, better="lower", count=n)
+    note = f"median; minimum {float(ms.min()):.0f}"
+    yield Row(what=f"{what}: a query", value=median(ms), unit="ms", target=80.0, better="lower", count=n, note=note)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Run the suite. Raises InputError where the data is not there."""
+    extractor = PooledGradients() if args.features is None else LearnedFeatures(args.features)
+    kitchen = open_recording(args.data / "redkitchen")
+    rows: list[Row] = []
+    items: list[dict[str, Any]] = []
+    sources = tuple(SOURCES) if args.poses == "both" else (args.poses,)
+    for source in sources:
+        poses = _poses(args.data / "redkitchen_poses" / SOURCES[source])
+        mapped = [f for f in _posed(kitchen, poses) if f.id <= LAST_MAPPED]
+        surface, index = build_map(mapped, extractor)
+        localiser = Localiser(surface, index)
+        queries = [f for f in _posed(kitchen, poses) if f.id > LAST_MAPPED][:: args.every]
+        for with_depth in (False, True) if args.depth else (False,):
+            asked = [ask(localiser, f, poses[f.id], with_depth=with_depth) for f in queries]
+            what = f"{source}, {'with depth' if with_depth else 'colour only'}"
+            rows += rows_of(asked, what, TARGETS.get((source, with_depth)))
+            items += [_item(q, source, with_depth) for q in asked]
+        if args.negatives and source == sources[0]:
+            rows.append(_negatives(localiser, args.data / "hololens", args.depth))
+    settings = {
+        "data": str(args.data.name),
+        "last_mapped": LAST_MAPPED,
+        "every": args.every,
+        "features": extractor.name,
+    }
+    return Report(suite="localisation", rows=tuple(rows), settings=settings, items=tuple(items))
+
+
+def _negatives(localiser: Localiser, folder: Path, with_depth: bool) -> Row:
+    """Images of another place that are given a pose at all, and those that are given one surely."""
+    elsewhere = open_recording(folder)
+    positions = range(min(NEGATIVES, len(elsewhere)))
+    asked = [ask(localiser, elsewhere[i], None, with_depth=with_depth) for i in positions]
+    accepted = [q for q in asked if q.reason == "" and q.confidence >= SURE]
+    given = sum(q.reason == "" for q in asked)
+    return Row(
+        what="images of another place accepted",
+        value=float(len(accepted)),
+        target=0.0,
+        better="lower",
+        count=len(asked),
+        note=f"confidence ≥ {SURE:g}; {given} given a pose at all",
+    )
+
+
+def _poses(path: Path) -> dict[int, Tensor]:
+    """Frame number -> ``world_from_camera`` of the colour camera."""
+    return {int(name.rsplit("frame-", 1)[1].split(".")[0]): pose for name, pose in read_poses(path).items()}
+
+
+def _posed(kitchen: Recording, poses: dict[int, Tensor]) -> Iterator[Frame]:
+    """The recording's frames with the poses of one source."""
+    for index, frame_id in enumerate(kitchen.frame_ids):
+        if frame_id not in poses:
+            raise InputError(f"{kitchen.path}: expected a reference pose of frame {frame_id}, got none")
+        yield kitchen[index].with_pose(poses[frame_id])
+
+
+def _item(query: Query, source: str, with_depth: bool) -> dict[str, Any]:
+    return {
+        "poses": source,
+        "depth": with_depth,
+        "frame": query.frame_id,
+        "error_m": _finite(query.metres),
+        "error_deg": _finite(query.degrees),
+        "confidence": query.confidence,
+        "sigma_m": _finite(query.sigma_m),
+        "reason": query.reason or None,
+        "ms": query.ms,
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The suite's options."""
+    parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="folder with redkitchen, ..._poses")
+    parser.add_argument("--poses", choices=(*SOURCES, "both"), default="both", help="reference poses (default: both)")
+    parser.add_argument("--depth", action="store_true", help="also with the query's own depth")
+    parser.add_argument("--features", type=Path, metavar="DIR", help="a SuperPoint-shaped model instead of the default")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th query")
+    parser.add_argument("--negatives", action="store_true", help=f"also {NEGATIVES} images of another place (hololens)")

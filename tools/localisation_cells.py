@@ -1,0 +1,151 @@
+"""Local features made for speed: corners and blobs over a pyramid, described by pooled gradient orientations.
+
+The layout of a descriptor is SIFT's (4x4 cells of 8 orientations, square-rooted), but the cells are read from maps that
+are pooled once per image, so that a keypoint costs 16 look-ups instead of 256 gradients. The detector is the
+determinant of the Hessian (Lindeberg 1998), which needs one blur per level and rejects edges by itself. Pure functions
+of tensors.
+
+Upright, as ``tools.core.features``: a head-worn camera rolls little, and the vertical tells places apart.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LEVELS = 6
+"""Pyramid levels, each half the pixels of the one before."""
+BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
+"""A blur of one pixel."""
+NEIGHBOURHOOD = 5
+"""Keypoints of one level are the largest in a window of this many pixels."""
+BORDER = 8
+"""Pixels of a level's edge that hold no keypoint."""
+CONTRAST = 2e-5
+"""Least determinant of the Hessian, of intensities 0..1."""
+CELL_PX = 5.0
+"""Spacing of the 4x4 cells, in pixels of the keypoint's level."""
+POOL_PX, STRIDE_PX = 4, 2
+"""Gradients are summed over windows of 4 pixels, every second pixel."""
+ORIENTATIONS = 8
+HALF_BIN_COS = math.cos(math.pi / 4)
+"""A gradient counts for an orientation up to one bin of 45 degrees away."""
+WINDOW_CELLS = 2.0
+"""Standard deviation of the Gaussian weight over the cells (Lowe)."""
+LEVEL_BLUR_PX = 1.5
+"""Blur of a level in its own pixels: what a keypoint's scale is a multiple of."""
+
+
+def blurred(images: Tensor) -> Tensor:
+    """(1, 1, H, W) -> the same, blurred by one pixel."""
+    kernel = torch.tensor(BINOMIAL) / sum(BINOMIAL)
+    rows = functional.conv2d(functional.pad(images, (2, 2, 0, 0), mode="replicate"), kernel[None, None, None, :])
+    return functional.conv2d(functional.pad(rows, (0, 0, 2, 2), mode="replicate"), kernel[None, None, :, None])
+
+
+def pyramid(gray: Tensor) -> tuple[list[Tensor], list[tuple[float, float]]]:
+    """(H, W) intensities 0..1 -> ``LEVELS`` images (1, 1, h, w), each smaller than the one before by the root of 2.
+
+    Second result: how many pixels of the image one pixel of each level spans, (across, down).
+    """
+    height, width = gray.shape
+    first = blurred(gray[None, None])
+    half_step = (round(height / math.sqrt(2)), round(width / math.sqrt(2)))
+    second = blurred(functional.interpolate(first, half_step, mode="bilinear", align_corners=False))
+    levels, spans = [first, second], [(1.0, 1.0), (width / half_step[1], height / half_step[0])]
+    while len(levels) < LEVELS:
+        # Halving drops the last column of an odd width, so that the span is twice, not the ratio of the sizes.
+        levels.append(blurred(functional.avg_pool2d(levels[-2], 2)))
+        spans.append((2 * spans[-2][0], 2 * spans[-2][1]))
+    return levels, spans
+
+
+def hessian_determinant(level: Tensor) -> Tensor:
+    """(1, 1, h, w) -> (1, 1, h, w) determinant of the Hessian, 0 within ``BORDER`` of the edge."""
+    c = level[..., 1:-1, 1:-1]
+    dxx = level[..., 1:-1, 2:] + level[..., 1:-1, :-2] - 2 * c
+    dyy = level[..., 2:, 1:-1] + level[..., :-2, 1:-1] - 2 * c
+    dxy = (level[..., 2:, 2:] + level[..., :-2, :-2] - level[..., 2:, :-2] - level[..., :-2, 2:]) / 4
+    found = (dxx * dyy - dxy * dxy)[..., BORDER - 1 : -(BORDER - 1), BORDER - 1 : -(BORDER - 1)]
+    return functional.pad(found, (BORDER, BORDER, BORDER, BORDER))
+
+
+def keypoints_of(level: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The strongest keypoints of one level: (count, 2) positions in its pixels, (count,) responses, 0 = none."""
+    response = hessian_determinant(level)
+    highest = functional.max_pool2d(response, (1, NEIGHBOURHOOD), stride=1, padding=(0, NEIGHBOURHOOD // 2))
+    highest = functional.max_pool2d(highest, (NEIGHBOURHOOD, 1), stride=1, padding=(NEIGHBOURHOOD // 2, 0))
+    flat = response.reshape(-1)
+    strength, at = torch.where((response == highest) & (response > CONTRAST), response, 0.0).reshape(-1).topk(count)
+    width = level.shape[-1]
+    centre = flat[at]
+    at = at.clamp(width, len(flat) - width - 1)
+    shifts = [_peak(flat[at - step], centre, flat[at + step]) for step in (1, width)]
+    column, row = (at % width).float(), (at // width).float()
+    return torch.stack([column + shifts[0] + 0.5, row + shifts[1] + 0.5], -1), strength
+
+
+def _peak(before: Tensor, centre: Tensor, after: Tensor) -> Tensor:
+    """Where the parabola through three neighbours peaks, from the middle one, at most half a pixel away."""
+    curvature = (2 * centre - before - after).clamp_min(1e-12)
+    return (0.5 * (after - before) / curvature).clamp(-0.5, 0.5)
+
+
+def orientation_maps(level: Tensor) -> Tensor:
+    """(1, 1, h, w) -> (h', w', ORIENTATIONS): gradient energy per orientation, pooled; h' = h / STRIDE_PX roughly."""
+    dx = functional.pad(level[..., 1:-1, 2:] - level[..., 1:-1, :-2], (1, 1, 1, 1))
+    dy = functional.pad(level[..., 2:, 1:-1] - level[..., :-2, 1:-1], (1, 1, 1, 1))
+    size = (dx * dx + dy * dy).sqrt() * HALF_BIN_COS
+    angle = torch.arange(ORIENTATIONS) * (2 * math.pi / ORIENTATIONS)
+    steer = torch.stack([angle.cos(), angle.sin(), -torch.ones(ORIENTATIONS)], -1)[:, :, None, None]
+    energy = functional.conv2d(torch.cat([dx, dy, size], 1), steer).relu_()
+    return functional.avg_pool2d(energy, POOL_PX, STRIDE_PX)[0].permute(1, 2, 0)
+
+
+def described(maps: Tensor, uv: Tensor) -> Tensor:
+    """(h', w', 8) maps of one level and (N, 2) positions in its pixels -> (N, 128) unit descriptors."""
+    height, width, _ = maps.shape
+    offset = (torch.arange(4) - 1.5) * CELL_PX
+    # Pooled sample i covers pixels 2 i to 2 i + 3, whose middle is 2 i + 2.
+    x = ((uv[:, 0, None] + offset - POOL_PX / 2) / STRIDE_PX).clamp(0, width - 1.001)
+    y = ((uv[:, 1, None] + offset - POOL_PX / 2) / STRIDE_PX).clamp(0, height - 1.001)
+    column, row = x.long(), y.long()
+    fx, fy = (x - column)[:, None, :, None], (y - row)[:, :, None, None]
+    at = row[:, :, None] * width + column[:, None, :]
+    flat = maps.reshape(-1, ORIENTATIONS)
+    top = torch.lerp(flat[at], flat[at + 1], fx)
+    bottom = torch.lerp(flat[at + width], flat[at + width + 1], fx)
+    cells = torch.lerp(top, bottom, fy)
+    away = torch.arange(4) - 1.5
+    weight = torch.exp(-(away[:, None] ** 2 + away[None, :] ** 2) / (2 * WINDOW_CELLS**2))
+    histogram = (cells * weight[None, :, :, None]).reshape(len(uv), 16 * ORIENTATIONS)
+    histogram = functional.normalize(histogram, dim=-1).clamp_max(0.2)
+    return (histogram / histogram.sum(-1, keepdim=True).clamp_min(1e-9)).sqrt()
+
+
+def detect_and_describe(gray: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Keypoints and descriptors of an image, the strongest first.
+
+    Args:
+        gray: (H, W) float32, 0..1, at least 128 pixels on each side. count: number of keypoints.
+
+    Returns:
+        uv (count, 2) float32 ``uv_px``; scale (count,) float32, blur in pixels; descriptor (count, 128) float32;
+        valid (count,) bool.
+    """
+    levels, spans = pyramid(gray)
+    places, strengths = zip(*[keypoints_of(level, min(count, level.numel())) for level in levels], strict=True)
+    strength, order = torch.cat(strengths).topk(count)
+    member = torch.cat([torch.full((len(s),), i) for i, s in enumerate(strengths)])[order]
+    place = torch.cat(places)[order]
+    uv, scale = torch.zeros_like(place), torch.zeros(count)
+    descriptor = torch.zeros(count, 16 * ORIENTATIONS)
+    for i, (level, span) in enumerate(zip(levels, spans, strict=True)):
+        mine = ((member == i) & (strength > 0)).nonzero()[:, 0]
+        uv[mine] = place[mine] * torch.tensor(span)
+        scale[mine] = LEVEL_BLUR_PX * span[0]
+        descriptor[mine] = described(orientation_maps(level), place[mine])
+    return uv, scale, descriptor, strength > 0
