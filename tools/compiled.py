@@ -28,22 +28,35 @@ logger = logging.getLogger(__name__)
 
 COMPILE_VARIABLE = "SIGHTLINE_COMPILE"
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
-INDUCTOR_OPTIONS = {"assert_indirect_indexing": False}
+INDUCTOR_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 """Every gather of these kernels clamps its index, so the check of each index (a tenth of the time) is left out."""
+ONE_PASS: dict[str, Any] = {"realize_opcount_threshold": 256, "realize_reads_threshold": 32}
+"""Keeps Inductor from writing a long expression to memory half-way. For kernels without loops only: what is used twice
+is traced twice, and nested uses take minutes."""
 
 
 class Kernel:
     """A pure tensor function that is eager at first and compiled when ready, per set of input shapes."""
 
-    def __init__(self, eager: FunctionType, *, growing: tuple[int, ...] = ()) -> None:
-        """``growing``: positions of arguments whose first dimension varies (a pool, a table) and stays symbolic."""
+    def __init__(
+        self, eager: FunctionType, *, growing: tuple[int, ...] = (), options: dict[str, Any] | None = None
+    ) -> None:
+        """``growing``: positions of arguments whose first dimension varies (a pool, a table) and stays symbolic.
+
+        ``options``: for Inductor, besides ``INDUCTOR_OPTIONS``.
+        """
         self.eager = eager
         self.name = eager.__name__
         self._growing = growing
+        self._options = INDUCTOR_OPTIONS | (options or {})
         self._ready: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._requested: set[tuple[Any, ...]] = set()
 
     def __call__(self, *args: Any) -> Any:
+        if any(args[position].shape[0] < 2 for position in self._growing):
+            # Sizes 0 and 1 are not symbolic: compiled code would have to be made anew for them.
+            with torch.no_grad():
+                return self.eager(*args)
         key = self._signature(args)
         ready = self._ready.get(key)
         if ready is not None:
@@ -74,7 +87,7 @@ class Kernel:
         for position in self._growing:
             torch._dynamo.mark_dynamic(args[position], 0)
         compiled = torch.compile(
-            self._twin(len(self._requested)), fullgraph=True, dynamic=False, options=dict(INDUCTOR_OPTIONS)
+            self._twin(len(self._requested)), fullgraph=True, dynamic=False, options=dict(self._options)
         )
         try:
             with torch.no_grad():
@@ -108,7 +121,7 @@ class KernelSet:
     backproject_normals: Callable[..., Any]
     touched_cells: Callable[..., Any]
     carvable_blocks: Callable[..., Any]
-    integrate_chunk: Callable[..., Any]
+    integrate_blocks: Callable[..., Any]
     tile_ranges: Callable[..., Any]
     march: Callable[..., Any]
     refine: Callable[..., Any]
@@ -122,7 +135,7 @@ EAGER = KernelSet(
     backproject_normals=backproject.backproject_normals,
     touched_cells=blocks.touched_cells,
     carvable_blocks=blocks.carvable_blocks,
-    integrate_chunk=fusion.integrate_chunk,
+    integrate_blocks=fusion.integrate_blocks,
     tile_ranges=raycast.tile_ranges,
     march=raycast.march,
     refine=raycast.refine,
@@ -136,11 +149,11 @@ COMPILED = KernelSet(
     backproject_normals=Kernel(backproject.backproject_normals),
     touched_cells=Kernel(blocks.touched_cells),
     carvable_blocks=Kernel(blocks.carvable_blocks, growing=(0, 1)),
-    integrate_chunk=Kernel(fusion.integrate_chunk),
+    integrate_blocks=Kernel(fusion.integrate_blocks, growing=(0, 1, 2, 3, 4), options=ONE_PASS),
     tile_ranges=Kernel(raycast.tile_ranges, growing=(0, 1)),
-    march=Kernel(raycast.march, growing=(0, 1)),
-    refine=Kernel(raycast.refine, growing=(0, 1)),
-    sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
+    march=Kernel(raycast.march, growing=(0, 1, 5, 6, 7, 8, 9)),
+    refine=Kernel(raycast.refine, growing=(0, 1, 5, 6, 7)),
+    sample_color=Kernel(raycast.sample_color, growing=(0, 1, 5, 6, 7)),
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step),
     detect_and_describe=Kernel(features.detect_and_describe),

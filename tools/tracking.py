@@ -119,8 +119,9 @@ class Tracker:
         view = self._map.raycast(camera, world_from_model, color=False)
         intrinsics = intrinsics_of(camera)
         points, normals, valid = self._kernels.backproject_normals(depth_m, intrinsics)
-        live = (points.reshape(-1, 3).T.contiguous(), normals.reshape(-1, 3).T.contiguous(), valid.reshape(-1))
-        model_normals = (view.normal @ world_from_model[:3, :3].float()).permute(2, 0, 1).contiguous()
+        live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
+        model_normals = world_from_model[:3, :3].T.float() @ view.normal.permute(2, 0, 1).reshape(3, -1)
+        model_normals = model_normals.reshape(3, *view.depth_m.shape)
         pose = torch.eye(4, dtype=torch.float64)
         hessian, stats = torch.zeros(6, 6, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
         for gap_m in GAPS_M:

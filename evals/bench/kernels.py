@@ -44,7 +44,12 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     assert frame.world_from_camera is not None
     Tracker(surface_map, world_from_camera=frame.world_from_camera, kernels=recorders).track(frame)
     k = intrinsics_of(frame.depth_camera)
+    points, normals, valid = EAGER.backproject_normals(frame.depth_m, k)
     calls["backproject_normals"] = (frame.depth_m, k)
+    # The tracker works on smaller images; timed is the full one.
+    live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
+    still = torch.eye(4, dtype=torch.float64)
+    calls["icp_step"] = (*live, frame.depth_m, normals, k, still, torch.tensor(0.1))
     shape = (frame.camera.height, frame.camera.width)
     calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
     moved = torch.eye(4)

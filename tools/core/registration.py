@@ -69,14 +69,14 @@ def icp_step(
     huber = torch.clamp_min(HUBER_SHARE * max_gap_m, HUBER_M) * variance.sqrt()
     weight = (huber / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / variance
     weight = torch.where(matched, weight, 0.0)
-    jacobian = torch.stack([y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz])
-    weighted = jacobian * weight
-    hessian = (weighted @ jacobian.T).double()
-    gradient = (weighted @ residual).double()
+    # One product makes the Hessian, the gradient and the sum of squares.
+    system = torch.stack([y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz, residual])
+    normal = ((system * weight) @ system.T).double()
+    hessian, gradient = normal[:6, :6], normal[:6, 6]
     # Damping far below the data's own curvature only keeps the system solvable when nothing corresponds.
     damped = hessian + 1e-6 * torch.eye(6, dtype=torch.float64)
     step = torch.linalg.solve(damped, -gradient)
-    stats = torch.stack([(weight * residual * residual).sum(), weight.sum(), matched.sum(), rendered.sum()]).double()
+    stats = torch.stack([normal[6, 6], weight.sum().double(), matched.sum().double(), rendered.sum().double()])
     return rigid_exp(step) @ model_from_live, hessian, stats
 
 
