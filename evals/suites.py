@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals import scene_graph
+from evals import scene_graph, tracking
 from evals.report import Report
 
 
@@ -27,5 +27,11 @@ SUITES = (
         help="objects, names, relations and identity on generated worlds",
         add_arguments=scene_graph.add_arguments,
         run=scene_graph.run,
+    ),
+    Suite(
+        name="tracking",
+        help="poses found without given ones: trajectory error and time",
+        add_arguments=tracking.add_arguments,
+        run=tracking.run,
     ),
 )

@@ -155,7 +155,7 @@ COMPILED = KernelSet(
     refine=Kernel(raycast.refine, growing=(0, 1, 5, 6, 7)),
     sample_color=Kernel(raycast.sample_color, growing=(0, 1, 5, 6, 7)),
     forward_warp=Kernel(warp.forward_warp),
-    icp_step=Kernel(registration.icp_step),
+    icp_step=Kernel(registration.icp_step, options=ONE_PASS),
     detect_and_describe=Kernel(features.detect_and_describe),
 )
 

@@ -18,9 +18,7 @@ from tools.volume import BlockVolume, BlockWindow
 
 CELL = 4
 """Pixels along the edge of the square that one cone covers."""
-CONE_STEPS, FIRST_STEPS, MORE_STEPS = 12, 4, 8
-"""Steps of cones, of rays that start where their cone was stopped, and of the few rays that go on."""
-MAX_ROUNDS = 40
+MAX_ROUNDS = 60
 """Calls of ``march`` at most; hundreds of steps of at least three quarters of a voxel or one skipped block each."""
 NEAREST_M = 0.05
 """Nothing nearer than this is rendered."""
@@ -101,7 +99,7 @@ def raycast(
     )
     near, far = _cell_ranges(scene, camera, near, far)
     rays = _rays(camera, 1)
-    rough = _march(scene, rays, _spread(near, CELL, shape), _spread(far, CELL, shape), torch.tensor(0.0), FIRST_STEPS)
+    rough = _march(scene, rays, _spread(near, CELL, shape), _spread(far, CELL, shape), torch.tensor(0.0))
     depth, normal = kernels.refine(volume.tsdf, *scene.window, scene.pose, *rays, rough, *scene.sizes)
     rgb = torch.zeros(depth.shape, dtype=torch.int32)
     if color:
@@ -124,7 +122,7 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
     near, far = (_spread(tile, TILE // CELL, (rows, columns)) for tile in (near, far))
     # The half diagonal of a cell, and half a pixel for the rays of its corners.
     cone = torch.tensor((CELL * 0.7072 + 0.5) / min(camera.fx, camera.fy))
-    stopped = _march(scene, _rays(camera, CELL), near, far, cone, CONE_STEPS)
+    stopped = _march(scene, _rays(camera, CELL), near, far, cone)
     stopped = torch.where(stopped > 0, stopped, torch.inf).reshape(1, 1, rows, columns)
     nearest = -torch.nn.functional.max_pool2d(-stopped, 3, stride=1, padding=1)[0, 0]
     # One voxel back: the distance is that of the nearest voxel's centre.
@@ -132,7 +130,7 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
 
 
 def _march(
-    scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor, steps: int
+    scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor
 ) -> Tensor:
     """Walk R rays from near to far, (R,) each: the depth where each was stopped, 0 where none was.
 
@@ -146,7 +144,7 @@ def _march(
     index: Tensor | None = None
     for _ in range(MAX_ROUNDS):
         depth, previous, state = scene.kernels.march(
-            scene.volume.tsdf, *scene.window, scene.pose, *rays, depth, far, previous, cone, *scene.sizes, steps
+            scene.volume.tsdf, *scene.window, scene.pose, *rays, depth, far, previous, cone, *scene.sizes
         )
         stopped = torch.where(state == 1, depth, 0.0)
         result = stopped if index is None else result.index_copy_(0, index, stopped)
@@ -156,7 +154,6 @@ def _march(
         index = going if index is None else index[going]
         rays = (rays[0][going], rays[1][going])
         depth, far, previous = depth[going], far[going], previous[going]
-        steps = MORE_STEPS
     return result
 
 

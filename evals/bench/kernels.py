@@ -12,6 +12,7 @@ from torch import Tensor
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
+from tools.core.backproject import rimmed
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 from tools.tracking import Tracker
@@ -20,14 +21,15 @@ KERNEL_NAMES = tuple(field.name for field in fields(KernelSet))
 
 
 def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tuple[Any, ...]]:
-    """The arguments of the last call of each kernel while some frames are mapped and rendered."""
+    """The arguments of the largest call of each kernel while some frames are mapped and rendered."""
     calls: dict[str, tuple[Any, ...]] = {}
 
     def recorder(name: str) -> Callable[..., Any]:
         function = getattr(EAGER, name)
 
         def record(*args: Any) -> Any:
-            calls[name] = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
+            if name not in calls or _size(args) >= _size(calls[name]):
+                calls[name] = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
             return function(*args)
 
         return record
@@ -44,8 +46,8 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     assert frame.world_from_camera is not None
     Tracker(surface_map, world_from_camera=frame.world_from_camera, kernels=recorders).track(frame)
     k = intrinsics_of(frame.depth_camera)
-    points, normals, valid = EAGER.backproject_normals(frame.depth_m, k)
-    calls["backproject_normals"] = (frame.depth_m, k)
+    points, normals, valid = EAGER.backproject_normals(rimmed(frame.depth_m), k)
+    calls["backproject_normals"] = (rimmed(frame.depth_m), k)
     # The tracker works on smaller images; timed is the full one.
     live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
     still = torch.eye(4, dtype=torch.float64)
@@ -69,6 +71,10 @@ def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> di
             variants["compiled"] = _call(kernel, arguments)
         results[name] = interleaved(variants, repeats=repeats)
     return results
+
+
+def _size(arguments: tuple[Any, ...]) -> int:
+    return sum(argument.numel() for argument in arguments if isinstance(argument, Tensor))
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:

@@ -19,11 +19,17 @@ def camera_rays(height: int, width: int, intrinsics: Tensor) -> Tensor:
     return torch.stack([x, y], dim=-1)
 
 
-def backproject_normals(depth_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def rimmed(depth_m: Tensor) -> Tensor:
+    """(H, W) -> (H + 2, W + 2): an invalid pixel all around."""
+    return torch.nn.functional.pad(depth_m, (1, 1, 1, 1))
+
+
+def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Points and surface normals of a depth image, in its own camera.
 
     Args:
-        depth_m: (H, W) float32 z-depth; 0 = invalid.
+        rimmed_m: (H + 2, W + 2) float32 z-depth with a rim (``rimmed``); 0 = invalid. Inside the kernel a rim would
+            cost a masked load for each neighbour.
         intrinsics: (4,) float32 fx, fy, cx, cy.
 
     Returns:
@@ -32,13 +38,13 @@ def backproject_normals(depth_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Te
         neighbour on each axis, and no depth jump (``NORMAL_JUMP``) to it: central differences where both sides
         are usable, one-sided at edges.
     """
+    depth_m = rimmed_m[1:-1, 1:-1]
     height, width = depth_m.shape
     fx, fy, cx, cy = intrinsics.unbind()
     x = ((torch.arange(width, dtype=torch.float32) + 0.5 - cx) / fx)[None, :]
     y = ((torch.arange(height, dtype=torch.float32) + 0.5 - cy) / fy)[:, None]
-    padded = torch.nn.functional.pad(depth_m, (1, 1, 1, 1))
-    right, left = padded[1:-1, 2:], padded[1:-1, :-2]
-    below, above = padded[2:, 1:-1], padded[:-2, 1:-1]
+    right, left = rimmed_m[1:-1, 2:], rimmed_m[1:-1, :-2]
+    below, above = rimmed_m[2:, 1:-1], rimmed_m[:-2, 1:-1]
     # The point of a neighbour that does not join is the pixel's own, so that the difference is one-sided.
     to_right, to_left, to_below, to_above = (_joined(depth_m, d) for d in (right, left, below, above))
     right, left = torch.where(to_right, right, depth_m), torch.where(to_left, left, depth_m)
