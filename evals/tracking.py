@@ -30,7 +30,9 @@ from tools.tracking import Tracker
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "redkitchen"
 
 
-def umeyama(source: NDArray[np.float64], target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def umeyama(
+    source: NDArray[np.float64], target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotation (3, 3) and translation (3,) that best move (N, 3) ``source`` onto ``target``.
 
     Raises:
@@ -173,7 +175,9 @@ def run(args: argparse.Namespace) -> Report:
     ours = score(follow(blind, voxel_m=args.voxel, start=start), frames)
     found: dict[str, Mapping[str, Any]] = {"sightline": ours}
     rows = [
-        Row(what="ATE, root mean square", value=ours["ate_m"], unit="m", target=0.03, better="lower", count=len(frames)),
+        Row(
+            what="ATE, root mean square", value=ours["ate_m"], unit="m", target=0.03, better="lower", count=len(frames)
+        ),
         Row(what="frames tracked", value=ours["tracked"], target=1.0, count=len(frames)),
         Row(what="tracking, median a frame", value=ours["track_ms"], unit="ms", target=20.0, better="lower"),
         Row(what="tracking and fusing, median a frame", value=ours["total_ms"], unit="ms"),
@@ -197,5 +201,3 @@ def run(args: argparse.Namespace) -> Report:
         rows=tuple(rows),
         items=tuple({"system": name} | dict(values) for name, values in found.items()),
     )
-
-

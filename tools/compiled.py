@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tools.core import backproject, blocks, features, fusion, raycast, registration, warp
+from tools.core import backproject, blocks, features, fusion, raycast, registration, sweep, warp
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +128,7 @@ class KernelSet:
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
     icp_step: Callable[..., Any]
+    plane_sweep: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
 
 
@@ -142,6 +143,7 @@ EAGER = KernelSet(
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
+    plane_sweep=sweep.plane_sweep,
     detect_and_describe=features.detect_and_describe,
 )
 
@@ -156,6 +158,7 @@ COMPILED = KernelSet(
     sample_color=Kernel(raycast.sample_color, growing=(0, 1, 5, 6, 7)),
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step, options=ONE_PASS),
+    plane_sweep=Kernel(sweep.plane_sweep),
     detect_and_describe=Kernel(features.detect_and_describe),
 )
 

@@ -129,9 +129,7 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
     return (nearest - scene.volume.voxel_m).clamp_min(NEAREST_M), far.reshape(rows, columns)
 
 
-def _march(
-    scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor
-) -> Tensor:
+def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor) -> Tensor:
     """Walk R rays from near to far, (R,) each: the depth where each was stopped, 0 where none was.
 
     Most rays end in the first round; those that do not are gathered, so that later rounds are short.

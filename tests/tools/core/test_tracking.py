@@ -106,8 +106,6 @@ def test_icp_of_identical_images_stays(room, camera, orbit):
     depth, k = room.depth(camera, orbit[0]).float(), intrinsics_of(camera)
     points, normals, valid = backproject_normals(rimmed(depth), k)
     flat = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
-    pose, _, stats = icp_step(
-        *flat, depth, normals, k, torch.eye(4, dtype=torch.float64), torch.tensor(0.1)
-    )
+    pose, _, stats = icp_step(*flat, depth, normals, k, torch.eye(4, dtype=torch.float64), torch.tensor(0.1))
     torch.testing.assert_close(pose, torch.eye(4, dtype=torch.float64), atol=1e-5, rtol=0)
     assert stats[0] < 1e-8
