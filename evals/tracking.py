@@ -10,6 +10,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> Run:
     poses: list[Tensor | None] = [start]
     spent = [0.0]
     pose = start
-    for before, now in zip(prepared, prepared[1:], strict=False):
+    for before, now in pairwise(prepared):
         begin = time.perf_counter()
         pose = pose @ odometry.relative(now, before)
         spent.append(1e3 * (time.perf_counter() - begin))

@@ -1,4 +1,4 @@
-"""One depth estimate for a frame's colour camera, from whatever the frame has: sensor, posed neighbours, model, or map."""
+"""One depth estimate for a frame's colour camera, from what there is: sensor, posed neighbours, model, or map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth of one image from a depth-estimation model of transformers, in metres by calibration. Torch and transformers only.
+"""Depth of one image from a depth-estimation model of transformers, in metres by calibration.
 
 A model's output is relative (or metric of some other camera): its scale, and for relative models its shift, are fitted
 to the depth that is known from the map or from posed neighbours.

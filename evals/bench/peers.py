@@ -14,7 +14,6 @@ from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools.depth import register_depth
 
-
 PEERS = {"open3d": "open3d", "small_gicp": "small_gicp", "opencv": "cv2", "poselib": "poselib"}
 """Name and module of each peer."""
 
