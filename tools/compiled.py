@@ -2,8 +2,8 @@
 
 The first result never waits for a compile: a kernel runs eagerly until a background thread has compiled it for the
 shapes at hand. Compiled code is kept in a folder that outlives the process. A machine without a C++ compiler runs
-eagerly and says so once. ``SIGHTLINE_COMPILE=0`` turns compilation off, ``1`` on (the default); an argument wins over
-the variable. Knows nothing of frames or maps.
+packages that were built ahead (``tools.packages``), else eagerly, and says so once. ``SIGHTLINE_COMPILE=0`` turns
+compilation off, ``1`` on (the default); an argument wins over the variable. Knows nothing of frames or maps.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 
+from tools import packages
 from tools.core import backproject, blocks, features, fusion, raycast, registration, sweep, warp
 
 logger = logging.getLogger(__name__)
@@ -80,7 +82,12 @@ class Kernel:
         return key in self._ready
 
     def compile(self, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        """Compile and run once on ``args``, which must be private copies. Failure leaves the kernel eager."""
+        """Make ready for ``args``, which must be private copies: a package where one fits, else a compile with a first
+        run. Failure leaves the kernel eager."""
+        package = packages.load(self.eager, args, self._growing)
+        if package is not None:
+            self._ready[key] = package
+            return
         if not compiler_available():
             return
         os.environ.setdefault(CACHE_VARIABLE, str(default_cache_folder()))
@@ -96,6 +103,14 @@ class Kernel:
             logger.warning("%s stays eager: torch.compile failed: %s", self.name, str(error).splitlines()[0])
             return
         self._ready[key] = compiled
+
+    def build(self, *args: Any) -> Path:
+        """An ahead-of-time package for these arguments' shapes; see ``tools.packages``."""
+        return packages.build(self.eager, args, self._growing, self._options)
+
+    def export(self, *args: Any) -> ExportedProgram:
+        """``torch.export`` of the kernel, for another runtime."""
+        return packages.exported(self.eager, args, self._growing)
 
     def _twin(self, number: int) -> Callable[..., Any]:
         """The same function under its own code object: Dynamo counts recompiles (at most 8) per code object, and
@@ -174,7 +189,7 @@ def kernels(compiled: bool | None = None) -> KernelSet:
         if value not in ("0", "1"):
             raise ValueError(f"{COMPILE_VARIABLE} must be 0 or 1, got {value!r}")
         compiled = value == "1"
-    return COMPILED if compiled and compiler_available() else EAGER
+    return COMPILED if compiled and (packages.any_built() or compiler_available()) else EAGER
 
 
 def default_cache_folder() -> Path:
