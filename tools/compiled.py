@@ -138,6 +138,7 @@ class KernelSet:
     carvable_blocks: Callable[..., Any]
     integrate_blocks: Callable[..., Any]
     tile_ranges: Callable[..., Any]
+    march_image: Callable[..., Any]
     march: Callable[..., Any]
     refine: Callable[..., Any]
     sample_color: Callable[..., Any]
@@ -153,6 +154,7 @@ EAGER = KernelSet(
     carvable_blocks=blocks.carvable_blocks,
     integrate_blocks=fusion.integrate_blocks,
     tile_ranges=raycast.tile_ranges,
+    march_image=raycast.march,
     march=raycast.march,
     refine=raycast.refine,
     sample_color=raycast.sample_color,
@@ -168,9 +170,10 @@ COMPILED = KernelSet(
     carvable_blocks=Kernel(blocks.carvable_blocks, growing=(0, 1)),
     integrate_blocks=Kernel(fusion.integrate_blocks, growing=(0, 1, 2, 3, 4), options=ONE_PASS),
     tile_ranges=Kernel(raycast.tile_ranges, growing=(0, 1)),
+    march_image=Kernel(raycast.march, growing=(0, 1)),
     march=Kernel(raycast.march, growing=(0, 1, 5, 6, 7, 8, 9)),
-    refine=Kernel(raycast.refine, growing=(0, 1, 5, 6, 7)),
-    sample_color=Kernel(raycast.sample_color, growing=(0, 1, 5, 6, 7)),
+    refine=Kernel(raycast.refine, growing=(0, 1)),
+    sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step, options=ONE_PASS),
     plane_sweep=Kernel(sweep.plane_sweep),

@@ -99,16 +99,18 @@ def raycast(
     )
     near, far = _cell_ranges(scene, camera, near, far)
     rays = _rays(camera, 1)
+    # A pixel without a range starts past its end. The expansion to pixels comes last: cells are few.
+    empty = ~torch.isfinite(near)
+    near, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
     rough = _march(scene, rays, _spread(near, CELL, shape), _spread(far, CELL, shape), torch.tensor(0.0))
     depth, normal = kernels.refine(volume.tsdf, *scene.window, scene.pose, *rays, rough, *scene.sizes)
-    rgb = torch.zeros(depth.shape, dtype=torch.int32)
+    rgb = torch.zeros(shape, dtype=torch.int32)
     if color:
         rgb = kernels.sample_color(volume.color, *scene.window, scene.pose, *rays, depth, scene.sizes[0])
-    depth = depth.reshape(shape)
     return View(
         depth_m=depth,
-        normal=normal.reshape(3, *shape).permute(1, 2, 0),
-        rgb=unpacked_rgb(rgb.reshape(shape)),
+        normal=normal.permute(1, 2, 0),
+        rgb=unpacked_rgb(rgb),
         valid=depth > 0,
     )
 
@@ -118,56 +120,55 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
 
     Neighbours count because a cone sees its surroundings only through the band that the map stores around a surface.
     """
-    rows, columns = -(-camera.height // CELL), -(-camera.width // CELL)
-    near, far = (_spread(tile, TILE // CELL, (rows, columns)) for tile in (near, far))
+    shape = (-(-camera.height // CELL), -(-camera.width // CELL))
+    empty = ~torch.isfinite(near)
+    near, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
+    near, far = (_spread(tile, TILE // CELL, shape) for tile in (near, far))
     # The half diagonal of a cell, and half a pixel for the rays of its corners.
     cone = torch.tensor((CELL * 0.7072 + 0.5) / min(camera.fx, camera.fy))
     stopped = _march(scene, _rays(camera, CELL), near, far, cone)
-    stopped = torch.where(stopped > 0, stopped, torch.inf).reshape(1, 1, rows, columns)
+    stopped = torch.where(stopped > 0, stopped, torch.inf)[None, None]
     nearest = -torch.nn.functional.max_pool2d(-stopped, 3, stride=1, padding=1)[0, 0]
     # One voxel back: the distance is that of the nearest voxel's centre.
-    return (nearest - scene.volume.voxel_m).clamp_min(NEAREST_M), far.reshape(rows, columns)
+    return (nearest - scene.volume.voxel_m).clamp_min(NEAREST_M), far
 
 
 def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor) -> Tensor:
-    """Walk R rays from near to far, (R,) each: the depth where each was stopped, 0 where none was.
+    """Walk the rays of an image from near to far, (H, W) each: the depth where each was stopped, 0 where none was.
 
     Most rays end in the first round; those that do not are gathered, so that later rounds are short.
     """
-    # A ray without a range starts past its end.
-    empty = ~torch.isfinite(near)
-    depth, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
-    result = torch.zeros_like(depth)
-    previous = torch.full_like(depth, UNKNOWN)
-    index: Tensor | None = None
+    shared = (scene.volume.tsdf, *scene.window, scene.pose)
+    depth, previous, state = scene.kernels.march_image(
+        *shared, *rays, near, far, torch.full((1, 1), UNKNOWN), cone, *scene.sizes
+    )
+    result = torch.where(state == 1, depth, 0.0).reshape(-1)
+    index = (state.reshape(-1) == 0).nonzero()[:, 0]
+    columns = near.shape[1]
+    x, y = rays[0][0, index % columns], rays[1][index // columns, 0]
+    depth, far, previous = (values.reshape(-1)[index] for values in (depth, far, previous))
     for _ in range(MAX_ROUNDS):
-        depth, previous, state = scene.kernels.march(
-            scene.volume.tsdf, *scene.window, scene.pose, *rays, depth, far, previous, cone, *scene.sizes
-        )
-        stopped = torch.where(state == 1, depth, 0.0)
-        result = stopped if index is None else result.index_copy_(0, index, stopped)
-        going = (state == 0).nonzero()[:, 0]
-        if len(going) == 0:
+        if len(index) == 0:
             break
-        index = going if index is None else index[going]
-        rays = (rays[0][going], rays[1][going])
-        depth, far, previous = depth[going], far[going], previous[going]
-    return result
+        depth, previous, state = scene.kernels.march(*shared, x, y, depth, far, previous, cone, *scene.sizes)
+        result.index_copy_(0, index, torch.where(state == 1, depth, 0.0))
+        going = (state == 0).nonzero()[:, 0]
+        index, x, y, depth, far, previous = (values[going] for values in (index, x, y, depth, far, previous))
+    return result.reshape(near.shape)
 
 
 def _rays(camera: Camera, cell: int) -> tuple[Tensor, Tensor]:
-    """x and y at z = 1 of the rays through the middle of each cell of pixels, (R,) float32 each, row by row."""
-    rows, columns = -(-camera.height // cell), -(-camera.width // cell)
-    x = ((torch.arange(columns) + 0.5) * cell - camera.cx) / camera.fx
-    y = ((torch.arange(rows) + 0.5) * cell - camera.cy) / camera.fy
-    return x[None, :].expand(rows, columns).reshape(-1), y[:, None].expand(rows, columns).reshape(-1)
+    """x (1, W) and y (H, 1) at z = 1 of the rays through the middle of each cell of pixels."""
+    x = ((torch.arange(-(-camera.width // cell)) + 0.5) * cell - camera.cx) / camera.fx
+    y = ((torch.arange(-(-camera.height // cell)) + 0.5) * cell - camera.cy) / camera.fy
+    return x[None, :], y[:, None]
 
 
 def _spread(image: Tensor, factor: int, shape: tuple[int, int]) -> Tensor:
-    """Each element of (h, w) repeated over a square, cut to ``shape`` and flattened."""
+    """Each element of (h, w) repeated over a square, cut to ``shape``."""
     height, width = image.shape
     wide = image[:, None, :, None].expand(height, factor, width, factor).reshape(height * factor, width * factor)
-    return wide[: shape[0], : shape[1]].reshape(-1)
+    return wide[: shape[0], : shape[1]].contiguous()
 
 
 def _tile_ranges(

@@ -11,7 +11,7 @@ GATED = (
     "kernel/backproject_normals",
     "kernel/integrate_blocks",
     "kernel/icp_step",
-    "kernel/march",
+    "kernel/march_image",
     "kernel/refine",
     "kernel/plane_sweep",
     "integrate@",

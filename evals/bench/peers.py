@@ -86,6 +86,13 @@ class Open3DGrid:
         )
         return result["depth"].numpy()[..., 0]
 
+    def distance_to_mesh(self, points: np.ndarray) -> np.ndarray:
+        """(N,) distance in metres of (N, 3) points to the extracted triangles (not to their corners)."""
+        o3d = self._o3d
+        scene = o3d.t.geometry.RaycastingScene()
+        scene.add_triangles(self._grid.extract_triangle_mesh(1.0))
+        return scene.compute_distance(o3d.core.Tensor(points.astype(np.float32))).numpy()
+
     def mesh_vertices(self) -> np.ndarray:
         """(V, 3) vertices of the extracted mesh, of voxels seen at least once."""
         return self._grid.extract_triangle_mesh(1.0).vertex.positions.numpy()

@@ -121,8 +121,9 @@ def march(
 
     Args:
         tsdf: (C, 512) float16. table: (L,) int32, block slot per window cell.
-        ray_x, ray_y: (R,) float32, at z = 1. depth, far: (R,) float32, where a ray stands and where it ends.
-        previous: (R,) float32, the distance at the last step (``UNKNOWN`` at the start).
+        ray_x, ray_y: (R,) float32, at z = 1. depth, far: (R,) float32, where a ray stands and where it ends. Instead
+            of R, an image's (1, W), (H, 1) and (H, W) will do, here and in the kernels below.
+        previous: (R,) or (1, 1) float32, the distance at the last step (``UNKNOWN`` at the start).
         cone: 0-d float32, radius per metre of depth. A ray (0) hits where the distance changes sign; a cone is stopped
             where the surface is nearer than its radius and half a voxel.
 
