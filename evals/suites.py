@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals import localisation, memory, scene_graph
+from evals import depth, localisation, mapping, memory, scene_graph, tracking
 from evals.report import Report
 
 
@@ -39,5 +39,23 @@ SUITES = (
         help="poses of single images in a map: recall, errors, wrong and sure, images of another place",
         add_arguments=localisation.add_arguments,
         run=localisation.run,
+    ),
+    Suite(
+        name="tracking",
+        help="poses found without given ones: trajectory error and time",
+        add_arguments=tracking.add_arguments,
+        run=tracking.run,
+    ),
+    Suite(
+        name="mapping",
+        help="speed and memory of a whole walk, and how well the map predicts unseen frames",
+        add_arguments=mapping.add_arguments,
+        run=mapping.run,
+    ),
+    Suite(
+        name="depth",
+        help="depth from posed neighbours or a model, against the sensor",
+        add_arguments=depth.add_arguments,
+        run=depth.run,
     ),
 )

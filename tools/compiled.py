@@ -2,8 +2,8 @@
 
 The first result never waits for a compile: a kernel runs eagerly until a background thread has compiled it for the
 shapes at hand. Compiled code is kept in a folder that outlives the process. A machine without a C++ compiler runs
-eagerly and says so once. ``SIGHTLINE_COMPILE=0`` turns compilation off, ``1`` on (the default); an argument wins over
-the variable. Knows nothing of frames or maps.
+packages that were built ahead (``tools.packages``), else eagerly, and says so once. ``SIGHTLINE_COMPILE=0`` turns
+compilation off, ``1`` on (the default); an argument wins over the variable. Knows nothing of frames or maps.
 """
 
 from __future__ import annotations
@@ -21,29 +21,44 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.export import ExportedProgram
 
-from tools.core import backproject, blocks, features, fusion, raycast, registration, warp
+from tools import packages
+from tools.core import backproject, blocks, features, fusion, raycast, registration, sweep, warp
 
 logger = logging.getLogger(__name__)
 
 COMPILE_VARIABLE = "SIGHTLINE_COMPILE"
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
-INDUCTOR_OPTIONS = {"assert_indirect_indexing": False}
+INDUCTOR_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 """Every gather of these kernels clamps its index, so the check of each index (a tenth of the time) is left out."""
+ONE_PASS: dict[str, Any] = {"realize_opcount_threshold": 256, "realize_reads_threshold": 32}
+"""Keeps Inductor from writing a long expression to memory half-way. For kernels without loops only: what is used twice
+is traced twice, and nested uses take minutes."""
 
 
 class Kernel:
     """A pure tensor function that is eager at first and compiled when ready, per set of input shapes."""
 
-    def __init__(self, eager: FunctionType, *, growing: tuple[int, ...] = ()) -> None:
-        """``growing``: positions of arguments whose first dimension varies (a pool, a table) and stays symbolic."""
+    def __init__(
+        self, eager: FunctionType, *, growing: tuple[int, ...] = (), options: dict[str, Any] | None = None
+    ) -> None:
+        """``growing``: positions of arguments whose first dimension varies (a pool, a table) and stays symbolic.
+
+        ``options``: for Inductor, besides ``INDUCTOR_OPTIONS``.
+        """
         self.eager = eager
         self.name = eager.__name__
         self._growing = growing
+        self._options = INDUCTOR_OPTIONS | (options or {})
         self._ready: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._requested: set[tuple[Any, ...]] = set()
 
     def __call__(self, *args: Any) -> Any:
+        if any(args[position].shape[0] < 2 for position in self._growing):
+            # Sizes 0 and 1 are not symbolic: compiled code would have to be made anew for them.
+            with torch.no_grad():
+                return self.eager(*args)
         key = self._signature(args)
         ready = self._ready.get(key)
         if ready is not None:
@@ -67,14 +82,19 @@ class Kernel:
         return key in self._ready
 
     def compile(self, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        """Compile and run once on ``args``, which must be private copies. Failure leaves the kernel eager."""
+        """Make ready for ``args``, which must be private copies: a package where one fits, else a compile with a first
+        run. Failure leaves the kernel eager."""
+        package = packages.load(self.eager, args, self._growing)
+        if package is not None:
+            self._ready[key] = package
+            return
         if not compiler_available():
             return
         os.environ.setdefault(CACHE_VARIABLE, str(default_cache_folder()))
         for position in self._growing:
             torch._dynamo.mark_dynamic(args[position], 0)
         compiled = torch.compile(
-            self._twin(len(self._requested)), fullgraph=True, dynamic=False, options=dict(INDUCTOR_OPTIONS)
+            self._twin(len(self._requested)), fullgraph=True, dynamic=False, options=dict(self._options)
         )
         try:
             with torch.no_grad():
@@ -83,6 +103,14 @@ class Kernel:
             logger.warning("%s stays eager: torch.compile failed: %s", self.name, str(error).splitlines()[0])
             return
         self._ready[key] = compiled
+
+    def build(self, *args: Any) -> Path:
+        """An ahead-of-time package for these arguments' shapes; see ``tools.packages``."""
+        return packages.build(self.eager, args, self._growing, self._options)
+
+    def export(self, *args: Any) -> ExportedProgram:
+        """``torch.export`` of the kernel, for another runtime."""
+        return packages.exported(self.eager, args, self._growing)
 
     def _twin(self, number: int) -> Callable[..., Any]:
         """The same function under its own code object: Dynamo counts recompiles (at most 8) per code object, and
@@ -108,13 +136,15 @@ class KernelSet:
     backproject_normals: Callable[..., Any]
     touched_cells: Callable[..., Any]
     carvable_blocks: Callable[..., Any]
-    integrate_chunk: Callable[..., Any]
+    integrate_blocks: Callable[..., Any]
     tile_ranges: Callable[..., Any]
+    march_image: Callable[..., Any]
     march: Callable[..., Any]
     refine: Callable[..., Any]
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
     icp_step: Callable[..., Any]
+    plane_sweep: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
 
 
@@ -122,13 +152,15 @@ EAGER = KernelSet(
     backproject_normals=backproject.backproject_normals,
     touched_cells=blocks.touched_cells,
     carvable_blocks=blocks.carvable_blocks,
-    integrate_chunk=fusion.integrate_chunk,
+    integrate_blocks=fusion.integrate_blocks,
     tile_ranges=raycast.tile_ranges,
+    march_image=raycast.march,
     march=raycast.march,
     refine=raycast.refine,
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
+    plane_sweep=sweep.plane_sweep,
     detect_and_describe=features.detect_and_describe,
 )
 
@@ -136,13 +168,15 @@ COMPILED = KernelSet(
     backproject_normals=Kernel(backproject.backproject_normals),
     touched_cells=Kernel(blocks.touched_cells),
     carvable_blocks=Kernel(blocks.carvable_blocks, growing=(0, 1)),
-    integrate_chunk=Kernel(fusion.integrate_chunk),
+    integrate_blocks=Kernel(fusion.integrate_blocks, growing=(0, 1, 2, 3, 4), options=ONE_PASS),
     tile_ranges=Kernel(raycast.tile_ranges, growing=(0, 1)),
-    march=Kernel(raycast.march, growing=(0, 1)),
+    march_image=Kernel(raycast.march, growing=(0, 1)),
+    march=Kernel(raycast.march, growing=(0, 1, 5, 6, 7, 8, 9)),
     refine=Kernel(raycast.refine, growing=(0, 1)),
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
-    icp_step=Kernel(registration.icp_step),
+    icp_step=Kernel(registration.icp_step, options=ONE_PASS),
+    plane_sweep=Kernel(sweep.plane_sweep),
     detect_and_describe=Kernel(features.detect_and_describe),
 )
 
@@ -158,7 +192,7 @@ def kernels(compiled: bool | None = None) -> KernelSet:
         if value not in ("0", "1"):
             raise ValueError(f"{COMPILE_VARIABLE} must be 0 or 1, got {value!r}")
         compiled = value == "1"
-    return COMPILED if compiled and compiler_available() else EAGER
+    return COMPILED if compiled and (packages.any_built() or compiler_available()) else EAGER
 
 
 def default_cache_folder() -> Path:

@@ -1,4 +1,4 @@
-"""One depth estimate for a frame's colour camera, from whatever the frame has: its sensor, or the map."""
+"""One depth estimate for a frame's colour camera, from what there is: sensor, posed neighbours, model, or map."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools import compiled
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 
-DepthSource = Literal["sensor", "map"]
+DepthSource = Literal["sensor", "map", "sweep", "model"]
 NoDepthReason = Literal["outside_image", "no_depth_there", "depth_edge"]
 
 SENSOR_SIGMA_M_PER_M2 = 0.0012
@@ -45,7 +45,7 @@ class DepthEstimate:
     sigma_m: Tensor
     """(H, W) float32, one standard deviation; 0 where not valid."""
     source: DepthSource
-    """``sensor``, or ``map`` when it was rendered from the map."""
+    """``sensor``; ``map``: rendered from the map; ``sweep``: from posed neighbours; ``model``: estimated by a model."""
 
     def depth_at(self, u: float, v: float, *, radius_px: int = 3) -> DepthAt:
         """Median depth of the surface under a pixel position (``uv_px``).
@@ -76,17 +76,42 @@ class DepthEstimate:
         return DepthAt(depth_m=float(value), sigma_m=float(sigma))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatedFrame(Frame):
+    """A frame whose depth no sensor measured. Its depth camera is its colour camera."""
+
+    depth_source: DepthSource
+    depth_sigma_m: Tensor
+    """(H, W) float32, 0 where depth is not valid."""
+
+    @classmethod
+    def of(cls, frame: Frame, estimate: DepthEstimate) -> EstimatedFrame:
+        """The frame with an estimate of its depth."""
+        return cls(
+            id=frame.id,
+            time_s=frame.time_s,
+            camera=frame.camera,
+            rgb=frame.rgb,
+            world_from_camera=frame.world_from_camera,
+            depth_m=estimate.depth_m,
+            depth_camera=frame.camera,
+            depth_source=estimate.source,
+            depth_sigma_m=estimate.sigma_m,
+        )
+
+
 def estimate_depth(
     frame: Frame, surface_map: SurfaceMap | None = None, *, compile: bool | None = None
 ) -> DepthEstimate | None:
-    """The best depth for a frame: its sensor's, registered to colour; else the map's, seen from its pose.
+    """The best depth for a frame: its own (the sensor's, registered to colour, or what was estimated for it); else the
+    map's, seen from its pose.
 
     ``compile``: see ``tools.compiled.kernels``. None when the frame has neither valid depth nor a pose in a map that
     is not empty.
     """
-    sensor = _from_sensor(frame, compile)
-    if sensor is not None:
-        return sensor
+    own = _from_estimate(frame) if isinstance(frame, EstimatedFrame) else _from_sensor(frame, compile)
+    if own is not None:
+        return own
     if surface_map is None or surface_map.is_empty or frame.world_from_camera is None:
         return None
     view = surface_map.raycast(frame.camera, frame.world_from_camera, color=False)
@@ -116,6 +141,18 @@ def register_depth(frame: Frame, *, compile: bool | None = None) -> Tensor | Non
         intrinsics_of(frame.camera),
         frame.camera.height,
         frame.camera.width,
+    )
+
+
+def _from_estimate(frame: EstimatedFrame) -> DepthEstimate | None:
+    if frame.depth_m is None or not bool((frame.depth_m > 0).any()):
+        return None
+    return DepthEstimate(
+        camera=frame.camera,
+        depth_m=frame.depth_m,
+        valid=frame.depth_m > 0,
+        sigma_m=frame.depth_sigma_m,
+        source=frame.depth_source,
     )
 
 

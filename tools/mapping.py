@@ -33,8 +33,8 @@ TRUNCATION_VOXELS = 4
 """Half-width of the band around a surface, in voxels: half a block, as ``touched_cells`` requires."""
 MAX_WEIGHT = 64
 """Observations that a voxel remembers: at 30 frames a second a moved object is carved away within two seconds."""
-CHUNK_BLOCKS = 256
-"""Blocks per call of the fusion kernel: 1.2 MB of voxels, which stays in a core's cache."""
+CHUNK_BLOCKS = 1024
+"""Blocks per call of the fusion kernel at most, which bounds the memory of its results: 4 MB."""
 
 IntegrationStatus = Literal["integrated", "no_pose", "bad_pose", "no_depth", "no_valid_depth"]
 
@@ -137,6 +137,7 @@ class SurfaceMap:
             window.size,
             block_m,
             torch.tensor(self.truncation_m),
+            pixel_stride(camera, farthest, volume.block_m),
         )
         touched = torch.zeros(len(window.table), dtype=torch.bool)
         touched[cells] = True
@@ -164,12 +165,10 @@ class SurfaceMap:
             torch.tensor(float(MAX_WEIGHT)),
         )
         pools = (volume.tsdf, volume.weight, volume.color)
-        for part in slots.split(CHUNK_BLOCKS) if len(slots) else ():
-            padded = torch.nn.functional.pad(part, (0, CHUNK_BLOCKS - len(part)), value=int(part[0]))
-            chunk = [pool.index_select(0, padded) for pool in pools]
-            result = self._kernels.integrate_chunk(*chunk, volume.block_xyz[padded], *shared)
-            for pool, values in zip((*pools, volume.block_min), result, strict=True):
-                pool.index_copy_(0, part, values[: len(part)])
+        for part in slots.split(CHUNK_BLOCKS):
+            rows = self._kernels.integrate_blocks(*pools, volume.block_xyz, part, *shared)
+            for pool, values in zip((*pools, volume.block_min), rows, strict=True):
+                pool.index_copy_(0, part, values)
 
     def raycast(self, camera: Camera, world_from_camera: Tensor, *, color: bool = True) -> View:
         """The map as ``camera`` would see it from a pose.
@@ -256,6 +255,12 @@ class SurfaceMap:
         loaded.volume = volume
         loaded.frames = header.frames
         return loaded
+
+
+def pixel_stride(camera: Camera, farthest_m: float, block_m: float) -> int:
+    """How many pixels apart the rays that look for blocks may be: no farther than half a block at the farthest."""
+    apart_m = farthest_m / min(camera.fx, camera.fy)
+    return next((n for n in (4, 2) if n * apart_m <= block_m / 2), 1)
 
 
 def _is_rigid(pose: Tensor) -> bool:

@@ -1,7 +1,8 @@
-"""Ray casting of a voxel volume: the host side of ``tools.core.raycast``, with fixed chunk sizes and compaction."""
+"""Ray casting of a voxel volume: the host side of ``tools.core.raycast``, with compaction."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,17 +11,15 @@ from torch import Tensor
 from scenes.geometry import inverse, transform
 from scenes.types import Camera
 from tools.compiled import KernelSet
-from tools.core.backproject import camera_rays
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import unpacked_rgb
 from tools.core.raycast import TILE
 from tools.volume import BlockVolume, BlockWindow
 
-CHUNK_RAYS = 32768
-FEW_RAYS = 4096
-"""The shape for what is left in late rounds, and for small views."""
-MAX_ROUNDS = 40
-"""Calls of ``march`` per ray at most; 320 steps of at least half a voxel or one skipped block each."""
+CELL = 4
+"""Pixels along the edge of the square that one cone covers."""
+MAX_ROUNDS = 60
+"""Calls of ``march`` at most; hundreds of steps of at least three quarters of a voxel or one skipped block each."""
 NEAREST_M = 0.05
 """Nothing nearer than this is rendered."""
 
@@ -79,78 +78,103 @@ def raycast(
     color: bool,
 ) -> View:
     """See ``SurfaceMap.raycast``."""
-    pixels = camera.height * camera.width
-    depth, normal, rgb = torch.zeros(pixels), torch.zeros(pixels, 3), torch.zeros(pixels, dtype=torch.int32)
-    near, far = _pixel_ranges(volume, camera, world_from_camera, kernels)
-    candidate = torch.isfinite(near).nonzero()[:, 0]
-    if len(candidate):
-        window = _window(volume, camera, world_from_camera, float(far.amax()))
-        scene = _Scene(
-            volume=volume,
-            window=(window.table, window.origin, window.size),
-            pose=world_from_camera.float(),
-            sizes=(torch.tensor(volume.voxel_m), torch.tensor(truncation_m)),
-            kernels=kernels,
-        )
-        rays = camera_rays(camera.height, camera.width, intrinsics_of(camera)).reshape(-1, 2).T.contiguous()
-        hit, rough = _march(scene, candidate, rays, near, far)
-        for start in range(0, len(hit), CHUNK_RAYS):
-            part = hit[start : start + CHUNK_RAYS]
-            found = _resolve(scene, rays.index_select(1, part), rough[start : start + CHUNK_RAYS], color)
-            depth[part], normal[part], rgb[part] = found
     shape = (camera.height, camera.width)
-    depth = depth.reshape(shape)
-    return View(depth_m=depth, normal=normal.reshape(*shape, 3), rgb=unpacked_rgb(rgb.reshape(shape)), valid=depth > 0)
+    near, far = _tile_ranges(volume, camera, world_from_camera, kernels)
+    farthest = float(far.amax())
+    if not math.isfinite(farthest):
+        nothing = torch.zeros(shape)
+        return View(
+            depth_m=nothing,
+            normal=torch.zeros(*shape, 3),
+            rgb=torch.zeros(*shape, 3, dtype=torch.uint8),
+            valid=nothing > 0,
+        )
+    window = _window(volume, camera, world_from_camera, farthest)
+    scene = _Scene(
+        volume=volume,
+        window=(window.table, window.origin, window.size),
+        pose=world_from_camera.float(),
+        sizes=(torch.tensor(volume.voxel_m), torch.tensor(truncation_m)),
+        kernels=kernels,
+    )
+    near, far = _cell_ranges(scene, camera, near, far)
+    rays = _rays(camera, 1)
+    # A pixel without a range starts past its end. The expansion to pixels comes last: cells are few.
+    empty = ~torch.isfinite(near)
+    near, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
+    rough = _march(scene, rays, _spread(near, CELL, shape), _spread(far, CELL, shape), torch.tensor(0.0))
+    depth, normal = kernels.refine(volume.tsdf, *scene.window, scene.pose, *rays, rough, *scene.sizes)
+    rgb = torch.zeros(shape, dtype=torch.int32)
+    if color:
+        rgb = kernels.sample_color(volume.color, *scene.window, scene.pose, *rays, depth, scene.sizes[0])
+    return View(
+        depth_m=depth,
+        normal=normal.permute(1, 2, 0),
+        rgb=unpacked_rgb(rgb),
+        valid=depth > 0,
+    )
 
 
-def _march(scene: _Scene, pixel: Tensor, rays: Tensor, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-    """Walk the rays of some pixels to their first sign change: (pixels that hit, their rough depth).
+def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Near and far depth per cell of pixels, (rows, columns) each: where its cone and those around it were stopped.
+
+    Neighbours count because a cone sees its surroundings only through the band that the map stores around a surface.
+    """
+    shape = (-(-camera.height // CELL), -(-camera.width // CELL))
+    empty = ~torch.isfinite(near)
+    near, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
+    near, far = (_spread(tile, TILE // CELL, shape) for tile in (near, far))
+    # The half diagonal of a cell, and half a pixel for the rays of its corners.
+    cone = torch.tensor((CELL * 0.7072 + 0.5) / min(camera.fx, camera.fy))
+    stopped = _march(scene, _rays(camera, CELL), near, far, cone)
+    stopped = torch.where(stopped > 0, stopped, torch.inf)[None, None]
+    nearest = -torch.nn.functional.max_pool2d(-stopped, 3, stride=1, padding=1)[0, 0]
+    # One voxel back: the distance is that of the nearest voxel's centre.
+    return (nearest - scene.volume.voxel_m).clamp_min(NEAREST_M), far
+
+
+def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor) -> Tensor:
+    """Walk the rays of an image from near to far, (H, W) each: the depth where each was stopped, 0 where none was.
 
     Most rays end in the first round; those that do not are gathered, so that later rounds are short.
     """
-    rays, depth, far = rays.index_select(1, pixel), near[pixel], far[pixel]
-    previous = torch.full_like(depth, UNKNOWN)
-    hits, depths = [], []
+    shared = (scene.volume.tsdf, *scene.window, scene.pose)
+    depth, previous, state = scene.kernels.march_image(
+        *shared, *rays, near, far, torch.full((1, 1), UNKNOWN), cone, *scene.sizes
+    )
+    result = torch.where(state == 1, depth, 0.0).reshape(-1)
+    index = (state.reshape(-1) == 0).nonzero()[:, 0]
+    columns = near.shape[1]
+    x, y = rays[0][0, index % columns], rays[1][index // columns, 0]
+    depth, far, previous = (values.reshape(-1)[index] for values in (depth, far, previous))
     for _ in range(MAX_ROUNDS):
-        state = torch.empty(len(pixel), dtype=torch.int32)
-        for start in range(0, len(pixel), CHUNK_RAYS):
-            part = slice(start, start + CHUNK_RAYS)
-            arguments = [_padded(values[..., part]) for values in (rays, depth, far, previous)]
-            result = scene.kernels.march(scene.volume.tsdf, *scene.window, scene.pose, *arguments, *scene.sizes)
-            n = len(state[part])
-            depth[part], previous[part], state[part] = (r[:n] for r in result)
-        ended = (state == 1).nonzero()[:, 0]
-        hits.append(pixel[ended])
-        depths.append(depth[ended])
-        going = (state == 0).nonzero()[:, 0]
-        if len(going) == 0:
+        if len(index) == 0:
             break
-        rays = rays.index_select(1, going)
-        pixel, depth, far, previous = (x.index_select(0, going) for x in (pixel, depth, far, previous))
-    return torch.cat(hits), torch.cat(depths)
+        depth, previous, state = scene.kernels.march(*shared, x, y, depth, far, previous, cone, *scene.sizes)
+        result.index_copy_(0, index, torch.where(state == 1, depth, 0.0))
+        going = (state == 0).nonzero()[:, 0]
+        index, x, y, depth, far, previous = (values[going] for values in (index, x, y, depth, far, previous))
+    return result.reshape(near.shape)
 
 
-def _resolve(scene: _Scene, rays: Tensor, rough: Tensor, color: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Exact depth (R,), normal (R, 3) and packed colour (R,) of R rough hits; zero for one that was no surface."""
-    n = len(rough)
-    rays, rough = _padded(rays), _padded(rough)
-    volume, kernels = scene.volume, scene.kernels
-    depth, normal, residual = kernels.refine(volume.tsdf, *scene.window, scene.pose, rays, rough, *scene.sizes)
-    # Half a voxel of remaining distance means that the sign change was no surface.
-    good = (residual < 0.5 * volume.voxel_m) & (depth > NEAREST_M)
-    depth = torch.where(good, depth, 0.0)
-    packed = torch.zeros_like(depth, dtype=torch.int32)
-    if color:
-        painted = kernels.sample_color(volume.color, *scene.window, scene.pose, rays, depth, scene.sizes[0])
-        packed = torch.where(good, painted, 0)
-    return depth[:n], torch.where(good, normal, 0.0)[:, :n].T, packed[:n]
+def _rays(camera: Camera, cell: int) -> tuple[Tensor, Tensor]:
+    """x (1, W) and y (H, 1) at z = 1 of the rays through the middle of each cell of pixels."""
+    x = ((torch.arange(-(-camera.width // cell)) + 0.5) * cell - camera.cx) / camera.fx
+    y = ((torch.arange(-(-camera.height // cell)) + 0.5) * cell - camera.cy) / camera.fy
+    return x[None, :], y[:, None]
 
 
-def _pixel_ranges(
+def _spread(image: Tensor, factor: int, shape: tuple[int, int]) -> Tensor:
+    """Each element of (h, w) repeated over a square, cut to ``shape``."""
+    height, width = image.shape
+    wide = image[:, None, :, None].expand(height, factor, width, factor).reshape(height * factor, width * factor)
+    return wide[: shape[0], : shape[1]].contiguous()
+
+
+def _tile_ranges(
     volume: BlockVolume, camera: Camera, world_from_camera: Tensor, kernels: KernelSet
 ) -> tuple[Tensor, Tensor]:
-    """(H * W,) near and far depth per pixel; near = inf where no surface can be."""
-    rows, columns = -(-camera.height // TILE), -(-camera.width // TILE)
+    """Near and far depth per tile, (rows, columns) each; near = inf where no surface can be."""
     near, far = kernels.tile_ranges(
         volume.block_xyz,
         volume.block_min,
@@ -158,15 +182,10 @@ def _pixel_ranges(
         torch.tensor(2 * volume.voxel_m),
         inverse(world_from_camera).float(),
         intrinsics_of(camera),
-        rows,
-        columns,
+        -(-camera.height // TILE),
+        -(-camera.width // TILE),
     )
-
-    def per_pixel(tile: Tensor) -> Tensor:
-        wide = tile.repeat_interleave(TILE, 0).repeat_interleave(TILE, 1)
-        return wide[: camera.height, : camera.width].reshape(-1)
-
-    return per_pixel(near.clamp_min(NEAREST_M)), per_pixel(far)
+    return near.clamp_min(NEAREST_M), far
 
 
 def _window(volume: BlockVolume, camera: Camera, world_from_camera: Tensor, far_m: float) -> BlockWindow:
@@ -174,11 +193,3 @@ def _window(volume: BlockVolume, camera: Camera, world_from_camera: Tensor, far_
     low, high = frustum_blocks(camera, world_from_camera, far_m, volume.block_m)
     lowest, highest = volume.bounds()
     return volume.window(torch.maximum(low, lowest), torch.minimum(high, highest))
-
-
-def _padded(values: Tensor) -> Tensor:
-    """The last axis filled up to one of two sizes with its first element, so that a kernel sees few shapes."""
-    missing = (FEW_RAYS if values.shape[-1] <= FEW_RAYS else CHUNK_RAYS) - values.shape[-1]
-    if missing == 0:
-        return values.contiguous()
-    return torch.cat([values, values[..., :1].expand(*values.shape[:-1], missing)], dim=-1)

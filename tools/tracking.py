@@ -15,6 +15,7 @@ from torch import Tensor
 from scenes.geometry import inverse, orthonormalised, pose_error
 from scenes.types import Camera, Frame
 from tools import compiled
+from tools.core.backproject import rimmed
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 
@@ -118,9 +119,10 @@ class Tracker:
         world_from_model = predicted @ frame.camera_from_depth
         view = self._map.raycast(camera, world_from_model, color=False)
         intrinsics = intrinsics_of(camera)
-        points, normals, valid = self._kernels.backproject_normals(depth_m, intrinsics)
-        live = (points.reshape(-1, 3).T.contiguous(), normals.reshape(-1, 3).T.contiguous(), valid.reshape(-1))
-        model_normals = (view.normal @ world_from_model[:3, :3].float()).permute(2, 0, 1).contiguous()
+        points, normals, valid = self._kernels.backproject_normals(rimmed(depth_m), intrinsics)
+        live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
+        model_normals = world_from_model[:3, :3].T.float() @ view.normal.permute(2, 0, 1).reshape(3, -1)
+        model_normals = model_normals.reshape(3, *view.depth_m.shape)
         pose = torch.eye(4, dtype=torch.float64)
         hessian, stats = torch.zeros(6, 6, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
         for gap_m in GAPS_M:

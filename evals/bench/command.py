@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 
 from evals.bench import gate
-from evals.bench.kernels import time_kernels
-from evals.bench.peers import as_open3d_sees
+from evals.bench.kernels import build_packages, time_kernels
+from evals.bench.peers import PEERS, as_open3d_sees, missing_peers
 from evals.bench.pipelines import PipelineResult, time_pipelines
+from evals.bench.registration import time_registration
 from evals.bench.scene import RoomScene, orbit
 from evals.bench.timing import Timing
 from scenes.recordings import open_recording
@@ -34,6 +35,10 @@ def run(argv: Sequence[str]) -> int:
     """
     options = _parser().parse_args(argv)
     frames = _frames(options.recording)
+    if options.build:
+        return _build(frames, options.voxels)
+    absent = missing_peers(tuple(PEERS))
+    peers = () if options.no_peer else tuple(name for name in PEERS if name not in absent)
     timings: dict[str, dict[str, Timing]] = {}
     gaps: dict[str, float] = {}
     if not options.skip_kernels:
@@ -44,24 +49,33 @@ def run(argv: Sequence[str]) -> int:
             frames,
             voxel_m,
             repeats=options.repeats,
-            with_peer=not options.no_peer,
+            with_peer="open3d" in peers,
             compiled=compiler_available(),
         )
         _add(timings, gaps, result, f"@{1000 * voxel_m:g}mm")
+    if not options.skip_registration:
+        timings |= time_registration(
+            frames, options.voxels[0], repeats=options.repeats, peers=peers, compiled=compiler_available()
+        )
     metrics = ratios(timings)
     _print_table(timings, metrics)
+    if not options.no_peer:
+        print("\n".join(absent.values()))
     report = {
         "machine": {"threads": torch.get_num_threads(), "torch": torch.__version__, "cpu": platform.processor()},
         "input": str(options.recording or "analytic room"),
         "timings_ms": {name: {v: asdict(t) for v, t in variants.items()} for name, variants in timings.items()},
         "surface_gap_m": gaps,
         "ratios": metrics,
+        "missing_peers": absent,
     }
     failed: list[str] = []
     if options.write_baseline is not None:
         gate.write_baseline(metrics, options.write_baseline)
     if options.gate:
-        failed = gate.violations(metrics, gate.read_baseline(options.baseline))
+        failed = gate.violations(
+            metrics, gate.read_baseline(options.baseline), missing=[n for n in PEERS if n not in peers]
+        )
         report["gate"] = failed
         print("\n".join(failed) or "gate: every ratio is within the baseline")
     print(json.dumps(report))
@@ -85,12 +99,25 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--recording", type=Path, help="an RGB-D recording with poses; an analytic room when absent")
     parser.add_argument("--voxels", type=float, nargs="+", default=[0.02], help="voxel sizes in metres")
     parser.add_argument("--repeats", type=_positive, default=15, help="timed repeats of each variant")
-    parser.add_argument("--no-peer", action="store_true", help="leave out Open3D")
+    parser.add_argument("--no-peer", action="store_true", help="leave out every peer")
     parser.add_argument("--skip-kernels", action="store_true", help="time whole pipelines only")
+    parser.add_argument("--skip-registration", action="store_true", help="leave out tracking and features")
+    parser.add_argument("--build", action="store_true", help="build ahead-of-time packages of the kernels, and stop")
     parser.add_argument("--gate", action="store_true", help="exit 1 when a ratio is worse than the baseline")
     parser.add_argument("--baseline", type=Path, default=gate.BASELINE, help="the baseline to compare with")
     parser.add_argument("--write-baseline", type=Path, metavar="FILE", help="make this run's ratios the baseline")
     return parser
+
+
+def _build(frames: Sequence[Frame], voxels: Sequence[float]) -> int:
+    """Packages for the shapes of these frames; 1 without a compiler."""
+    if not compiler_available():
+        print("expected a C++ compiler (g++ or clang++), found none; packages are built where there is one")
+        return 1
+    built = [path for voxel_m in voxels for path in build_packages(frames[:2], voxel_m)]
+    print("\n".join(str(path) for path in built))
+    print(json.dumps({"packages": [path.name for path in built]}))
+    return 0
 
 
 def _positive(text: str) -> int:

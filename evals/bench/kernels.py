@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,22 +13,25 @@ from torch import Tensor
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
+from tools.core.backproject import rimmed
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
+from tools.sweep_depth import SweepView, sweep_depth
 from tools.tracking import Tracker
 
 KERNEL_NAMES = tuple(field.name for field in fields(KernelSet))
 
 
 def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tuple[Any, ...]]:
-    """The arguments of the last call of each kernel while some frames are mapped and rendered."""
+    """The arguments of the largest call of each kernel while some frames are mapped and rendered."""
     calls: dict[str, tuple[Any, ...]] = {}
 
     def recorder(name: str) -> Callable[..., Any]:
         function = getattr(EAGER, name)
 
         def record(*args: Any) -> Any:
-            calls[name] = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
+            if name not in calls or _size(args) >= _size(calls[name]):
+                calls[name] = tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
             return function(*args)
 
         return record
@@ -44,7 +48,17 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     assert frame.world_from_camera is not None
     Tracker(surface_map, world_from_camera=frame.world_from_camera, kernels=recorders).track(frame)
     k = intrinsics_of(frame.depth_camera)
-    calls["backproject_normals"] = (frame.depth_m, k)
+    points, normals, valid = EAGER.backproject_normals(rimmed(frame.depth_m), k)
+    calls["backproject_normals"] = (rimmed(frame.depth_m), k)
+    # The tracker works on smaller images; timed is the full one.
+    live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
+    still = torch.eye(4, dtype=torch.float64)
+    calls["icp_step"] = (*live, frame.depth_m, normals, k, still, torch.tensor(0.1))
+    view = SweepView.of(frame)
+    assert view is not None
+    aside = view.world_from_camera.clone()
+    aside[0, 3] += 0.12
+    sweep_depth(frame, [replace(view, world_from_camera=aside)], kernels=recorders)
     shape = (frame.camera.height, frame.camera.width)
     calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
     moved = torch.eye(4)
@@ -64,6 +78,17 @@ def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> di
             variants["compiled"] = _call(kernel, arguments)
         results[name] = interleaved(variants, repeats=repeats)
     return results
+
+
+def build_packages(frames: Sequence[Frame], voxel_m: float) -> list[Path]:
+    """An ahead-of-time package of each kernel for the shapes of these frames (``tools.packages``)."""
+    return [
+        getattr(COMPILED, name).build(*arguments) for name, arguments in recorded_arguments(frames, voxel_m).items()
+    ]
+
+
+def _size(arguments: tuple[Any, ...]) -> int:
+    return sum(argument.numel() for argument in arguments if isinstance(argument, Tensor))
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], object]:

@@ -1,7 +1,9 @@
-"""Open3D's tensor voxel grid behind the interface that the benchmark needs. Open3D is imported when it is used."""
+"""Other libraries behind the interfaces that the benchmark needs. Each is optional and imported when it is used."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,14 @@ from torch import Tensor
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools.depth import register_depth
+
+PEERS = {"open3d": "open3d", "small_gicp": "small_gicp", "opencv": "cv2", "poselib": "poselib"}
+"""Name and module of each peer."""
+
+
+def missing_peers(names: Sequence[str]) -> dict[str, str]:
+    """Which of some peers are not installed, with what to do about it."""
+    return {name: f"{name} is not installed; see the extra `peers`" for name in names if find_spec(PEERS[name]) is None}
 
 
 class Open3DGrid:
@@ -76,9 +86,101 @@ class Open3DGrid:
         )
         return result["depth"].numpy()[..., 0]
 
+    def distance_to_mesh(self, points: np.ndarray) -> np.ndarray:
+        """(N,) distance in metres of (N, 3) points to the extracted triangles (not to their corners)."""
+        o3d = self._o3d
+        scene = o3d.t.geometry.RaycastingScene()
+        scene.add_triangles(self._grid.extract_triangle_mesh(1.0))
+        return scene.compute_distance(o3d.core.Tensor(points.astype(np.float32))).numpy()
+
     def mesh_vertices(self) -> np.ndarray:
         """(V, 3) vertices of the extracted mesh, of voxels seen at least once."""
         return self._grid.extract_triangle_mesh(1.0).vertex.positions.numpy()
+
+
+class Open3DOdometry:
+    """``open3d.t.pipelines.odometry.rgbd_odometry_multi_scale``, point to plane, with its default steps."""
+
+    def __init__(self, *, max_depth_m: float) -> None:
+        import open3d as o3d
+
+        self._o3d = o3d
+        self._max_depth_m = max_depth_m
+
+    def prepare(self, frame: Frame) -> tuple[Any, Any]:
+        """Image pair and intrinsics; not part of what is timed."""
+        o3d, seen = self._o3d, as_open3d_sees(frame)
+        assert seen.depth_m is not None
+        image = o3d.t.geometry.RGBDImage(
+            o3d.t.geometry.Image(o3d.core.Tensor((seen.rgb.float() / 255).numpy())),
+            o3d.t.geometry.Image(o3d.core.Tensor(seen.depth_m.numpy()[..., None])),
+        )
+        return image, o3d.core.Tensor(frame.camera.intrinsics.numpy())
+
+    def relative(self, source: tuple[Any, Any], target: tuple[Any, Any]) -> Tensor:
+        """(4, 4) float64 ``target_from_source`` of two prepared frames."""
+        odometry = self._o3d.t.pipelines.odometry
+        result = odometry.rgbd_odometry_multi_scale(
+            source[0],
+            target[0],
+            source[1],
+            depth_scale=1.0,
+            depth_max=self._max_depth_m,
+            method=odometry.Method.PointToPlane,
+        )
+        return torch.from_numpy(result.transformation.numpy().copy()).double()
+
+
+class SmallGicp:
+    """``small_gicp``: point-to-plane ICP between two depth images' points, with its defaults and one tree a call."""
+
+    def __init__(self, *, threads: int) -> None:
+        import small_gicp
+
+        self._module = small_gicp
+        self._threads = threads
+
+    def align(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """(4, 4) ``target_from_source`` of (N, 3) float64 points in metres."""
+        result = self._module.align(
+            target,
+            source,
+            registration_type="PLANE_ICP",
+            downsampling_resolution=0.03,
+            max_correspondence_distance=0.1,
+            num_threads=self._threads,
+        )
+        return result.T_target_source
+
+
+class RootSiftPose:
+    """OpenCV's SIFT with square-rooted descriptors, matched, and PoseLib's absolute pose."""
+
+    def __init__(self, features: int) -> None:
+        import cv2
+        import poselib
+
+        self._cv2, self._poselib = cv2, poselib
+        self._sift = cv2.SIFT_create(nfeatures=features)
+
+    def describe(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints (N, 2) in pixels and RootSIFT descriptors (N, 128) of an (H, W, 3) uint8 image."""
+        gray = self._cv2.cvtColor(rgb, self._cv2.COLOR_RGB2GRAY)
+        keypoints, descriptors = self._sift.detectAndCompute(gray, None)
+        root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9))
+        # OpenCV counts from the centre of the first pixel.
+        return np.array([k.pt for k in keypoints]) + 0.5, root.astype(np.float32)
+
+    def pose(self, uv: np.ndarray, points: np.ndarray, camera: Camera) -> np.ndarray:
+        """(4, 4) ``camera_from_world`` from N matches of pixels (N, 2) and points (N, 3), with 8 px of tolerance."""
+        model = {
+            "model": "PINHOLE",
+            "width": camera.width,
+            "height": camera.height,
+            "params": [camera.fx, camera.fy, camera.cx, camera.cy],
+        }
+        found, _ = self._poselib.estimate_absolute_pose(uv, points, model, {"max_reproj_error": 8.0}, {})
+        return np.vstack([found.Rt, [0, 0, 0, 1]])
 
 
 def as_open3d_sees(frame: Frame) -> Frame:

@@ -31,14 +31,22 @@ def test_ratios_are_compiled_over_the_others():
 
 def test_the_gate_names_what_got_worse_and_what_is_missing(tmp_path):
     path = tmp_path / "baseline.json"
-    gate.write_baseline({"a": 0.5, "b": 0.2}, path, tolerance=0.1)
+    gate.write_baseline({"track a": 0.5, "track b": 0.2, "kernel/tiny": 0.1}, path, tolerance=0.1)
     baseline = gate.read_baseline(path)
-    assert gate.violations({"a": 0.54, "b": 0.1}, baseline) == []
-    lines = gate.violations({"a": 0.6}, baseline)
+    assert gate.violations({"track a": 0.54, "track b": 0.1}, baseline) == []
+    lines = gate.violations({"track a": 0.6}, baseline)
     assert len(lines) == 2
-    assert lines[0].startswith("a: 0.6 is above 0.55")
+    assert lines[0].startswith("track a: 0.6 is above 0.55")
     assert "not measured" in lines[1]
-    assert gate.violations({"a": float("nan"), "b": 0.1}, baseline) != []
+    assert gate.violations({"track a": float("nan"), "track b": 0.1}, baseline) != []
+
+
+def test_a_peer_that_is_not_installed_is_not_judged(tmp_path):
+    path = tmp_path / "baseline.json"
+    gate.write_baseline({"track compiled/eager": 0.2, "track compiled/small_gicp": 0.2}, path)
+    baseline = gate.read_baseline(path)
+    assert gate.violations({"track compiled/eager": 0.2}, baseline, missing=["small_gicp"]) == []
+    assert len(gate.violations({"track compiled/eager": 0.2}, baseline)) == 1
 
 
 def test_a_missing_or_foreign_baseline_is_one_clear_line(tmp_path):
@@ -53,7 +61,7 @@ def test_the_last_line_is_the_report(monkeypatch, capsys):
     """Without a compiler and without the peer, so that it is quick; the pipelines themselves are real."""
     monkeypatch.setattr("evals.bench.command.compiler_available", lambda: False)
     monkeypatch.setattr("evals.bench.command.FRAMES", 1)
-    assert run(["--skip-kernels", "--no-peer", "--repeats", "1", "--voxels", "0.08"]) == 0
+    assert run(["--skip-kernels", "--skip-registration", "--no-peer", "--repeats", "1", "--voxels", "0.08"]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report["timings_ms"]["integrate@80mm"]["eager"]["median_ms"] > 0
     assert report["ratios"] == {}

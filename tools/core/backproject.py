@@ -19,48 +19,51 @@ def camera_rays(height: int, width: int, intrinsics: Tensor) -> Tensor:
     return torch.stack([x, y], dim=-1)
 
 
-def backproject_normals(depth_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def rimmed(depth_m: Tensor) -> Tensor:
+    """(H, W) -> (H + 2, W + 2): an invalid pixel all around."""
+    return torch.nn.functional.pad(depth_m, (1, 1, 1, 1))
+
+
+def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Points and surface normals of a depth image, in its own camera.
 
     Args:
-        depth_m: (H, W) float32 z-depth; 0 = invalid.
+        rimmed_m: (H + 2, W + 2) float32 z-depth with a rim (``rimmed``); 0 = invalid. Inside the kernel a rim would
+            cost a masked load for each neighbour.
         intrinsics: (4,) float32 fx, fy, cx, cy.
 
     Returns:
-        points (H, W, 3) float32 (zero where invalid), normals (H, W, 3) float32 unit length and turned towards
+        points (3, H, W) float32 (zero where invalid), normals (3, H, W) float32 unit length and turned towards
         the camera (zero where invalid), and normal_valid (H, W) bool. A normal needs a valid pixel, a valid
         neighbour on each axis, and no depth jump (``NORMAL_JUMP``) to it: central differences where both sides
         are usable, one-sided at edges.
     """
+    depth_m = rimmed_m[1:-1, 1:-1]
     height, width = depth_m.shape
-    rays = camera_rays(height, width, intrinsics)
-    points = torch.cat([rays * depth_m[..., None], depth_m[..., None]], dim=-1)
-    du, du_valid = _difference(points, depth_m, axis=1)
-    dv, dv_valid = _difference(points, depth_m, axis=0)
-    normal = torch.stack(
-        [
-            dv[..., 1] * du[..., 2] - dv[..., 2] * du[..., 1],
-            dv[..., 2] * du[..., 0] - dv[..., 0] * du[..., 2],
-            dv[..., 0] * du[..., 1] - dv[..., 1] * du[..., 0],
-        ],
-        dim=-1,
-    )
-    length = normal.square().sum(-1).sqrt()
-    valid = du_valid & dv_valid & (length > 1e-12)
-    normal = torch.where(valid[..., None], normal / length.clamp_min(1e-12)[..., None], torch.zeros_like(normal))
-    return points, normal, valid
+    fx, fy, cx, cy = intrinsics.unbind()
+    x = ((torch.arange(width, dtype=torch.float32) + 0.5 - cx) / fx)[None, :]
+    y = ((torch.arange(height, dtype=torch.float32) + 0.5 - cy) / fy)[:, None]
+    right, left = rimmed_m[1:-1, 2:], rimmed_m[1:-1, :-2]
+    below, above = rimmed_m[2:, 1:-1], rimmed_m[:-2, 1:-1]
+    # The point of a neighbour that does not join is the pixel's own, so that the difference is one-sided.
+    to_right, to_left, to_below, to_above = (_joined(depth_m, d) for d in (right, left, below, above))
+    right, left = torch.where(to_right, right, depth_m), torch.where(to_left, left, depth_m)
+    below, above = torch.where(to_below, below, depth_m), torch.where(to_above, above, depth_m)
+    du_x = x * (right - left) + (torch.where(to_right, right, 0.0) + torch.where(to_left, left, 0.0)) / fx
+    dv_y = y * (below - above) + (torch.where(to_below, below, 0.0) + torch.where(to_above, above, 0.0)) / fy
+    du_z, dv_z = right - left, below - above
+    # (x dv_z, dv_y, dv_z) x (du_x, y du_z, du_z): the depth that both share makes the other components.
+    nx = du_z * (dv_y - y * dv_z)
+    ny = dv_z * (du_x - x * du_z)
+    nz = x * y * du_z * dv_z - dv_y * du_x
+    squared = nx * nx + ny * ny + nz * nz
+    valid = (to_right | to_left) & (to_below | to_above) & (squared > 1e-24)
+    scale = torch.where(valid, torch.rsqrt(squared.clamp_min(1e-24)), 0.0)
+    points = torch.stack([x * depth_m, y * depth_m, depth_m])
+    return points, torch.stack([nx * scale, ny * scale, nz * scale]), valid
 
 
-def _difference(points: Tensor, depth_m: Tensor, *, axis: int) -> tuple[Tensor, Tensor]:
-    """Derivative of ``points`` along an image axis, and where it exists."""
-    forward = torch.roll(points, -1, dims=axis) - points
-    jump = (torch.roll(depth_m, -1, dims=axis) - depth_m).abs()
-    joined = (depth_m > 0) & (torch.roll(depth_m, -1, dims=axis) > 0) & (jump < NORMAL_JUMP * depth_m)
-    index = torch.arange(depth_m.shape[axis], device=depth_m.device)
-    inside = index < depth_m.shape[axis] - 1
-    joined = joined & (inside[:, None] if axis == 0 else inside[None, :])
-    backward = torch.roll(forward, 1, dims=axis)
-    joined_back = torch.roll(joined, 1, dims=axis)
-    zero = torch.zeros_like(forward)
-    total = torch.where(joined[..., None], forward, zero) + torch.where(joined_back[..., None], backward, zero)
-    return total, joined | joined_back
+def _joined(depth_m: Tensor, neighbour_m: Tensor) -> Tensor:
+    """Whether a pixel and its neighbour are valid and lie on one surface."""
+    near = (neighbour_m - depth_m).abs() < NORMAL_JUMP * depth_m
+    return near & (neighbour_m > 0)

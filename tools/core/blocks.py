@@ -17,6 +17,8 @@ from torch import Tensor
 BLOCK = 8
 """Voxels along the edge of a block."""
 BLOCK_VOXELS = BLOCK**3
+CIRCUMRADIUS = 0.8661
+"""Of a block's bounding sphere, in edges: half the square root of three."""
 FREE_BLOCK = 1 << 28
 """Coordinate of a pool slot that holds no block: outside of every window."""
 UNKNOWN = 2.0
@@ -49,6 +51,21 @@ def block_of_cell(cell: Tensor, window_origin: Tensor, window_size: Tensor) -> T
     return torch.stack([x, y, z], dim=-1).int() + window_origin
 
 
+def project_blocks(
+    block_xyz: Tensor, block_m: Tensor, camera_from_world: Tensor, intrinsics: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Pixel position u, v and z-depth (metres) of the centres of (C, 3) int32 blocks, each (C,) float32.
+
+    Behind the camera, u and v mean nothing.
+    """
+    centre = (block_xyz.float() + 0.5) * block_m
+    m = camera_from_world
+    x, y, z = (m[i, 0] * centre[:, 0] + m[i, 1] * centre[:, 1] + m[i, 2] * centre[:, 2] + m[i, 3] for i in range(3))
+    fx, fy, cx, cy = intrinsics.unbind()
+    inverse = 1 / z.clamp_min(1e-3)
+    return x * inverse * fx + cx, y * inverse * fy + cy, z
+
+
 def touched_cells(
     depth_m: Tensor,
     intrinsics: Tensor,
@@ -57,24 +74,25 @@ def touched_cells(
     window_size: Tensor,
     block_m: Tensor,
     truncation_m: Tensor,
+    stride: int,
 ) -> Tensor:
     """Cells of all blocks that the truncation band of a depth image passes through.
 
-    Every second pixel of every second row casts three samples (near end, surface, far end of the band); with a
-    truncation of half a block their distance is half a block, and neighbouring rays fill the corners.
+    Every ``stride``-th pixel of every ``stride``-th row casts three samples (near end, surface, far end of the band);
+    with a truncation of half a block their distance is half a block, and neighbouring rays fill the corners.
 
     Args:
         depth_m: (H, W) float32, 0 = invalid. intrinsics: (4,) float32. world_from_depth: (4, 4) float32.
         window_origin, window_size: (3,) int32. block_m, truncation_m: 0-d float32.
 
     Returns:
-        (3 * ceil(H/2) * ceil(W/2),) int64, 0 where there is nothing.
+        (3 * ceil(H / stride) * ceil(W / stride),) int64, 0 where there is nothing.
     """
     fx, fy, cx, cy = intrinsics.unbind()
-    depth = depth_m[::2, ::2]
+    depth = depth_m[::stride, ::stride]
     height, width = depth.shape
-    u = torch.arange(width, dtype=torch.float32, device=depth.device) * 2 + 0.5
-    v = torch.arange(height, dtype=torch.float32, device=depth.device) * 2 + 0.5
+    u = torch.arange(width, dtype=torch.float32, device=depth.device) * stride + 0.5
+    v = torch.arange(height, dtype=torch.float32, device=depth.device) * stride + 0.5
     x = ((u - cx) / fx)[None, None, :]
     y = ((v - cy) / fy)[None, :, None]
     step = torch.arange(-1, 2, dtype=torch.float32, device=depth.device)
@@ -106,16 +124,12 @@ def carvable_blocks(
     height, width = depth_m.shape
     tiles = torch.nn.functional.max_pool2d(depth_m[None, None], 16, ceil_mode=True)
     tiles = torch.nn.functional.max_pool2d(tiles, 3, stride=1, padding=1)[0, 0]
-    centre = (block_xyz.float() + 0.5) * block_m
-    m = depth_from_world
-    xc, yc, zc = (m[i, 0] * centre[:, 0] + m[i, 1] * centre[:, 1] + m[i, 2] * centre[:, 2] + m[i, 3] for i in range(3))
-    radius = block_m * 0.8661
-    fx, fy, cx, cy = intrinsics.unbind()
-    z_safe = zc.clamp_min(1e-3)
-    u, v = xc / z_safe * fx + cx, yc / z_safe * fy + cy
-    margin_u, margin_v = radius / z_safe * fx, radius / z_safe * fy
+    u, v, z = project_blocks(block_xyz, block_m, depth_from_world, intrinsics)
+    radius = block_m * CIRCUMRADIUS
+    z_safe = z.clamp_min(1e-3)
+    margin_u, margin_v = radius / z_safe * intrinsics[0], radius / z_safe * intrinsics[1]
     inside = (u > -margin_u) & (u < width + margin_u) & (v > -margin_v) & (v < height + margin_v)
     column = (u / 16).clamp(0, tiles.shape[1] - 1).long()
     row = (v / 16).clamp(0, tiles.shape[0] - 1).long()
-    in_front = zc - radius < tiles[row, column]
-    return inside & in_front & (zc > -radius) & (block_min < 1)
+    in_front = z - radius < tiles[row, column]
+    return inside & in_front & (z > -radius) & (block_min < 1)

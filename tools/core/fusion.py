@@ -17,11 +17,12 @@ COLORED = 1 << 30
 COLOR_SCALE = 4.0
 
 
-def integrate_chunk(
+def integrate_blocks(
     tsdf: Tensor,
     weight: Tensor,
     color: Tensor,
     block_xyz: Tensor,
+    slots: Tensor,
     depth_m: Tensor,
     depth_from_voxel: Tensor,
     rgb: Tensor,
@@ -29,51 +30,45 @@ def integrate_chunk(
     truncation_m: Tensor,
     max_weight: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Fuse an image into B blocks.
+    """What an image makes of B blocks.
 
     A voxel takes the signed distance along z to the depth of the pixel that its centre falls on, in units of the
     truncation; beyond ``-1`` (behind the surface) it is not observed, and in front of the band it is observed as
     free space (+1): that carves. Every observation weighs 1.
 
     Args:
-        tsdf: (B, 512) float16, ``UNKNOWN`` where weight is 0. weight: (B, 512) uint8.
-        color: (B, 512) int32, see above; 0 where no colour was observed.
-        block_xyz: (B, 3) int32. depth_m: (Hd, Wd) float32, 0 = invalid.
+        tsdf: (C, 512) float16, ``UNKNOWN`` where weight is 0. weight: (C, 512) uint8.
+        color: (C, 512) int32, see above; 0 where no colour was observed.
+        block_xyz: (C, 3) int32. slots: (B,) int64, the rows to fuse into.
+        depth_m: (Hd, Wd) float32, 0 = invalid.
         depth_from_voxel: (3, 4) float32, homogeneous pixel and z-depth of a voxel coordinate in the depth camera
             (``projection_of_voxels``). camera_from_voxel: the same of the colour camera; None when it is the same.
         rgb: (H, W) int32, 0x..BBGGRR. truncation_m, max_weight: 0-d float32.
 
     Returns:
-        The new tsdf, weight and color, and block_min (B,) float32: the smallest distance in each block.
+        The new rows of tsdf, weight and color, (B, 512) each, and block_min (B,) float32: the smallest distance in
+        each block.
     """
-    x, y, z = voxel_centres(block_xyz)
-    pixel, inside, z_depth = _pixel_of(x, y, z, depth_from_voxel, depth_m.shape)
+    corner = block_xyz[slots].float() * BLOCK
+    pixel, inside, z_depth = _pixel_of(corner, depth_from_voxel, depth_m.shape)
     depth = gather(depth_m, pixel)
-    distance = (depth - z_depth) / truncation_m
+    distance = (depth - z_depth) * (1 / truncation_m)
     observed = inside & (depth > 0) & (distance > -1)
     distance = distance.clamp_max(1.0)
 
-    old_weight = weight.float()
-    old_tsdf = tsdf.float()
-    new_tsdf = torch.where(observed, (old_tsdf * old_weight + distance) / (old_weight + 1), old_tsdf)
+    old_weight = weight[slots].float()
+    old_tsdf = tsdf[slots].float()
+    share = 1 / (old_weight + 1)
+    # An unknown voxel weighs nothing: its share of the mean is one.
+    new_tsdf = torch.where(observed, old_tsdf + (distance - old_tsdf) * share, old_tsdf)
     new_weight = torch.where(observed, torch.minimum(old_weight + 1, max_weight), old_weight)
 
     if camera_from_voxel is not None:
-        pixel, inside, _ = _pixel_of(x, y, z, camera_from_voxel, rgb.shape)
-    share = 1 / (old_weight.clamp_max(COLOR_WINDOW) + 1)
-    blended = _blend(color, gather(rgb, pixel), share)
-    new_color = torch.where(observed & inside & (distance < 1), blended, color)
+        pixel, inside, _ = _pixel_of(corner, camera_from_voxel, rgb.shape)
+    old_color = color[slots]
+    blended = _blend(old_color, gather(rgb, pixel), share.clamp_min(1 / (COLOR_WINDOW + 1)))
+    new_color = torch.where(observed & inside & (distance < 1), blended, old_color)
     return new_tsdf.half(), new_weight.to(torch.uint8), new_color, new_tsdf.amin(dim=1)
-
-
-def voxel_centres(block_xyz: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, 3) int32 -> x, y, z of all voxel centres in voxels, each (B, 512) float32; z varies fastest in a block."""
-    local = torch.arange(BLOCK_VOXELS, device=block_xyz.device, dtype=torch.int32)[None]
-    corner = block_xyz * BLOCK
-    x = (corner[:, 0:1] + (local >> 6)).float()
-    y = (corner[:, 1:2] + ((local >> 3) & 7)).float()
-    z = (corner[:, 2:3] + (local & 7)).float()
-    return x + 0.5, y + 0.5, z + 0.5
 
 
 def projection_of_voxels(intrinsics: Tensor, camera_from_world: Tensor, voxel_m: float) -> Tensor:
@@ -116,14 +111,24 @@ def _blend(color: Tensor, pixel: Tensor, share: Tensor) -> Tensor:
     return result
 
 
-def _pixel_of(x: Tensor, y: Tensor, z: Tensor, projection: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
-    """Flat index of the pixel under each voxel, whether it is in the image and in front, and z."""
+def _pixel_of(corner: Tensor, projection: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
+    """Flat index of the pixel under each voxel of B blocks, whether it is in the image and in front, and z.
+
+    Projection is linear in homogeneous coordinates, so a voxel's is the sum of its block's and of its place in the
+    block: two small products and three additions a voxel.
+
+    Args:
+        corner: (B, 3) float32, lowest voxel of each block.
+    """
     height, width = shape
-    m = projection
-    uz, vz, depth = (m[i, 0] * x + m[i, 1] * y + m[i, 2] * z + m[i, 3] for i in range(3))
+    local = torch.arange(BLOCK_VOXELS, dtype=torch.int32)
+    inner = torch.stack([local >> 6, (local >> 3) & 7, local & 7]).float() + 0.5
+    base = torch.addmm(projection[:, 3], corner, projection[:, :3].T)
+    place = projection[:, :3] @ inner
+    uz, vz, depth = (base[:, i, None] + place[i][None, :] for i in range(3))
     inverse = 1 / depth.clamp_min(1e-3)
     u, v = uz * inverse, vz * inverse
-    inside = (depth > 1e-3) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
-    column = u.clamp(0, width - 1).int()
-    row = v.clamp(0, height - 1).int()
+    column, row = u.clamp(0, width - 1).int(), v.clamp(0, height - 1).int()
+    # One comparison a side: the distance from the image's centre.
+    inside = (depth > 1e-3) & ((u - width / 2).abs() < width / 2) & ((v - height / 2).abs() < height / 2)
     return row * width + column, inside, depth

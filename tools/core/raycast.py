@@ -1,9 +1,10 @@
 """Depth, normal and colour of a sparse voxel volume seen from any camera. Pure kernels.
 
-Three stages: ``tile_ranges`` bounds the depth of the surface per 16-pixel tile by projecting the blocks that hold
-one; ``march`` walks each ray through these bounds until the distance changes sign; ``refine`` finds the zero of the
-trilinear distance by Newton steps, with its gradient as the normal. Rays are scaled to z = 1 in the camera, so that
-the ray parameter *is* z-depth.
+Four stages: ``tile_ranges`` bounds the depth of the surface per 16-pixel tile by projecting the blocks that hold
+one; ``march`` walks a cone per 4x4 pixels until the surface is as near as the cone is wide, and then each pixel's ray
+from there until the distance changes sign; ``refine`` finds the zero of the trilinear distance by Newton steps, with
+its gradient as the normal; ``sample_color`` colours it. Rays are scaled to z = 1 in the camera, so that the ray
+parameter *is* z-depth.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tools.core.blocks import BLOCK, BLOCK_VOXELS, UNKNOWN, cell_of_block, gather
+from tools.core.blocks import (
+    BLOCK,
+    BLOCK_VOXELS,
+    CIRCUMRADIUS,
+    UNKNOWN,
+    cell_of_block,
+    gather,
+    project_blocks,
+)
 from tools.core.fusion import COLORED, unpacked_color
 
 TILE = 16
@@ -20,8 +29,10 @@ COARSE = 4
 """Blocks near the camera go into tiles this many times as large."""
 REACH = 6
 """A block may cover this many tiles along each axis of its level; one that covers more bounds all tiles."""
-MARCH_STEPS = 8
+MARCH_STEPS = 4
 """Steps in one call of ``march``; unfinished rays go through another call."""
+CAUTION = 0.8
+"""Share of a stored distance that a ray may advance: the distance was measured along other rays."""
 
 
 def tile_ranges(
@@ -44,18 +55,15 @@ def tile_ranges(
     Returns:
         near, far: (rows, columns) float32; near = inf where no block projects.
     """
-    centre = (block_xyz.float() + 0.5) * block_m
-    m = camera_from_world
-    xc, yc, zc = (m[i, 0] * centre[:, 0] + m[i, 1] * centre[:, 1] + m[i, 2] * centre[:, 2] + m[i, 3] for i in range(3))
-    radius = block_m * 0.8661 + margin_m
-    near, far = (zc - radius).clamp_min(0.0), zc + radius
+    u, v, z = project_blocks(block_xyz, block_m, camera_from_world, intrinsics)
+    radius = block_m * CIRCUMRADIUS + margin_m
+    near, far = (z - radius).clamp_min(0.0), z + radius
     # A sphere's outline lies within radius / near (at its nearest depth) of its centre's direction, both scaled by f.
-    z_near, z_centre = near.clamp_min(1e-3), zc.clamp_min(1e-3)
-    u, v = xc / z_centre * intrinsics[0] + intrinsics[2], yc / z_centre * intrinsics[1] + intrinsics[3]
+    z_near = near.clamp_min(1e-3)
     half_u, half_v = radius / z_near * intrinsics[0], radius / z_near * intrinsics[1]
     rectangle = (u - half_u, u + half_u, v - half_v, v + half_v)
     left, right, top, bottom = (edge / TILE for edge in rectangle)
-    visible = (block_min < 0) & (zc > -radius) & (right >= 0) & (left < columns) & (bottom >= 0) & (top < rows)
+    visible = (block_min < 0) & (z > -radius) & (right >= 0) & (left < columns) & (bottom >= 0) & (top < rows)
     span = torch.maximum(right - left, bottom - top)
     small = visible & (span <= REACH - 1)
     middle = visible & ~small & (span <= COARSE * (REACH - 1))
@@ -100,47 +108,57 @@ def march(
     window_origin: Tensor,
     window_size: Tensor,
     world_from_camera: Tensor,
-    rays: Tensor,
+    ray_x: Tensor,
+    ray_y: Tensor,
     depth: Tensor,
     far: Tensor,
     previous: Tensor,
+    cone: Tensor,
     voxel_m: Tensor,
     truncation_m: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Advance R rays by ``MARCH_STEPS`` steps.
+    """Advance R rays, or cones, by ``MARCH_STEPS`` steps.
 
     Args:
         tsdf: (C, 512) float16. table: (L,) int32, block slot per window cell.
-        rays: (2, R) float32, x and y at z = 1. depth, far: (R,) float32, where a ray stands and where it ends.
-        previous: (R,) float32, the distance at the last step (``UNKNOWN`` at the start).
+        ray_x, ray_y: (R,) float32, at z = 1. depth, far: (R,) float32, where a ray stands and where it ends. Instead
+            of R, an image's (1, W), (H, 1) and (H, W) will do, here and in the kernels below.
+        previous: (R,) or (1, 1) float32, the distance at the last step (``UNKNOWN`` at the start).
+        cone: 0-d float32, radius per metre of depth. A ray (0) hits where the distance changes sign; a cone is stopped
+            where the surface is nearer than its radius and half a voxel.
 
     Returns:
-        depth, previous, state: (R,) int32: 0 still marching, 1 hit, 2 past its end. For a hit, depth is the estimate
-        of where the sign changed.
+        depth, previous, state: (R,) int32: 0 still marching, 1 hit, 2 past its end. For a ray's hit, depth is the
+        estimate of where the sign changed.
     """
-    origin, direction = _voxel_rays(world_from_camera, rays, voxel_m)
+    origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
     per_axis = [1 / torch.where(d.abs() < 1e-6, 1e-6, d) for d in direction]
+    is_cone = cone > 0
+    slack = torch.where(is_cone, 0.5 * voxel_m, 0.0)
     state = torch.zeros_like(depth, dtype=torch.int32)
     for _ in range(MARCH_STEPS):
         position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
         voxel = [torch.floor(p).int() for p in position]
         value, allocated = _fetch(tsdf, table, window_origin, window_size, voxel)
-        crossed = (value <= 0) & (previous > 0) & (previous <= 1)
+        distance = value * truncation_m
+        known = value <= 1
+        from_outside = ((previous > 0) & (previous <= 1)) | is_cone
+        hit = known & from_outside & (distance * CAUTION <= cone * depth + slack)
         # Leaving an unallocated block: the nearest of its three far faces.
         leave = [
             (((v >> 3) + (d > 0).int()) * BLOCK - p) * s
             for v, d, p, s in zip(voxel, direction, position, per_axis, strict=True)
         ]
         skip = torch.minimum(torch.minimum(leave[0], leave[1]), leave[2]).clamp_min(0) + 0.05 * voxel_m
-        ahead = (value * truncation_m * 0.7).clamp_min(0.5 * voxel_m)
-        stride = torch.where((value > 0) & (value <= 1), ahead, 0.9 * voxel_m)
-        stride = torch.where(allocated, stride, skip)
-        # On a sign change, back by the slope of a true distance.
-        move = torch.where(crossed, value * truncation_m, stride)
+        # Behind a surface or where nothing is known: two voxels cannot step over the band in front of the next one.
+        ahead = torch.where((value > 0) & known, (distance * CAUTION).clamp_min(0.75 * voxel_m), 2 * voxel_m)
+        stride = torch.where(allocated, ahead, skip)
+        # On a sign change, back by the slope of a true distance; a cone stays where it was stopped.
+        move = torch.where(hit, torch.where(is_cone, 0.0, distance), stride)
         marching = state == 0
         depth = torch.where(marching, depth + move, depth)
         previous = torch.where(marching, value, previous)
-        state = torch.where(marching, torch.where(crossed, 1, torch.where(depth > far, 2, 0)), state).int()
+        state = torch.where(marching, torch.where(hit, 1, torch.where(depth > far, 2, 0)), state).int()
     return depth, previous, state
 
 
@@ -150,18 +168,19 @@ def refine(
     window_origin: Tensor,
     window_size: Tensor,
     world_from_camera: Tensor,
-    rays: Tensor,
+    ray_x: Tensor,
+    ray_y: Tensor,
     depth: Tensor,
     voxel_m: Tensor,
     truncation_m: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Newton steps on the trilinear distance from R rough hits.
+) -> tuple[Tensor, Tensor]:
+    """Newton steps on the trilinear distance from R rough hits (depth 0: no hit).
 
     Returns:
-        depth (R,) float32; normal (3, R) float32 in the world, towards free space; residual (R,) float32, the
-        distance that was left at the last evaluation in metres (large where there was no surface after all).
+        depth (R,) float32, 0 where there was no surface after all (half a voxel or more of distance was left at the
+        last evaluation); normal (3, R) float32 in the world, towards free space, 0 likewise.
     """
-    origin, direction = _voxel_rays(world_from_camera, rays, voxel_m)
+    origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
     start, limit = depth, 0.75 * truncation_m
     value, gradient = torch.zeros_like(depth), direction
     for _ in range(2):
@@ -171,8 +190,10 @@ def refine(
         # A ray that meets the surface sees the distance fall; the bound keeps grazing rays near their estimate.
         slope = torch.minimum(slope, -0.2 / truncation_m)
         depth = torch.maximum(torch.minimum(depth - value / slope, start + limit), start - limit)
-    scale = torch.rsqrt((gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2).clamp_min(1e-18))
-    return depth, torch.stack([g * scale for g in gradient]), value.abs() * truncation_m
+    found = (start > 0) & (value.abs() * truncation_m < 0.5 * voxel_m)
+    squared = gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2
+    scale = torch.where(found, torch.rsqrt(squared.clamp_min(1e-18)), 0.0)
+    return torch.where(found, depth, 0.0), torch.stack([g * scale for g in gradient])
 
 
 def sample_color(
@@ -181,14 +202,15 @@ def sample_color(
     window_origin: Tensor,
     window_size: Tensor,
     world_from_camera: Tensor,
-    rays: Tensor,
+    ray_x: Tensor,
+    ray_y: Tensor,
     depth: Tensor,
     voxel_m: Tensor,
 ) -> Tensor:
-    """Trilinear colour at a depth (R,) along each ray (2, R) -> (R,) int32, 0x00BBGGRR; 0 where no corner has one."""
-    origin, direction = _voxel_rays(world_from_camera, rays, voxel_m)
+    """Trilinear colour at a depth (R,) along each ray -> (R,) int32, 0x00BBGGRR; 0 where depth or colour is missing."""
+    origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
     position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
-    return color_at(color, table, window_origin, window_size, position)
+    return torch.where(depth > 0, color_at(color, table, window_origin, window_size, position), 0)
 
 
 def color_at(
@@ -213,10 +235,12 @@ def color_at(
 _CORNERS = tuple((dx, dy, dz) for dx in (0, 1) for dy in (0, 1) for dz in (0, 1))
 
 
-def _voxel_rays(world_from_camera: Tensor, rays: Tensor, voxel_m: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+def _voxel_rays(
+    world_from_camera: Tensor, ray_x: Tensor, ray_y: Tensor, voxel_m: Tensor
+) -> tuple[list[Tensor], list[Tensor]]:
     """Origin and direction of rays per axis, in voxels; the parameter stays z-depth in metres."""
     m = world_from_camera[:3] / voxel_m
-    direction = [m[i, 0] * rays[0] + m[i, 1] * rays[1] + m[i, 2] for i in range(3)]
+    direction = [m[i, 0] * ray_x + m[i, 1] * ray_y + m[i, 2] for i in range(3)]
     return [m[i, 3] for i in range(3)], direction
 
 

@@ -50,15 +50,15 @@ def icp_step(
     )
     inverse = 1 / z.clamp_min(1e-3)
     u, v = x * inverse * fx + cx, y * inverse * fy + cy
-    inside = live_valid & (z > 1e-3) & (u >= 0) & (u < width) & (v >= 0) & (v < height)
+    in_image = ((u - width / 2).abs() < width / 2) & ((v - height / 2).abs() < height / 2)
     column, row = u.clamp(0, width - 1).int(), v.clamp(0, height - 1).int()
     pixel = row * width + column
     depth = gather(model_depth, pixel)
     nx, ny, nz = (gather(model_normals[i], pixel) for i in range(3))
-    rendered = inside & (depth > 0)
+    rendered = live_valid & (z > 1e-3) & in_image & (depth > 0)
     # The model point lies on the ray of the pixel's centre, not of (u, v).
-    dx = x - (column + 0.5 - cx) / fx * depth
-    dy = y - (row + 0.5 - cy) / fy * depth
+    dx = x - (column.float() + 0.5 - cx) * (1 / fx) * depth
+    dy = y - (row.float() + 0.5 - cy) * (1 / fy) * depth
     dz = z - depth
     residual = nx * dx + ny * dy + nz * dz
     lx, ly, lz = (m[i, 0] * live_normals[0] + m[i, 1] * live_normals[1] + m[i, 2] * live_normals[2] for i in range(3))
@@ -69,14 +69,16 @@ def icp_step(
     huber = torch.clamp_min(HUBER_SHARE * max_gap_m, HUBER_M) * variance.sqrt()
     weight = (huber / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / variance
     weight = torch.where(matched, weight, 0.0)
-    jacobian = torch.stack([y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz])
-    weighted = jacobian * weight
-    hessian = (weighted @ jacobian.T).double()
-    gradient = (weighted @ residual).double()
+    # Scalar products, not one matrix product: they are sums in the same pass over the pixels, and nothing is stored.
+    system = (y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz, residual)
+    weighted = [weight * part for part in system]
+    products = {(i, j): torch.dot(weighted[i], system[j]) for i in range(7) for j in range(i, 7)}
+    normal = torch.stack([products[min(i, j), max(i, j)] for i in range(6) for j in range(7)]).double().reshape(6, 7)
+    hessian, gradient = normal[:, :6], normal[:, 6]
     # Damping far below the data's own curvature only keeps the system solvable when nothing corresponds.
     damped = hessian + 1e-6 * torch.eye(6, dtype=torch.float64)
     step = torch.linalg.solve(damped, -gradient)
-    stats = torch.stack([(weight * residual * residual).sum(), weight.sum(), matched.sum(), rendered.sum()]).double()
+    stats = torch.stack([products[6, 6], weight.sum(), matched.float().sum(), rendered.float().sum()]).double()
     return rigid_exp(step) @ model_from_live, hessian, stats
 
 

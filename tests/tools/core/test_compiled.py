@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import logging
 
 import pytest
 import torch
 
 from evals.bench.kernels import KERNEL_NAMES, recorded_arguments
-from tools import compiled
+from tools import compiled, packages
 from tools.compiled import COMPILED, EAGER
 
 
@@ -65,3 +66,44 @@ def test_compiled_equals_eager(recorded, name):
         # Fused arithmetic rounds differently, so a sample on the border of two voxels or pixels may fall to the other.
         differs = (got - want).abs() > 1e-3 + 1e-3 * want.abs()
         assert differs[finite].float().mean() < 2e-3
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("name", KERNEL_NAMES)
+def test_every_kernel_can_be_exported_for_another_runtime(recorded, name):
+    kernel, arguments = getattr(COMPILED, name), recorded[name]
+    program = kernel.export(*arguments)
+    tensors = [argument for argument in arguments if isinstance(argument, torch.Tensor)]
+    assert len(program.graph_signature.user_inputs) >= len(tensors)
+
+
+@pytest.mark.compile
+def test_a_package_is_used_where_it_fits_and_only_there(recorded, monkeypatch, tmp_path):
+    monkeypatch.setenv(packages.FOLDER_VARIABLE, str(tmp_path))
+    arguments = recorded["carvable_blocks"]
+    built = compiled.Kernel(compiled.blocks.carvable_blocks, growing=(0, 1))
+    path = built.build(*arguments)
+    assert packages.any_built()
+    fresh = compiled.Kernel(compiled.blocks.carvable_blocks, growing=(0, 1))
+    monkeypatch.setattr(compiled, "compiler_available", lambda: False)
+    assert fresh.prepare(*arguments)
+    assert torch.equal(fresh(*arguments), fresh.eager(*arguments))
+    # A pool that has grown since is the same kernel.
+    longer = tuple(torch.cat([a, a]) if i in (0, 1) else a for i, a in enumerate(arguments))
+    assert torch.equal(fresh(*longer), fresh.eager(*longer))
+    note = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(note | {"isa": "another"}))
+    assert packages.load(built.eager, arguments, (0, 1)) is None
+    monkeypatch.setattr(packages.torch.backends.cpu, "get_cpu_capability", lambda: "another")
+    assert packages.load(built.eager, arguments, (0, 1)) is None
+
+
+def test_a_broken_package_is_not_used(monkeypatch, tmp_path, recorded, caplog):
+    monkeypatch.setenv(packages.FOLDER_VARIABLE, str(tmp_path))
+    arguments = recorded["carvable_blocks"]
+    what = packages.description(EAGER.carvable_blocks, arguments, (0, 1))
+    path = packages._path(what)
+    path.write_bytes(b"not a package")
+    path.with_suffix(".json").write_text(json.dumps(what))
+    assert packages.load(EAGER.carvable_blocks, arguments, (0, 1)) is None
+    assert "cannot be loaded" in caplog.text

@@ -101,13 +101,11 @@ def test_the_working_image_samples_the_pixels_its_camera_says(room, camera, orbi
 
 
 def test_icp_of_identical_images_stays(room, camera, orbit):
-    from tools.core.backproject import backproject_normals
+    from tools.core.backproject import backproject_normals, rimmed
 
     depth, k = room.depth(camera, orbit[0]).float(), intrinsics_of(camera)
-    points, normals, valid = backproject_normals(depth, k)
-    flat = (points.reshape(-1, 3).T.contiguous(), normals.reshape(-1, 3).T.contiguous(), valid.reshape(-1))
-    pose, _, stats = icp_step(
-        *flat, depth, normals.permute(2, 0, 1).contiguous(), k, torch.eye(4, dtype=torch.float64), torch.tensor(0.1)
-    )
+    points, normals, valid = backproject_normals(rimmed(depth), k)
+    flat = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
+    pose, _, stats = icp_step(*flat, depth, normals, k, torch.eye(4, dtype=torch.float64), torch.tensor(0.1))
     torch.testing.assert_close(pose, torch.eye(4, dtype=torch.float64), atol=1e-5, rtol=0)
     assert stats[0] < 1e-8

@@ -1,0 +1,118 @@
+"""Depth from posed neighbours against the sensor: AbsRel where both are valid, coverage, time.
+
+``depth_metrics`` agrees with the public evaluation of depth estimation on flat arrays; see its docstring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from evals.report import Report, Row
+from scenes.errors import InputError
+from scenes.recordings import Recording, open_recording
+from tools.compiled import wait_until_compiled
+from tools.depth import register_depth
+from tools.depth_filling import EVERY, LOOK_BACK
+from tools.depth_model import DepthModel
+from tools.sweep_depth import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+DEFAULT_DATA = (SHARED / "hololens", SHARED / "redkitchen")
+FIRST = 20
+"""The first frames have no neighbours yet."""
+
+
+def depth_metrics(predicted: Tensor, target: Tensor) -> dict[str, float]:
+    """Metrics of (N,) depths, all of them positive: AbsRel, SqRel, RMSE, RMSE of the logarithm, log10, SILog and the
+    shares within factors 1.25, 1.25^2 and 1.25^3 (strictly).
+
+    SILog is the square root of the mean squared log difference less half the squared mean, as in Eigen et al. 2014.
+    """
+    log = predicted.log() - target.log()
+    ratio = torch.maximum(predicted / target, target / predicted)
+    difference = predicted - target
+    values = {f"d{k}": (ratio < 1.25**k).sum() / max(len(ratio), 1) for k in (1, 2, 3)}
+    values |= {
+        "abs_rel": (difference.abs() / target).mean(),
+        "sq_rel": (difference.square() / target).mean(),
+        "rmse": difference.square().mean().sqrt(),
+        "rmse_log": log.square().mean().sqrt(),
+        "log10": (predicted.log10() - target.log10()).abs().mean(),
+        "silog": (log.square().mean() - 0.5 * log.mean().square()).sqrt(),
+    }
+    return {name: float(value) for name, value in values.items()}
+
+
+def measure(recording: Recording, indices: range, model: DepthModel | None) -> list[dict[str, float]]:
+    """One record per frame: metrics where sweep and sensor are valid, coverage, and milliseconds of the sweep alone."""
+    records = []
+    for index in indices:
+        frame = recording[index]
+        views = [SweepView.of(recording[i]) for i in range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)]
+        others = [view for view in views if view is not None]
+        if not records:
+            sweep_depth(frame, others)
+            wait_until_compiled()
+        begin = time.perf_counter()
+        found = sweep_depth(frame, others)
+        if model is not None:
+            found = model.estimate(frame, found)
+        spent = 1e3 * (time.perf_counter() - begin)
+        sensor = register_depth(frame)
+        if sensor is None:
+            raise InputError(
+                "expected a recording with sensor depth to compare with; give another one with --data PATH"
+            )
+        record: dict[str, float] = {"frame": frame.id, "ms": spent, "coverage": 0.0, "abs_rel": math.nan}
+        if found is not None:
+            both = found.valid & (sensor >= NEAREST_M) & (sensor <= FARTHEST_M)
+            record["coverage"] = float(found.valid.float().mean())
+            if bool(both.any()):
+                record |= depth_metrics(found.depth_m[both], sensor[both])
+                error = (found.depth_m - sensor).abs()[both]
+                record["within_sigma"] = float((error <= found.sigma_m[both]).float().mean())
+        records.append(record)
+    return records
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the suite."""
+    parser.add_argument("--data", type=Path, nargs="+", default=DEFAULT_DATA, metavar="PATH", help="RGB-D recordings")
+    parser.add_argument("--every", type=int, default=25, help="measure every n-th frame")
+    parser.add_argument("--depth-model", metavar="NAME", help="also run a depth model, a folder or a hub id")
+
+
+def run(args: argparse.Namespace) -> Report:
+    """Estimate depth without the sensor and compare with it."""
+    model = None if args.depth_model is None else DepthModel.load(args.depth_model)
+    rows: list[Row] = []
+    items: list[Mapping[str, object]] = []
+    for path in args.data:
+        if not path.exists():
+            raise InputError(f"expected a recording in {path}, found nothing; give one with --data PATH")
+        recording = open_recording(path)
+        records = measure(recording, range(FIRST, len(recording), args.every), model)
+        items += [{"recording": path.name} | record for record in records]
+        known = [r["abs_rel"] for r in records if not math.isnan(r["abs_rel"])]
+        name = f"{path.name}: {'model' if model else 'sweep'}"
+        count = len(records)
+        error = statistics.fmean(known) if known else None
+        coverage = statistics.fmean(r["coverage"] for r in records)
+        spent = statistics.median(r["ms"] for r in records)
+        rows += [
+            Row(what=f"{name}, AbsRel where valid", value=error, target=0.10, better="lower", count=len(known)),
+            Row(what=f"{name}, coverage", value=coverage, target=0.5, count=count),
+            Row(what=f"{name}, median a frame", value=spent, unit="ms", count=count),
+        ]
+    settings = {"data": [p.name for p in args.data], "every": args.every, "depth_model": args.depth_model}
+    return Report(
+        suite="depth", settings=settings | {"threads": torch.get_num_threads()}, rows=tuple(rows), items=tuple(items)
+    )
