@@ -30,7 +30,9 @@ from tools.regions import BorderWeights
 from tools.relations import Body, relations
 from tools.rooms import FloorGrid
 from tools.segmentation import GazeMiss, GazeSegment, GeometricSegmenter, Segmenter, Segments
+from tools.segmenters.embedded import EmbeddedSegmenter
 from tools.surfaces import SurfaceImage
+from tools.vote_map import VoteMap
 from tools.voxels import VOXEL_M, reduce_to_voxels, unpack
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,11 @@ class Miss:
     text: str
 
 
+def part_map(segmenter: Segmenter) -> PartMap:
+    """The map of pieces that fits a segmenter."""
+    return VoteMap(len(segmenter.kinds)) if isinstance(segmenter, EmbeddedSegmenter) else PartMap()
+
+
 class SceneGraphBuilder:
     """Builds and keeps the scene graph of one map. Not thread-safe: one owner feeds it frames."""
 
@@ -68,7 +75,7 @@ class SceneGraphBuilder:
         self.map_id = map_id
         self.namer = namer
         self.segmenter: Segmenter = segmenter if segmenter is not None else GeometricSegmenter()
-        self.parts = PartMap()
+        self.parts = part_map(self.segmenter)
         self.objects: dict[str, MapObject] = {}
         self.object_of_part: dict[int, str] = {}
         self.events: list[Event] = []
@@ -88,22 +95,30 @@ class SceneGraphBuilder:
         self.time_s = max(self.time_s, frame.time_s)
         if isinstance(self.segmenter, GeometricSegmenter):
             self.floor.observe(segments, self.segmenter.structure)
-        part_of = self.parts.observe(segments, frame.time_s)
-        self._credit(frame, segments, part_of)
-        self._judge_presence(segments.surface, frame.time_s, {int(p) for p in part_of})
+        shown = self._take_in(segments, frame.time_s)
+        self._credit(frame, segments.surface, shown)
+        self._judge_presence(segments.surface, frame.time_s, set(np.unique(shown).tolist()))
         if frame.time_s - self._regrouped_s >= REGROUP_EVERY_S or frame.time_s < self._regrouped_s:
             self.regroup(frame.time_s)
 
-    def _credit(self, frame: Frame, segments: Segments, part_of: NDArray[np.int32]) -> None:
+    def _take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+        """Add a frame to the parts; returns the part that each pixel shows, (h, w), 0 for none."""
+        if isinstance(self.parts, VoteMap) and segments.votes is not None:
+            return self.parts.see(segments.votes, time_s)
+        return self.parts.observe(segments, time_s)[segments.labels]
+
+    def _credit(self, frame: Frame, surface: SurfaceImage, shown: NDArray[np.int32]) -> None:
         """Tell each thing that this frame shows it, and keep the view if it is good."""
-        ids = sorted({self.object_of_part[int(p)] for p in part_of if int(p) in self.object_of_part})
+        parts = np.unique(shown)
+        ids = sorted({self.object_of_part[p] for p in parts.tolist() if p in self.object_of_part})
         number = {object_id: k + 1 for k, object_id in enumerate(ids)}
-        lookup = np.array([number.get(self.object_of_part.get(int(p), ""), 0) for p in part_of], np.int32)
-        image = lookup[segments.labels]
+        lookup = np.zeros(int(parts.max(initial=0)) + 1, np.int32)
+        lookup[parts] = [number.get(self.object_of_part.get(p, ""), 0) for p in parts.tolist()]
+        image = lookup[shown]
         for object_id, k in number.items():
             thing = self.objects[object_id]
             thing.see(frame.time_s)
-            thing.views.consider(frame, segments.surface, image == k)
+            thing.views.consider(frame, surface, image == k)
 
     def _judge_presence(self, surface: SurfaceImage, time_s: float, seen_parts: set[int]) -> None:
         for thing in list(self.objects.values()):
@@ -145,11 +160,9 @@ class SceneGraphBuilder:
 
     def regroup(self, time_s: float) -> None:
         """Make things of parts, keep their identity, and refit what changed."""
-        self.parts.clean(self._background_rows(), time_s)
-        sizes = self.parts.sizes()
         pinned = {p: t.id for t in self.objects.values() if t.pinned for p in t.parts}
-        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
-        groups = group_parts(self.parts, weights, pinned)
+        groups = self._groups(pinned, time_s)
+        sizes = self.parts.sizes()
         kept = keep_ids(groups, sizes, self.object_of_part, pinned)
         self.object_of_part = {}
         alive: set[str] = set()
@@ -165,6 +178,20 @@ class SceneGraphBuilder:
             self._continue_as(old, new, time_s)
         self._regrouped_s = time_s
         self._relations = None
+
+    def _groups(self, pinned: dict[int, str], time_s: float) -> list[list[int]]:
+        """Which parts make one thing."""
+        if isinstance(self.parts, VoteMap):
+            self.parts.cluster(time_s)
+            loose = [p for p in self.parts.parts if p not in pinned]
+            held: dict[str, list[int]] = {}
+            for part, object_id in pinned.items():
+                if part in self.parts.parts:
+                    held.setdefault(object_id, []).append(part)
+            return [*([p] for p in loose), *held.values()]
+        self.parts.clean(self._background_rows(), time_s)
+        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
+        return group_parts(self.parts, weights, pinned)
 
     def _new_object(self, group: Sequence[int]) -> MapObject:
         parts = [self.parts.parts[p] for p in group]
@@ -205,7 +232,16 @@ class SceneGraphBuilder:
             rows = order[starts[k] : starts[k + 1]]
             sure = rows[voxels.hits[rows] >= 2]
             rows = sure if len(sure) >= 8 else rows
-            thing.set_surface(voxels.point[rows], voxels.lab[rows], self._room_yaw())
+            box = None
+            if isinstance(self.parts, VoteMap):
+                box = self.parts.box_of(rows)
+                self._hear_kinds(thing, self.parts.kinds_of(rows))
+            thing.set_surface(voxels.point[rows], voxels.lab[rows], self._room_yaw(), box)
+
+    def _hear_kinds(self, thing: MapObject, kinds: NDArray[np.float64]) -> None:
+        """What the segmenter takes a thing for."""
+        if isinstance(self.segmenter, EmbeddedSegmenter):
+            thing.hear({self.segmenter.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:5] if k > 0})
 
     def _background_rows(self) -> NDArray[np.bool_]:
         """Voxels that the floor, ceiling and walls known by now explain."""

@@ -19,6 +19,7 @@ from tools.hangings import hangings
 from tools.regions import BorderWeights, Hierarchy, border_sums, borders, hierarchy
 from tools.structure import FLOOR, THING, Structure
 from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
+from tools.vote_clusters import FrameVotes
 
 FINE_LEVEL = 0.25
 """Borders weaker than this are inside one piece of a thing."""
@@ -60,6 +61,9 @@ class Segments:
     """Labels from here on are flat things on walls, which lie on a wall's plane and are no wall."""
     names: Mapping[int, tuple[str, float]] = field(default_factory=dict)
     """Label text and confidence, from segmenters that know names; the geometric one does not."""
+
+    votes: FrameVotes | None = None
+    """What each pixel says about its thing, from a segmenter that votes; then the map clusters votes, not segments."""
 
     @property
     def count(self) -> int:
