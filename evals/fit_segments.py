@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from evals.segment_data import CLASSES, render_worlds
-from tools.segmenters.network import SegmentNetwork
+from tools.segmenters.network import STRIDE, VOTE_STRIDE, SegmentNetwork
 
 PEAK_LR = 3e-3
 WARM_UP_STEPS = 40
@@ -31,6 +31,7 @@ DECAY_SHARE = 0.3
 AVERAGE = 0.9
 """Of the moving average of the weights, which every fifth step enters."""
 SAVE_EVERY_S = 60.0
+STEP = VOTE_STRIDE // STRIDE
 NOTHING = 255
 """Kind of a pixel that is not asked about."""
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -53,7 +54,9 @@ class Frames:
                 if world["inputs"].shape[2] > 60:
                     x = world["inputs"].astype(np.float32)
                     half = x[:, :, ::2, ::2].copy()
-                    half[:, 7:10] = 0.25 * (x[:, 7:10, ::2, ::2] + x[:, 7:10, 1::2, ::2] + x[:, 7:10, ::2, 1::2] + x[:, 7:10, 1::2, 1::2])
+                    half[:, 7:10] = 0.25 * (
+                        x[:, 7:10, ::2, ::2] + x[:, 7:10, 1::2, ::2] + x[:, 7:10, ::2, 1::2] + x[:, 7:10, 1::2, 1::2]
+                    )
                     world["inputs"] = half.astype(np.float16)
                 self.worlds[seed] = world
 
@@ -74,6 +77,8 @@ class Frames:
             kind, number = kind[:, ::-1].copy(), number[:, ::-1].copy()
             inputs[[0, 3]] *= -1
             boxes[[0, 7]] *= -1
+        # Mirrored first, thinned then: the pixels that vote are the same ones in both cases.
+        kind, number, boxes = kind[::STEP, ::STEP], number[::STEP, ::STEP], boxes[:, ::STEP, ::STEP]
         seen = inputs[10] > 0
         inputs[7] += rng.normal(0.0, 0.15)
         inputs[8:10] *= rng.uniform(0.8, 1.2)
@@ -154,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the weights, .safetensors")
     parser.add_argument("--start", type=Path, default=None, help="weights to go on from")
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--no-render", action="store_true", help="use what is there")
     args = parser.parse_args(argv)
     low, _, high = args.worlds.partition(":")

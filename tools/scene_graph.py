@@ -232,16 +232,22 @@ class SceneGraphBuilder:
             rows = order[starts[k] : starts[k + 1]]
             sure = rows[voxels.hits[rows] >= 2]
             rows = sure if len(sure) >= 8 else rows
-            box = None
-            if isinstance(self.parts, VoteMap):
-                box = self.parts.box_of(rows)
-                self._hear_kinds(thing, self.parts.kinds_of(rows))
+            box = self.parts.box_of(rows) if isinstance(self.parts, VoteMap) else None
+            self._hear_kinds(thing, rows)
             thing.set_surface(voxels.point[rows], voxels.lab[rows], self._room_yaw(), box)
 
-    def _hear_kinds(self, thing: MapObject, kinds: NDArray[np.float64]) -> None:
+    def _hear_kinds(self, thing: MapObject, rows: NDArray[np.int64]) -> None:
         """What the segmenter takes a thing for."""
-        if isinstance(self.segmenter, EmbeddedSegmenter):
+        if isinstance(self.parts, VoteMap) and isinstance(self.segmenter, EmbeddedSegmenter):
+            kinds = self.parts.kinds_of(rows)
             thing.hear({self.segmenter.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:5] if k > 0})
+            return
+        total: dict[str, float] = {}
+        for part in thing.parts:
+            for label, weight in self.parts.said[part].weights.items() if part in self.parts.said else ():
+                total[label] = total.get(label, 0.0) + weight
+        if total:
+            thing.hear(total)
 
     def _background_rows(self) -> NDArray[np.bool_]:
         """Voxels that the floor, ceiling and walls known by now explain."""

@@ -128,7 +128,7 @@ class GeometricSegmenter:
     def segment(self, frame: Frame) -> Segments:
         surface = surface_image(frame, self.width)
         background, tree, edge = self._analyse(surface)
-        labels = _without_crumbs(tree.cut(FINE_LEVEL))
+        labels = without_crumbs(tree.cut(FINE_LEVEL))
         pairs, sums = border_sums(labels, edge, surface)
         flat = self._flat_things(frame, surface, background, edge)
         first_flat = int(labels.max(initial=0)) + 1
@@ -226,7 +226,7 @@ def _most_persistent(tree: Hierarchy, surface: SurfaceImage, leaf: int, at: tupl
     return GazeSegment(surface=surface, mask=masks[best], point=point, persistence=float(best_persistence))
 
 
-def _without_crumbs(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+def without_crumbs(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Renumber 1..n, dropping segments below ``MIN_SEGMENT_PX``."""
     size = np.bincount(labels.ravel())
     keep = size >= MIN_SEGMENT_PX

@@ -68,17 +68,22 @@ class Votes:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FrameVotes:
-    """What the pixels of a frame vote for, every second row and column of its surface."""
+    """What the pixels of a frame vote for, every few rows and columns of its surface."""
 
     surface: SurfaceImage
     pixels: NDArray[np.bool_]
-    """(h/2, w/2) where something is said; n of them are set."""
+    """(h/s, w/s) where something is said, at every s-th row and column; n of them are set."""
     votes: Votes
     """Of those n pixels."""
     thing: NDArray[np.float32]
     """(n,) probability that it is no part of the building."""
     kinds: NDArray[np.float32]
     """(n, k) probability of each kind."""
+
+    @property
+    def stride(self) -> int:
+        """Rows and columns of the surface between pixels that vote."""
+        return -(-self.surface.valid.shape[0] // self.pixels.shape[0])
 
 
 def weighted_median(values: NDArray, weight: NDArray) -> NDArray[np.float64]:

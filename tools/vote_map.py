@@ -21,8 +21,8 @@ THING_FROM = 0.5
 """Mean share of "not the building" from which a voxel is part of a thing."""
 LOOK_WEIGHT, MAX_WEIGHT = 4.0, 40.0
 """Most that one frame, and all frames together, can weigh: what has changed must be able to win."""
-SEEN_PX = 4
-"""Pixels (of the reduced, halved image) of a thing that make a frame show it."""
+SEEN_PX = 2
+"""Voting pixels of a thing that make a frame show it."""
 N_STATS = 10
 """Weight, share of "thing", centre (3), log size (3), cosine and sine of the doubled yaw."""
 
@@ -86,8 +86,9 @@ class VoteMap(PartMap):
         """Add a frame; returns the part that each pixel of the surface shows, (h, w), 0 for none."""
         surface, voxels = frame.surface, self.voxels
         voxels.fill()
-        points = surface.points[::2, ::2][frame.pixels]
-        lab = surface.lab[::2, ::2][frame.pixels]
+        k = frame.stride
+        points = surface.points[::k, ::k][frame.pixels]
+        lab = surface.lab[::k, ::k][frame.pixels]
         keys, inverse, count = np.unique(pack(voxel_cells(points)), return_inverse=True, return_counts=True)
         values = np.concatenate(
             [
@@ -136,7 +137,7 @@ class VoteMap(PartMap):
                 entry.frames += 1
                 entry.last_seen_s = time_s
         h, w = frame.surface.valid.shape
-        return small.repeat(2, 0).repeat(2, 1)[:h, :w]
+        return small.repeat(frame.stride, 0).repeat(frame.stride, 1)[:h, :w]
 
     def cluster(self, time_s: float) -> None:
         """Make parts of what frames have touched; a part keeps its id while it keeps most of its voxels."""

@@ -15,9 +15,9 @@ from safetensors import safe_open
 
 from scenes.errors import InputError
 from scenes.types import Frame
-from tools.segmentation import GeometricSegmenter, Segments
-from tools.segmenters.network import STRIDE, SegmentNetwork, heading, network_input
 from tools.regions import N_CUES
+from tools.segmentation import GeometricSegmenter, Segments
+from tools.segmenters.network import VOTE_STRIDE, SegmentNetwork, heading, network_input
 from tools.structure import Structure
 from tools.surfaces import SurfaceImage, surface_image
 from tools.vote_clusters import FrameVotes, Votes, cluster_votes
@@ -59,7 +59,7 @@ class EmbeddedSegmenter(GeometricSegmenter):
         small = np.zeros(votes.pixels.shape, np.int32)
         small[votes.pixels] = np.where(sure, 1, 0)
         small[small > 0] = cluster_votes(votes.votes.subset(sure)) if self.label_frames else 1
-        labels = small.repeat(STRIDE, 0).repeat(STRIDE, 1)[: background.shape[0], : background.shape[1]]
+        labels = small.repeat(VOTE_STRIDE, 0).repeat(VOTE_STRIDE, 1)[: background.shape[0], : background.shape[1]]
         return Segments(
             surface=surface,
             labels=labels,
@@ -70,13 +70,13 @@ class EmbeddedSegmenter(GeometricSegmenter):
         )
 
     def votes(self, surface: SurfaceImage) -> FrameVotes:
-        """What every second pixel of every second row says."""
+        """What every fourth pixel of every fourth row says."""
         out = self.infer(surface)
         kinds, box = out[: len(self.kinds)], out[len(self.kinds) :]
-        depth = surface.depth_m[::STRIDE, ::STRIDE]
+        depth = surface.depth_m[::VOTE_STRIDE, ::VOTE_STRIDE]
         pixels = (depth > 0) & (depth < MAX_RANGE_M)
         right, ahead = heading(surface.world_from_camera)
-        at, b = surface.points[::STRIDE, ::STRIDE][pixels], box[:, pixels]
+        at, b = surface.points[::VOTE_STRIDE, ::VOTE_STRIDE][pixels], box[:, pixels]
         offset = np.stack([b[0] * right[0] + b[2] * ahead[0], b[1], b[0] * right[1] + b[2] * ahead[1]], -1)
         # The doubled angle was told relative to the direction ahead: yaw = turn of the head - angle.
         turn = 2.0 * float(np.arctan2(ahead[0], ahead[1]))
@@ -94,7 +94,7 @@ class EmbeddedSegmenter(GeometricSegmenter):
         )
 
     def infer(self, surface: SurfaceImage) -> NDArray[np.float32]:
-        """(kinds + 8, h/2, w/2): probabilities of the kinds, then the box channels."""
+        """(kinds + 8, h/4, w/4): probabilities of the kinds, then the box channels."""
         inputs = torch.from_numpy(network_input(surface, self.structure.floor_y))[None]
         with torch.inference_mode():
             out = self.network(inputs.contiguous(memory_format=torch.channels_last))[0]

@@ -1,6 +1,6 @@
 """The embedded segmentation network: what each patch of surface belongs to, and where the whole of that thing is.
 
-A small U-Net reads the reduced surface of a frame (``tools.surfaces``) and says, for every second pixel, which kind of
+A small U-Net reads the reduced surface of a frame (``tools.surfaces``) and says, for every fourth pixel, which kind of
 thing it is and the box of the thing that it belongs to: the offset to the box's centre, its edge lengths and its
 direction (voting as in Qi et al. 2019, "Deep Hough Voting"). Everything is told in a frame that stands upright under
 the wearer and looks where they look, so that the same thing looks the same from everywhere.
@@ -10,7 +10,6 @@ Learned by ``evals.fit_segments`` on generated worlds only; knows nothing of map
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,7 +21,10 @@ INPUTS = 11
 BOX_CHANNELS = 8
 """Offset to the centre (right, up, ahead; metres), log edge lengths (3), cosine and sine of the doubled direction."""
 STRIDE = 2
-WIDTHS = (24, 48, 96, 128)
+"""Between the pixels of the surface that the network sees."""
+VOTE_STRIDE = 4
+"""Between those that vote."""
+WIDTHS = (32, 64, 112)
 EYE_M = 1.6
 """Height of the eye where no floor is known yet."""
 LEVEL = 0.2
@@ -99,18 +101,18 @@ def _join(width_in: int, width_out: int) -> nn.Sequential:
 
 
 class SegmentNetwork(nn.Module):
-    """(B, 11, H, W) -> (B, classes + 8, H, W): logits of kinds (0 = floor, walls, ceiling), then the box."""
+    """(B, 11, H, W) -> (B, classes + 8, H/2, W/2): logits of kinds (0 = floor, walls, ceiling), then the box."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        w1, w2, w3, w4 = WIDTHS
-        self.stem = _join(INPUTS, w1)
+        w1, w2, w3 = WIDTHS
+        self.stem = nn.Sequential(
+            nn.Conv2d(INPUTS, w1, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(w1), nn.ReLU(), _Residual(w1)
+        )
         self.down2 = nn.Sequential(_down(w1, w2), _Residual(w2))
         self.down3 = nn.Sequential(_down(w2, w3), _Residual(w3))
-        self.down4 = nn.Sequential(_down(w3, w4), _Residual(w4))
-        self.around = nn.Linear(w4, w4)
-        self.side3, self.up3 = nn.Conv2d(w4, w3, 1), _join(w3, w3)
+        self.around = nn.Linear(w3, w3)
         self.side2, self.up2 = nn.Conv2d(w3, w2, 1), _join(w2, w2)
         self.across = nn.Conv2d(w1, w2, 1)
         self.head = nn.Conv2d(w2, classes + BOX_CHANNELS, 1)
@@ -119,9 +121,7 @@ class SegmentNetwork(nn.Module):
         a = self.stem(x)
         b = self.down2(a)
         c = self.down3(b)
-        d = self.down4(c)
-        d = F.relu(d + self.around(d.mean((2, 3)))[:, :, None, None])
-        c = self.up3(_like(self.side3(d), c) + c)
+        c = F.relu(c + self.around(c.mean((2, 3)))[:, :, None, None])
         b = self.up2(_like(self.side2(c), b) + b)
         return self.head(F.relu(_like(b, a) + self.across(a)))
 
