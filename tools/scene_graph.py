@@ -153,7 +153,7 @@ class SceneGraphBuilder:
         self.parts.locked -= thing.parts
         thing.parts = set()
         self.parts.drop_empty()
-        self._note(Event(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s))
+        self._note(Event(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s, from_box=thing.box))
         self._relations = None
 
     # ---- things
