@@ -51,13 +51,6 @@ class Frames:
             folder = self.root / str(seed)
             if seed not in self.worlds and folder.exists():
                 world = {n: np.load(folder / f"{n}.npy") for n in ("inputs", "kind", "number", "boxes")}
-                if world["inputs"].shape[2] > 60:
-                    x = world["inputs"].astype(np.float32)
-                    half = x[:, :, ::2, ::2].copy()
-                    half[:, 7:10] = 0.25 * (
-                        x[:, 7:10, ::2, ::2] + x[:, 7:10, 1::2, ::2] + x[:, 7:10, ::2, 1::2] + x[:, 7:10, 1::2, 1::2]
-                    )
-                    world["inputs"] = half.astype(np.float16)
                 self.worlds[seed] = world
 
     def batch(self, size: int) -> Batch:

@@ -41,7 +41,7 @@ CLICKS: tuple[tuple[str, int, tuple[float, float]], ...] = (
     ("redkitchen", 195, (287.0, 185.0)),
     ("redkitchen", 195, (376.0, 258.0)),
 )
-"""(recording, position in it, colour pixel): cartons, baskets, chairs, cups, books, boxes, a sofa, a game controller."""
+"""(recording, position in it, colour pixel): cartons, baskets, chairs, cups, books, a sofa, a toy."""
 BEFORE, AFTER = 10, 50
 """Frames that the map has seen before the gaze, and that follow it."""
 MARGIN_M = 0.03

@@ -1,7 +1,7 @@
 """Scores of a predicted scene graph against the true one, both ``scenes.types.SceneGraph``.
 
-Matching of boxes is one-to-one, largest total overlap first. A prediction is false only if it overlaps no true object at
-all, seen well or not; a true object is missed only if it had to be found.
+Matching of boxes is one-to-one, largest total overlap first. A prediction is false only if it overlaps no true object,
+seen well or not; a true object is missed only if it had to be found.
 """
 
 from __future__ import annotations

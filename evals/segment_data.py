@@ -47,7 +47,7 @@ def box_targets(surface: SurfaceImage, number: NDArray[np.int32], boxes: dict[in
 
 
 def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
-    """Arrays of one walk: inputs (N, 11, h/2, w/2) f16, kind (N, h/2, w/2) u8, number i16, boxes (N, 8, h/2, w/2) f16."""
+    """Arrays of one walk, n = (h/2, w/2): inputs (N, 11, n), kind (N, n), number (N, n), boxes (N, 8, n); f16, u8, i16, f16."""
     rng = np.random.default_rng((21, world.seed))
     sensor = SENSOR["headset"]
     assert sensor.depth is not None
@@ -73,7 +73,7 @@ def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
 
 
 def render_worlds(seeds: range, out: Path, fps: float = 1.25) -> None:
-    """One folder a world with one ``.npy`` per array; worlds that are there already are kept. Every fourth is an office."""
+    """One folder a world, one ``.npy`` per array; worlds that are there already are kept. Every eighth is an office."""
     out.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         folder = out / str(seed)

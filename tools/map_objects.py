@@ -47,6 +47,8 @@ class MapObject:
     frames: int = 0
     missed: int = 0
     """Frames that saw its surface but no piece of it: noise is seen once and missed ever after."""
+    supported: bool = True
+    """Whether enough of its surface was seen for what it is said to be."""
     pinned: bool = False
     """A person pointed it out, so it is never merged away or hidden."""
     taught: str = ""
@@ -136,6 +138,8 @@ class MapObject:
             return False
         if self.pinned or self.taught:
             return True
+        if not self.supported:
+            return False
         seen_often = self.frames >= SURE_FRAMES and self.frames >= SEEN_SHARE * (self.frames + self.missed)
         return seen_often and len(self.points) >= MIN_VOXELS and max(self.box.size) >= MIN_EXTENT_M
 

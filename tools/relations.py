@@ -28,6 +28,8 @@ NEAR_M, NEAR_SMALL_M = 0.35, 0.1
 """Largest gap of "next to" for large and for small things; between, half the smaller one's footprint diagonal."""
 LEVEL_M = 0.12
 """Most that the feet of things side by side differ: true feet do not, measured ones by a voxel or two."""
+RUG_M, RUG_M2 = 0.03, 0.5
+"""A thing as thin as this lies on the floor like a rug: one stands on or off it, not next to it."""
 HANGS_FROM_M = 0.3
 """What is attached to a thing's side begins this far above its foot."""
 MIN_CONFIDENCE = 0.3
@@ -41,6 +43,8 @@ class Body:
     box: Box3D
     points: NDArray[np.float32]
     """(N, 3) surface points."""
+    room: str = ""
+    """Id of its room; things in two rooms are not side by side, however thin the wall."""
 
     @property
     def bottom(self) -> float:
@@ -140,7 +144,7 @@ def _on(a: Body, b: Body) -> float:
 
 
 def _inside(a: Body, b: Body) -> float:
-    """Confidence that b surrounds a: a lies in b's box, and b has surface above it or on three sides of it."""
+    """Confidence that b surrounds a: a lies in b's box, and b has surface above and beside it, or on all four sides."""
     if a.box.volume * 1.5 > b.box.volume:
         return 0.0
     grid = np.stack(np.meshgrid(*[np.linspace(-0.45, 0.45, 4)] * 3), -1).reshape(-1, 3) * np.array(a.box.size)
@@ -159,7 +163,8 @@ def _inside(a: Body, b: Body) -> float:
         for axis in (0, 2)
         for sign in (1, -1)
     ]
-    return share if sum(sides) >= 3 or (covered and sum(sides) >= 1) else 0.0
+    # Three sides without a top are the back and arms of a sofa: what lies there is on it.
+    return share if all(sides) or (covered and any(sides)) else 0.0
 
 
 def _from_box_frame(box: Box3D, local: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -187,7 +192,7 @@ def _above(a: Body, b: Body) -> float:
 
 
 def _attached(a: Body, b: Body) -> float:
-    """Confidence that a hangs on the side of the larger b: it touches it, high above b's foot, and nothing carries it."""
+    """Confidence that a hangs on the side of the larger b: it touches it, high above its foot; nothing carries it."""
     if a.box.volume * 4 > b.box.volume or a.bottom < b.bottom + HANGS_FROM_M or a.top > b.top + CONTACT_M:
         return 0.0
     gap = footprint_gap(a.box, b.box)
@@ -203,7 +208,9 @@ def _next_to(a: Body, b: Body) -> float:
     smaller = min(float(np.hypot(x.box.size[0], x.box.size[2])) for x in (a, b))
     limit = min(NEAR_M, max(NEAR_SMALL_M, 0.5 * smaller))
     gap = footprint_gap(a.box, b.box)
-    if gap > limit or level > LEVEL_M:
+    if gap > limit or level > LEVEL_M or (a.room and b.room and a.room != b.room):
+        return 0.0
+    if any(x.box.size[1] < RUG_M and x.box.size[0] * x.box.size[2] > RUG_M2 for x in (a, b)):
         return 0.0
     return (1.0 - 0.4 * gap / limit) * (1.0 - 0.4 * level / LEVEL_M)
 

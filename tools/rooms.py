@@ -149,7 +149,10 @@ class FloorGrid:
         labels = self._room_image()
         found: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
         for axis in (0, 1):
-            near, far = labels.take(range(labels.shape[axis] - 1), axis), labels.take(range(1, labels.shape[axis]), axis)
+            near, far = (
+                labels.take(range(labels.shape[axis] - 1), axis),
+                labels.take(range(1, labels.shape[axis]), axis),
+            )
             half = np.array([0.5, 0.5])
             half[axis] = 1.0
             for x, z in np.argwhere((near != far) & (near > 0) & (far > 0)):

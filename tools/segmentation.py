@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from scenes.types import Frame
 from tools.hangings import hangings
-from tools.regions import BorderWeights, Hierarchy, border_sums, borders, hierarchy
+from tools.merging import BorderWeights
+from tools.regions import Hierarchy, border_sums, borders, hierarchy
 from tools.structure import FLOOR, THING, Structure
 from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
 from tools.vote_clusters import FrameVotes

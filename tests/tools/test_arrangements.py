@@ -36,7 +36,12 @@ def test_two_things_are_no_row_and_unlike_things_none_either() -> None:
 
 
 def test_a_lamp_in_the_middle_is_between_the_chairs_and_a_chair_is_not() -> None:
-    things = [cube("left", -1.0, 0.0), cube("right", 1.0, 0.0), cube("lamp", 0.1, 0.1, size=0.3), cube("aside", 0.0, 3.0)]
+    things = [
+        cube("left", -1.0, 0.0),
+        cube("right", 1.0, 0.0),
+        cube("lamp", 0.1, 0.1, size=0.3),
+        cube("aside", 0.0, 3.0),
+    ]
     (found, *_) = between(things[2], things, 2.0)
     assert {found.first, found.second} == {"left", "right"}
     assert between(things[0], things, 2.0) == []

@@ -14,9 +14,7 @@ TEN = 36_000.0
 
 
 def test_a_move_says_from_where_to_where_and_when() -> None:
-    event = Event(
-        time_s=TEN + 420, kind="moved", object_id="o3", since_s=TEN + 120, from_box=ON_DESK, to_box=MUG.box
-    )
+    event = Event(time_s=TEN + 420, kind="moved", object_id="o3", since_s=TEN + 120, from_box=ON_DESK, to_box=MUG.box)
     assert event_text(event, GRAPH) == "the mug moved from the desk to the shelf between 10:02 and 10:07"
 
 

@@ -88,10 +88,9 @@ class EmbeddedSegmenter(GeometricSegmenter):
             log_size=np.clip(b[3:6].T, np.log(0.02), np.log(4.0)).astype(np.float32),
             turn=np.stack([c * b[6] + s * b[7], s * b[6] - c * b[7]], -1).astype(np.float32),
             weight=thing,
+            kinds=np.ascontiguousarray(kinds[:, pixels].T),
         )
-        return FrameVotes(
-            surface=surface, pixels=pixels, votes=votes, thing=thing, kinds=np.ascontiguousarray(kinds[:, pixels].T)
-        )
+        return FrameVotes(surface=surface, pixels=pixels, votes=votes, thing=thing)
 
     def infer(self, surface: SurfaceImage) -> NDArray[np.float32]:
         """(kinds + 8, h/4, w/4): probabilities of the kinds, then the box channels."""

@@ -65,7 +65,9 @@ def owlv2() -> tuple[Any, Any]:
     config = tf.Owlv2Config(
         text_config={
             "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
-            "num_attention_heads": 2, "max_position_embeddings": 16, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0,
+            "num_attention_heads": 2,
+            "max_position_embeddings": 16, "eos_token_id": 2, "bos_token_id": 1,
+            "pad_token_id": 0,
         },
         vision_config={
             "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -87,7 +89,8 @@ def sam() -> tuple[Any, Any]:
         },
         prompt_encoder_config={"hidden_size": 32, "image_size": 64, "patch_size": 16, "mask_input_channels": 4},
         mask_decoder_config={
-            "hidden_size": 32, "mlp_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "iou_head_hidden_dim": 32,
+            "hidden_size": 32, "mlp_dim": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "iou_head_hidden_dim": 32,
         },
     )  # fmt: skip
     torch.manual_seed(0)
