@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tools.association import one_to_one
+from tools.merging import BorderWeights, Merging
 from tools.parts import PartMap
-from tools.regions import BorderWeights, Merging
 
 THING_LEVEL = 0.69
 """Parts whose averaged border is weaker than this belong to one thing."""
 TRUSTED_FRAMES = 6
 VOXEL_WEIGHT = 0.5
-"""A voxel of 4 cm counts as half a pixel where regions are compared with ``tools.regions.CRUMB_PX``."""
+"""A voxel of 4 cm counts as half a pixel where regions are compared with ``tools.merging.CRUMB_PX``."""
 PINNED_LEVEL = 0.3
 """What a person pointed out grows only across borders that are as good as none."""
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.regions import BorderWeights, hierarchy
+from tools.merging import BorderWeights
+from tools.regions import hierarchy
 from tools.structure import WALL
 from tools.surfaces import Bools, Floats, SurfaceImage
 

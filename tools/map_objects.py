@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +22,8 @@ SURE_FRAMES = 3
 """Frames that must have seen a thing before it is shown: noise rarely repeats."""
 SEEN_SHARE = 0.3
 """Share of the frames with its place in view that must have found it."""
+DETECTED_FROM = 0.3
+"""Confidence from which a kind that the segmenter said counts as a name."""
 MIN_VOXELS = 5
 MIN_EXTENT_M = 0.03
 
@@ -44,12 +47,16 @@ class MapObject:
     frames: int = 0
     missed: int = 0
     """Frames that saw its surface but no piece of it: noise is seen once and missed ever after."""
+    supported: bool = True
+    """Whether enough of its surface was seen for what it is said to be."""
     pinned: bool = False
     """A person pointed it out, so it is never merged away or hidden."""
     taught: str = ""
     """The name that the wearer gave it."""
     notes: list[str] = field(default_factory=list)
     labels: LabelVotes = field(default_factory=LabelVotes)
+    detected: LabelVotes = field(default_factory=LabelVotes)
+    """What the segmenter takes it for."""
     label_source: str = "none"
     named_at_score: float = 0.0
     """Score of the best view when the namer last looked."""
@@ -76,12 +83,22 @@ class MapObject:
         else:
             self.intervals.append((time_s, time_s))
 
-    def set_surface(self, points: NDArray[np.float32], lab: NDArray[np.float32], preferred_yaw: float | None) -> None:
-        """New points: refit the box and note a change of place."""
+    def hear(self, kinds: Mapping[str, float]) -> None:
+        """What a segmenter that knows names takes it for: shares of each kind, replacing what it said before."""
+        self.detected = LabelVotes(weights=dict(kinds))
+
+    def set_surface(
+        self,
+        points: NDArray[np.float32],
+        lab: NDArray[np.float32],
+        preferred_yaw: float | None,
+        box: Box3D | None = None,
+    ) -> None:
+        """New points: refit the box, or take the one that the segmenter votes for, and note a change of place."""
         if len(points) == 0:
             return
         self.points, self.lab = points, lab
-        self.box = fit_box(points, preferred_yaw=preferred_yaw)
+        self.box = box or fit_box(points, preferred_yaw=preferred_yaw)
         if not self.placements:
             self.placements.append(Placement(time_s=self.last_seen_s, box=self.box))
             return
@@ -121,6 +138,8 @@ class MapObject:
             return False
         if self.pinned or self.taught:
             return True
+        if not self.supported:
+            return False
         seen_often = self.frames >= SURE_FRAMES and self.frames >= SEEN_SHARE * (self.frames + self.missed)
         return seen_often and len(self.points) >= MIN_VOXELS and max(self.box.size) >= MIN_EXTENT_M
 
@@ -129,7 +148,10 @@ class MapObject:
         if self.taught:
             return self.taught, "user", 1.0
         label, confidence = self.labels.best()
-        return (label, self.label_source, confidence) if confidence >= NAMED_FROM else ("", "none", 0.0)
+        if confidence >= NAMED_FROM:
+            return label, self.label_source, confidence
+        label, confidence = self.detected.best()
+        return (label, "detector", confidence) if confidence >= DETECTED_FROM else ("", "none", 0.0)
 
     def to_scene_object(self) -> SceneObject:
         """The immutable view that leaves this package."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.association import one_to_one, overlap
+from tools.naming import LabelVotes
 from tools.regions import N_CUES
 from tools.segmentation import Segments
 from tools.voxels import VoxelTable, reduce_to_voxels
@@ -48,6 +49,8 @@ class PartMap:
         self.border: dict[tuple[int, int], NDArray[np.float64]] = {}
         """(a, b) with a < b -> sums of ``CUES`` over border pixels of all views."""
         self.next_id = 1
+        self.said: dict[int, LabelVotes] = {}
+        """What a segmenter that knows names has called each part."""
         self.locked: set[int] = set()
         """Parts that a person has pointed out: other parts cannot take their voxels."""
 
@@ -66,6 +69,9 @@ class PartMap:
         fits = flat_part[None, :] == (table.segments >= segments.first_flat)[:, None]
         self._assign(table.segments, table.owners, np.where(fits, table.coverage, 0.0), segments, part_of, time_s)
         self._see_borders(segments, part_of)
+        for label_number, (text, confidence) in segments.names.items():
+            if part_of[label_number]:
+                self.said.setdefault(int(part_of[label_number]), LabelVotes()).add(text, confidence)
         self._see_joint(table.segments, table.owners, table.shared, part_of)
         owner = part_of[label]
         if self.locked:
@@ -168,6 +174,7 @@ class PartMap:
         gone = [p for p in self.parts if p not in alive and p not in self.locked]
         for part in gone:
             del self.parts[part]
+            self.said.pop(part, None)
         if gone:
             dead = set(gone)
             self.border = {k: v for k, v in self.border.items() if k[0] not in dead and k[1] not in dead}

@@ -6,11 +6,14 @@ the depth lies behind where its surface was. Not being detected says nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.types import Box3D
 from tools.surfaces import SurfaceImage
 
 MIN_IN_VIEW = 0.5
@@ -24,6 +27,15 @@ ABSENT_AFTER_S = 0.5
 """Several negative looks over some time: one frame may be blurred or badly placed."""
 MAX_SAMPLES = 150
 MAX_RANGE_M = 5.0
+
+
+class Boxed(Protocol):
+    """Anything with a box."""
+
+    box: Box3D | None
+
+
+Seen = TypeVar("Seen", bound=Boxed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +93,22 @@ def look(surface: SurfaceImage, points: NDArray[np.float32]) -> Look:
         unoccluded=float(unhidden.mean()),
         through=float(through.sum() / max(unhidden.sum(), 1)),
     )
+
+
+def in_view(surface: SurfaceImage, things: Sequence[Seen]) -> list[Seen]:
+    """Those of some things with a box that may show in a frame: their bounding sphere reaches into the view."""
+    boxes = [(t, t.box) for t in things if t.box is not None]
+    if not boxes:
+        return []
+    pose, camera = surface.world_from_camera, surface.camera
+    center = np.array([b.center for _, b in boxes])
+    reach = np.array([np.linalg.norm(b.size) / 2 for _, b in boxes])
+    local = (center - pose[:3, 3]) @ pose[:3, :3]
+    slope_x = max(camera.cx, camera.width - camera.cx) / camera.fx
+    slope_y = max(camera.cy, camera.height - camera.cy) / camera.fy
+    z = local[:, 2]
+    near = (z > -reach) & (z < MAX_RANGE_M + reach)
+    inside = (np.abs(local[:, 0]) < slope_x * z + reach * np.hypot(1.0, slope_x)) & (
+        np.abs(local[:, 1]) < slope_y * z + reach * np.hypot(1.0, slope_y)
+    )
+    return [t for (t, _), ok in zip(boxes, near & inside, strict=True) if ok]

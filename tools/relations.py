@@ -4,12 +4,13 @@
 - in: the subject's centre is inside the object's box, and the object surrounds it.
 - under: the subject stands below the object's surface, inside its footprint (a box under a table).
 - above, below: one over the other without contact.
-- next to: beside each other, with a gap that is small for their size.
+- attached to: hangs on the object's side, carried by nothing else.
+- next to: beside each other on one level, with a gap that is small for their size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,14 @@ CONTACT_M = 0.06
 OVER_SHARE = 0.4
 """Share of the subject's footprint that must lie over the object."""
 INSIDE_SHARE = 0.7
-NEAR_M = 0.4
-"""Largest gap of "next to" for things of half a metre and more; smaller ones must be closer in proportion."""
+NEAR_M, NEAR_SMALL_M = 0.35, 0.1
+"""Largest gap of "next to" for large and for small things; between, half the smaller one's footprint diagonal."""
+LEVEL_M = 0.12
+"""Most that the feet of things side by side differ: true feet do not, measured ones by a voxel or two."""
+RUG_M, RUG_M2 = 0.03, 0.5
+"""A thing as thin as this lies on the floor like a rug: one stands on or off it, not next to it."""
+HANGS_FROM_M = 0.3
+"""What is attached to a thing's side begins this far above its foot."""
 MIN_CONFIDENCE = 0.3
 
 
@@ -36,6 +43,8 @@ class Body:
     box: Box3D
     points: NDArray[np.float32]
     """(N, 3) surface points."""
+    room: str = ""
+    """Id of its room; things in two rooms are not side by side, however thin the wall."""
 
     @property
     def bottom(self) -> float:
@@ -49,27 +58,40 @@ class Body:
 
 
 def relations(bodies: Sequence[Body], time_s: float) -> tuple[Relation, ...]:
-    """All relations between the bodies, each with a confidence; at most one of on/in/under/above/below per pair."""
+    """All relations between the bodies, each with a confidence; at most one per pair, and one support per thing."""
     out: list[Relation] = []
     if len(bodies) < 2:
         return ()
     centre = np.array([b.box.center for b in bodies])
     reach = np.array([float(np.hypot(b.box.size[0], b.box.size[2])) / 2 for b in bodies])
     gap = np.linalg.norm(centre[:, None, [0, 2]] - centre[None, :, [0, 2]], axis=-1) - reach[:, None] - reach[None]
-    for i, j in zip(*np.nonzero(np.triu(gap < NEAR_M, 1)), strict=True):
-        out += _pair(bodies[int(i)], bodies[int(j)], time_s)
-    return tuple(_one_support_each(out))
+    pairs = [(bodies[int(i)], bodies[int(j)]) for i, j in zip(*np.nonzero(np.triu(gap < NEAR_M, 1)), strict=True)]
+    for a, b in pairs:
+        out += _support(a, b, time_s)
+    out = _one_support_each(out)
+    related = {frozenset((r.subject, r.object)) for r in out}
+    support = {r.subject: r.object for r in out}
+    for a, b in pairs:
+        if frozenset((a.id, b.id)) not in related:
+            out += _beside(a, b, time_s, support)
+    return tuple(out)
 
 
-def _pair(a: Body, b: Body, time_s: float) -> list[Relation]:
+def _support(a: Body, b: Body, time_s: float) -> list[Relation]:
+    """What carries what: in or on."""
     for subject, other in ((a, b), (b, a)):
         for predicate, confidence in (("in", _inside(subject, other)), ("on", _on(subject, other))):
             if confidence >= MIN_CONFIDENCE:
                 return [_relation(subject, predicate, other, confidence, time_s)]
+    return []
+
+
+def _beside(a: Body, b: Body, time_s: float, support: Mapping[str, str]) -> list[Relation]:
+    """Under, attached to, above and below, or next to."""
     for subject, other in ((a, b), (b, a)):
-        confidence = _under(subject, other)
-        if confidence >= MIN_CONFIDENCE:
-            return [_relation(subject, "under", other, confidence, time_s)]
+        for predicate, confidence in (("under", _under(subject, other)), ("attached to", _attached(subject, other))):
+            if confidence >= MIN_CONFIDENCE and not (predicate == "attached to" and subject.id in support):
+                return [_relation(subject, predicate, other, confidence, time_s)]
     for subject, other in ((a, b), (b, a)):
         confidence = _above(subject, other)
         if confidence >= MIN_CONFIDENCE:
@@ -77,13 +99,11 @@ def _pair(a: Body, b: Body, time_s: float) -> list[Relation]:
                 _relation(subject, "above", other, confidence, time_s),
                 _relation(other, "below", subject, confidence, time_s),
             ]
-    confidence = _next_to(a, b)
-    if confidence >= MIN_CONFIDENCE:
-        return [
-            _relation(a, "next to", b, confidence, time_s),
-            _relation(b, "next to", a, confidence, time_s),
-        ]
-    return []
+    # Things at one level stand side by side; a chair and the vase on the table by it do not.
+    confidence = _next_to(a, b) if support.get(a.id) == support.get(b.id) else 0.0
+    if confidence < MIN_CONFIDENCE:
+        return []
+    return [_relation(a, "next to", b, confidence, time_s), _relation(b, "next to", a, confidence, time_s)]
 
 
 def _relation(subject: Body, predicate: str, other: Body, confidence: float, time_s: float) -> Relation:
@@ -124,7 +144,7 @@ def _on(a: Body, b: Body) -> float:
 
 
 def _inside(a: Body, b: Body) -> float:
-    """Confidence that b surrounds a: a lies in b's box, and b has surface above it or on three sides of it."""
+    """Confidence that b surrounds a: a lies in b's box, and b has surface above and beside it, or on all four sides."""
     if a.box.volume * 1.5 > b.box.volume:
         return 0.0
     grid = np.stack(np.meshgrid(*[np.linspace(-0.45, 0.45, 4)] * 3), -1).reshape(-1, 3) * np.array(a.box.size)
@@ -143,7 +163,8 @@ def _inside(a: Body, b: Body) -> float:
         for axis in (0, 2)
         for sign in (1, -1)
     ]
-    return share if sum(sides) >= 3 or (covered and sum(sides) >= 1) else 0.0
+    # Three sides without a top are the back and arms of a sofa: what lies there is on it.
+    return share if all(sides) or (covered and any(sides)) else 0.0
 
 
 def _from_box_frame(box: Box3D, local: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -170,18 +191,31 @@ def _above(a: Body, b: Body) -> float:
     return share if share >= OVER_SHARE and CONTACT_M < gap < 1.5 else 0.0
 
 
-def _next_to(a: Body, b: Body) -> float:
-    """Confidence that a and b are side by side."""
-    overlap = min(a.top, b.top) - max(a.bottom, b.bottom)
-    if overlap < 0.2 * min(a.box.size[1], b.box.size[1]):
+def _attached(a: Body, b: Body) -> float:
+    """Confidence that a hangs on the side of the larger b: it touches it, high above its foot; nothing carries it."""
+    if a.box.volume * 4 > b.box.volume or a.bottom < b.bottom + HANGS_FROM_M or a.top > b.top + CONTACT_M:
         return 0.0
-    size = min(max(a.box.size[0], a.box.size[2]), max(b.box.size[0], b.box.size[2]))
-    limit = NEAR_M * min(1.0, 0.4 + size)
-    gap = _footprint_gap(a.box, b.box)
-    return 1.0 - 0.6 * gap / limit if gap <= limit else 0.0
+    gap = footprint_gap(a.box, b.box)
+    # Inside the footprint it would stand on something or lie in it.
+    if gap > CONTACT_M or _over_share(a, b) > OVER_SHARE:
+        return 0.0
+    return 0.8 * (1.0 - 0.5 * gap / CONTACT_M)
 
 
-def _footprint_gap(a: Box3D, b: Box3D) -> float:
+def _next_to(a: Body, b: Body) -> float:
+    """Confidence that a and b are side by side: their feet are level, and the gap is small for the smaller one."""
+    level = abs(a.bottom - b.bottom)
+    smaller = min(float(np.hypot(x.box.size[0], x.box.size[2])) for x in (a, b))
+    limit = min(NEAR_M, max(NEAR_SMALL_M, 0.5 * smaller))
+    gap = footprint_gap(a.box, b.box)
+    if gap > limit or level > LEVEL_M or (a.room and b.room and a.room != b.room):
+        return 0.0
+    if any(x.box.size[1] < RUG_M and x.box.size[0] * x.box.size[2] > RUG_M2 for x in (a, b)):
+        return 0.0
+    return (1.0 - 0.4 * gap / limit) * (1.0 - 0.4 * level / LEVEL_M)
+
+
+def footprint_gap(a: Box3D, b: Box3D) -> float:
     """Distance between two footprints, 0 when they overlap; sampled on a's and b's outlines."""
     return min(_outline_distance(a, b), _outline_distance(b, a))
 

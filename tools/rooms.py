@@ -7,11 +7,13 @@ floor here, or every table would make a room of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.cluster.hierarchy import fclusterdata
 from scipy.spatial import ConvexHull, QhullError
 
 from scenes.types import Room
@@ -28,6 +30,18 @@ WALL_LOOKS = 3
 """Frames that must have seen a wall in a cell; a cell with a wall is no floor."""
 FLOOR_LOOKS = 2
 MARGIN_CELLS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where one can walk from one room into another."""
+
+    rooms: tuple[str, str]
+    """Ids, in order."""
+    center: tuple[float, float]
+    """(x, z) in metres."""
+    width_m: float
+    """Of the floor that both rooms touch."""
 
 
 class FloorGrid:
@@ -129,6 +143,31 @@ class FloorGrid:
                 height_m=float(height),
             )
         return out
+
+    def doors(self) -> tuple[Door, ...]:
+        """Doors between the rooms known by now: each place where the floors of two rooms touch."""
+        labels = self._room_image()
+        found: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
+        for axis in (0, 1):
+            near, far = (
+                labels.take(range(labels.shape[axis] - 1), axis),
+                labels.take(range(1, labels.shape[axis]), axis),
+            )
+            half = np.array([0.5, 0.5])
+            half[axis] = 1.0
+            for x, z in np.argwhere((near != far) & (near > 0) & (far > 0)):
+                pair = sorted((self._ids[int(near[x, z])], self._ids[int(far[x, z])]))
+                found.setdefault((pair[0], pair[1]), []).append((np.array([x, z]) + self.origin + half) * CELL_M)
+        out: list[Door] = []
+        for pair, cells in sorted(found.items()):
+            places = np.array(cells)
+            group = fclusterdata(places, 2.5 * CELL_M, "distance", method="single") if len(places) > 1 else np.ones(1)
+            for k in np.unique(group):
+                mine = places[group == k]
+                center = mine.mean(0)
+                width = float(np.linalg.norm(np.ptp(mine, axis=0))) + CELL_M
+                out.append(Door(rooms=pair, center=(float(center[0]), float(center[1])), width_m=width))
+        return tuple(out)
 
     def _room_image(self) -> NDArray[np.int32]:
         """(nx, nz) room label of each cell, 0 for none; computed when the counts have changed."""

@@ -9,56 +9,39 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from scenes.types import Frame, Relation, SceneGraph
 from tools.changes import Event, match_moved
-from tools.errors import ToolError
+from tools.gazing import Miss, object_at
 from tools.grouping import group_parts, keep_ids
 from tools.map_objects import MapObject
-from tools.naming import Namer, clean_name
+from tools.merging import BorderWeights
+from tools.naming import Namer
 from tools.parts import PartMap
-from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, look, seen_through
-from tools.regions import BorderWeights
+from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, in_view, look, seen_through
 from tools.relations import Body, relations
 from tools.rooms import FloorGrid
-from tools.segmentation import GazeMiss, GazeSegment, GeometricSegmenter, Segmenter, Segments
+from tools.segmentation import GeometricSegmenter, Segmenter, Segments
+from tools.segmenters.embedded import EmbeddedSegmenter
 from tools.surfaces import SurfaceImage
-from tools.voxels import VOXEL_M, reduce_to_voxels, unpack
+from tools.teaching import NameTakenError, UnknownObjectError, name_pending, teach
+from tools.vote_map import VoteMap
 
 logger = logging.getLogger(__name__)
 
 REGROUP_EVERY_S = 0.5
-SAME_THING_SHARE = 0.75
-"""A gaze segment is a mapped thing when they share this much of their union, as the frame shows them."""
-RENAME_FACTOR = 1.5
-"""The namer looks again when the best view is this much better than the one it saw."""
 CARVE_MISSES = 4
 """Looks through a voxel before it is removed."""
 
 
-class NameTakenError(ToolError):
-    """Another thing already has that name."""
-
-
-class UnknownObjectError(ToolError):
-    """No thing with that id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Miss:
-    """Why nothing is found at a pixel."""
-
-    reason: str
-    """See ``tools.segmentation.GazeMiss``; also ``no_pose``."""
-    text: str
+def part_map(segmenter: Segmenter) -> PartMap:
+    """The map of pieces that fits a segmenter."""
+    return VoteMap(len(segmenter.kinds)) if isinstance(segmenter, EmbeddedSegmenter) else PartMap()
 
 
 class SceneGraphBuilder:
@@ -68,7 +51,7 @@ class SceneGraphBuilder:
         self.map_id = map_id
         self.namer = namer
         self.segmenter: Segmenter = segmenter if segmenter is not None else GeometricSegmenter()
-        self.parts = PartMap()
+        self.parts = part_map(self.segmenter)
         self.objects: dict[str, MapObject] = {}
         self.object_of_part: dict[int, str] = {}
         self.events: list[Event] = []
@@ -88,27 +71,38 @@ class SceneGraphBuilder:
         self.time_s = max(self.time_s, frame.time_s)
         if isinstance(self.segmenter, GeometricSegmenter):
             self.floor.observe(segments, self.segmenter.structure)
-        part_of = self.parts.observe(segments, frame.time_s)
-        self._credit(frame, segments, part_of)
-        self._judge_presence(segments.surface, frame.time_s, {int(p) for p in part_of})
+        shown = self._take_in(segments, frame.time_s)
+        self._credit(frame, segments.surface, shown)
+        self._judge_presence(segments.surface, frame.time_s, set(np.unique(shown).tolist()))
         if frame.time_s - self._regrouped_s >= REGROUP_EVERY_S or frame.time_s < self._regrouped_s:
             self.regroup(frame.time_s)
 
-    def _credit(self, frame: Frame, segments: Segments, part_of: NDArray[np.int32]) -> None:
+    def _take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+        """Add a frame to the parts; returns the part that each pixel shows, (h, w), 0 for none."""
+        if isinstance(self.parts, VoteMap) and segments.votes is not None:
+            return self.parts.see(segments.votes, time_s)
+        return self.parts.observe(segments, time_s)[segments.labels]
+
+    def _credit(self, frame: Frame, surface: SurfaceImage, shown: NDArray[np.int32]) -> None:
         """Tell each thing that this frame shows it, and keep the view if it is good."""
-        ids = sorted({self.object_of_part[int(p)] for p in part_of if int(p) in self.object_of_part})
+        parts = np.unique(shown)
+        ids = sorted({self.object_of_part[p] for p in parts.tolist() if p in self.object_of_part})
         number = {object_id: k + 1 for k, object_id in enumerate(ids)}
-        lookup = np.array([number.get(self.object_of_part.get(int(p), ""), 0) for p in part_of], np.int32)
-        image = lookup[segments.labels]
+        lookup = np.zeros(int(parts.max(initial=0)) + 1, np.int32)
+        lookup[parts] = [number.get(self.object_of_part.get(p, ""), 0) for p in parts.tolist()]
+        image = lookup[shown]
         for object_id, k in number.items():
             thing = self.objects[object_id]
             thing.see(frame.time_s)
-            thing.views.consider(frame, segments.surface, image == k)
+            thing.views.consider(frame, surface, image == k)
 
     def _judge_presence(self, surface: SurfaceImage, time_s: float, seen_parts: set[int]) -> None:
-        for thing in list(self.objects.values()):
-            if not thing.present or thing.box is None or (thing.last_seen_s == time_s and not thing.parts - seen_parts):
-                continue
+        waiting = [
+            t
+            for t in self.objects.values()
+            if t.present and t.box is not None and (t.last_seen_s != time_s or t.parts - seen_parts)
+        ]
+        for thing in in_view(surface, waiting):
             verdict = look(surface, thing.points)
             if verdict.positive:
                 thing.negative_looks, thing.negative_since_s = 0, None
@@ -132,29 +126,32 @@ class SceneGraphBuilder:
 
     def _vanish(self, thing: MapObject, time_s: float) -> None:
         thing.present = False
+        self._drop_parts(thing)
+        self._note(
+            Event(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s, from_box=thing.box)
+        )
+        self._relations = None
+
+    def _drop_parts(self, thing: MapObject) -> None:
         self.parts.voxels.remove(self.parts.voxels.of(list(thing.parts)))
         for part in thing.parts:
             self.object_of_part.pop(part, None)
         self.parts.locked -= thing.parts
         thing.parts = set()
         self.parts.drop_empty()
-        self._note(Event(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s))
-        self._relations = None
 
     # ---- things
 
     def regroup(self, time_s: float) -> None:
         """Make things of parts, keep their identity, and refit what changed."""
-        self.parts.clean(self._background_rows(), time_s)
-        sizes = self.parts.sizes()
         pinned = {p: t.id for t in self.objects.values() if t.pinned for p in t.parts}
-        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
-        groups = group_parts(self.parts, weights, pinned)
+        groups = self._groups(pinned, time_s)
+        sizes = self.parts.sizes()
         kept = keep_ids(groups, sizes, self.object_of_part, pinned)
         self.object_of_part = {}
         alive: set[str] = set()
         for group, object_id in zip(groups, kept, strict=True):
-            thing = self.objects[object_id] if object_id is not None else self._new_object(group)
+            thing = self.objects[object_id] if object_id is not None else self.new_object(group)
             thing.parts = set(group)
             alive.add(thing.id)
             for part in group:
@@ -166,7 +163,22 @@ class SceneGraphBuilder:
         self._regrouped_s = time_s
         self._relations = None
 
-    def _new_object(self, group: Sequence[int]) -> MapObject:
+    def _groups(self, pinned: dict[int, str], time_s: float) -> list[list[int]]:
+        """Which parts make one thing."""
+        if isinstance(self.parts, VoteMap):
+            self.parts.cluster(time_s)
+            loose = [p for p in self.parts.parts if p not in pinned]
+            held: dict[str, list[int]] = {}
+            for part, object_id in pinned.items():
+                if part in self.parts.parts:
+                    held.setdefault(object_id, []).append(part)
+            return [*([p] for p in loose), *held.values()]
+        self.parts.clean(self._background_rows(), time_s)
+        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
+        return group_parts(self.parts, weights, pinned)
+
+    def new_object(self, group: Sequence[int]) -> MapObject:
+        """A new thing of some parts."""
         parts = [self.parts.parts[p] for p in group]
         thing = MapObject(
             id=f"o{self.next_object}",
@@ -195,6 +207,7 @@ class SceneGraphBuilder:
         for part, object_id in self.object_of_part.items():
             lookup[part] = number[object_id]
         of_row = lookup[voxels.owner]
+        yaw = self.room_yaw()
         # One stray look makes no surface, unless there was only one look so far.
         order = np.argsort(of_row, kind="stable")
         starts = np.searchsorted(of_row[order], np.arange(len(ids) + 2))
@@ -205,7 +218,25 @@ class SceneGraphBuilder:
             rows = order[starts[k] : starts[k + 1]]
             sure = rows[voxels.hits[rows] >= 2]
             rows = sure if len(sure) >= 8 else rows
-            thing.set_surface(voxels.point[rows], voxels.lab[rows], self._room_yaw())
+            voted = self.parts.box_of(rows, yaw) if isinstance(self.parts, VoteMap) else None
+            self._hear_kinds(thing, rows)
+            thing.supported = voted is None or voted[1].enough
+            # What a person pointed out is as large as what they saw, whatever kind it is taken for.
+            box = None if voted is None or thing.pinned else voted[0]
+            thing.set_surface(voxels.point[rows], voxels.lab[rows], yaw, box)
+
+    def _hear_kinds(self, thing: MapObject, rows: NDArray[np.int64]) -> None:
+        """What the segmenter takes a thing for."""
+        if isinstance(self.parts, VoteMap) and isinstance(self.segmenter, EmbeddedSegmenter):
+            kinds = self.parts.kinds_of(rows)
+            thing.hear({self.segmenter.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:5] if k > 0})
+            return
+        total: dict[str, float] = {}
+        for part in thing.parts:
+            for label, weight in self.parts.said[part].weights.items() if part in self.parts.said else ():
+                total[label] = total.get(label, 0.0) + weight
+        if total:
+            thing.hear(total)
 
     def _background_rows(self) -> NDArray[np.bool_]:
         """Voxels that the floor, ceiling and walls known by now explain."""
@@ -214,7 +245,7 @@ class SceneGraphBuilder:
             return self.segmenter.structure.holds(point)
         return np.zeros(len(point), bool)
 
-    def _room_yaw(self) -> float | None:
+    def room_yaw(self) -> float | None:
         """Direction of the walls seen most often."""
         if not isinstance(self.segmenter, GeometricSegmenter) or not self.segmenter.structure.walls:
             return None
@@ -249,18 +280,26 @@ class SceneGraphBuilder:
         self.events.append(event)
         logger.debug("%s", event)
 
+    def changed(self) -> None:
+        """Something about the things has changed: relations must be found again."""
+        self._relations = None
+
     # ---- questions
 
     def snapshot(self, time_s: float | None = None) -> SceneGraph:
         """The graph as it is known now. ``time_s`` stamps it (default: the newest frame's time)."""
         shown = {k: t for k, t in self.objects.items() if t.shown}
-        if self._relations is None:
-            here = [Body(id=k, box=t.box, points=t.points) for k, t in shown.items() if t.present and t.box is not None]
-            self._relations = relations(here, self.time_s)
         rooms = self.floor.rooms(self.segmenter.structure) if isinstance(self.segmenter, GeometricSegmenter) else {}
         for thing in shown.values():
             assert thing.box is not None
             thing.room = self.floor.room_of(thing.box.center[0], thing.box.center[2])
+        if self._relations is None:
+            here = [
+                Body(id=k, box=t.box, points=t.points, room=t.room)
+                for k, t in shown.items()
+                if t.present and t.box is not None
+            ]
+            self._relations = relations(here, self.time_s)
         return SceneGraph(
             map_id=self.map_id,
             time_s=self.time_s if time_s is None else time_s,
@@ -283,60 +322,7 @@ class SceneGraphBuilder:
 
         Returns a ``Miss`` with a reason when there is no thing: outside the image, no depth, floor, wall, too small.
         """
-        if frame.world_from_camera is None:
-            return Miss(reason="no_pose", text="the wearer's pose is not known for this frame")
-        if frame.depth_m is None:
-            return Miss(reason="no_depth", text="this frame has no depth")
-        gaze = self.segmenter.segment_at(frame, uv_px)
-        if isinstance(gaze, GazeMiss):
-            return Miss(reason=gaze.reason, text=gaze.text)
-        return self._mapped_thing(gaze) or self._pin_new(frame, gaze)
-
-    def _mapped_thing(self, gaze: GazeSegment) -> str | None:
-        """The known thing that the gaze segment shows, if one agrees with it."""
-        surface = gaze.surface
-        use = surface.valid & (surface.depth_m < 6.0)
-        keys, label, _, _ = reduce_to_voxels(surface.points[use], surface.lab[use], gaze.mask[use].astype(np.int32))
-        owner = self.parts.voxels.owners_near(keys)
-        ids = [self.object_of_part.get(int(p), "") for p in owner]
-        held: dict[str, list[int]] = {}
-        for object_id, inside in zip(ids, label, strict=True):
-            if object_id:
-                counts = held.setdefault(object_id, [0, 0])
-                counts[0] += int(inside)
-                counts[1] += 1
-        total = int(label.sum())
-        best, share = None, SAME_THING_SHARE
-        for object_id, (common, visible) in held.items():
-            thing = self.objects[object_id]
-            overlap = common / max(1, total + visible - common)
-            # What a person has pointed out before wins: they know what the thing is.
-            if thing.pinned and common >= 0.5 * total:
-                return object_id
-            if overlap >= share:
-                best, share = object_id, overlap
-        return best
-
-    def _pin_new(self, frame: Frame, gaze: GazeSegment) -> str:
-        """Make a thing of a gaze segment: its voxels become one part that no other part can take."""
-        surface = gaze.surface
-        points, lab = surface.points[gaze.mask], surface.lab[gaze.mask]
-        keys, _, point, color = reduce_to_voxels(points, lab, np.ones(len(points), np.int32))
-        near = _connected_to(keys, gaze.point)
-        keys, point, color = keys[near], point[near], color[near]
-        part = self.parts.add_part(frame.time_s)
-        rows = self.parts.voxels.rows(keys)
-        held = rows[rows >= 0]
-        self.parts.voxels.owner[held] = part
-        self.parts.voxels.observe(keys, np.full(len(keys), part, np.int32), point, color, frame.time_s, weight=5)
-        self.parts.locked.add(part)
-        thing = self._new_object([part])
-        thing.pinned, thing.parts = True, {part}
-        self.object_of_part[part] = thing.id
-        thing.set_surface(point, color, self._room_yaw())
-        thing.views.consider(frame, surface, gaze.mask)
-        self._relations = None
-        return thing.id
+        return object_at(self, frame, uv_px)
 
     # ---- teaching
 
@@ -346,49 +332,19 @@ class SceneGraphBuilder:
         Raises ``UnknownObjectError`` for an unknown id, ``NameTakenError`` when another thing has that name, and
         ``ToolError`` for an empty or over-long name.
         """
-        thing = self._get(object_id)
-        try:
-            clean = clean_name(name)
-        except ValueError as error:
-            raise ToolError("a short name", str(error)) from error
-        taken = next(
-            (t for t in self.objects.values() if t.taught.casefold() == clean.casefold() and t.id != object_id), None
-        )
-        if taken is not None:
-            raise NameTakenError("a name that no other thing has", f'"{clean}", the name of {taken.id}', (taken.id,))
-        thing.taught, thing.pinned = clean, True
+        teach(self._get(object_id), self.objects, name)
 
     def forget(self, object_id: str) -> None:
         """Remove a thing, its pictures and its surface. Raises ``UnknownObjectError``."""
         thing = self._get(object_id)
-        self.parts.voxels.remove(self.parts.voxels.of(list(thing.parts)))
-        for part in thing.parts:
-            self.object_of_part.pop(part, None)
-        self.parts.locked -= thing.parts
+        self._drop_parts(thing)
         del self.objects[object_id]
         self.events = [e for e in self.events if e.object_id != object_id]
-        self.parts.drop_empty()
         self._relations = None
 
     def name_pending(self, limit: int = 8) -> int:
         """Let the namer look at things that it has not seen, or not so well; returns how many it looked at."""
-        if self.namer is None:
-            return 0
-        due = [
-            t
-            for t in self.objects.values()
-            if t.shown and not t.taught and t.views.score > RENAME_FACTOR * t.named_at_score and t.views.best
-        ]
-        due = sorted(due, key=lambda t: (t.named_at_score > 0, -t.views.score))[:limit]
-        if not due:
-            return 0
-        guesses = self.namer.name([self.crops(t.id) for t in due])
-        for thing, guess in zip(due, guesses, strict=True):
-            thing.named_at_score = thing.views.score
-            thing.labels.add(guess.label.strip().lower(), guess.confidence)
-            thing.label_source = guess.source
-            thing.said_color = guess.color or thing.said_color
-        return len(due)
+        return 0 if self.namer is None else name_pending(self.objects, self.namer, limit)
 
     def _get(self, object_id: str) -> MapObject:
         if object_id not in self.objects:
@@ -396,10 +352,4 @@ class SceneGraphBuilder:
         return self.objects[object_id]
 
 
-def _connected_to(keys: NDArray[np.int64], point: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which voxels hang together with the one nearest to a point; a pixel mask may leak across a depth edge."""
-    tree = KDTree((unpack(keys) + 0.5) * VOXEL_M)
-    graph = tree.sparse_distance_matrix(tree, 2.5 * VOXEL_M, output_type="coo_matrix")
-    _, label = connected_components(graph, directed=False)
-    _, nearest = tree.query(point)
-    return label == label[nearest]
+__all__ = ["Miss", "NameTakenError", "SceneGraphBuilder", "UnknownObjectError", "part_map"]

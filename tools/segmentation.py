@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from scenes.types import Frame
 from tools.hangings import hangings
-from tools.regions import BorderWeights, Hierarchy, border_sums, borders, hierarchy
+from tools.merging import BorderWeights
+from tools.regions import Hierarchy, border_sums, borders, hierarchy
 from tools.structure import FLOOR, THING, Structure
 from tools.surfaces import Bools, Floats, SurfaceImage, surface_image
+from tools.vote_clusters import FrameVotes
 
 FINE_LEVEL = 0.25
 """Borders weaker than this are inside one piece of a thing."""
@@ -60,6 +62,9 @@ class Segments:
     """Labels from here on are flat things on walls, which lie on a wall's plane and are no wall."""
     names: Mapping[int, tuple[str, float]] = field(default_factory=dict)
     """Label text and confidence, from segmenters that know names; the geometric one does not."""
+
+    votes: FrameVotes | None = None
+    """What each pixel says about its thing, from a segmenter that votes; then the map clusters votes, not segments."""
 
     @property
     def count(self) -> int:
@@ -124,7 +129,7 @@ class GeometricSegmenter:
     def segment(self, frame: Frame) -> Segments:
         surface = surface_image(frame, self.width)
         background, tree, edge = self._analyse(surface)
-        labels = _without_crumbs(tree.cut(FINE_LEVEL))
+        labels = without_crumbs(tree.cut(FINE_LEVEL))
         pairs, sums = border_sums(labels, edge, surface)
         flat = self._flat_things(frame, surface, background, edge)
         first_flat = int(labels.max(initial=0)) + 1
@@ -222,7 +227,7 @@ def _most_persistent(tree: Hierarchy, surface: SurfaceImage, leaf: int, at: tupl
     return GazeSegment(surface=surface, mask=masks[best], point=point, persistence=float(best_persistence))
 
 
-def _without_crumbs(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+def without_crumbs(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Renumber 1..n, dropping segments below ``MIN_SEGMENT_PX``."""
     size = np.bincount(labels.ravel())
     keep = size >= MIN_SEGMENT_PX

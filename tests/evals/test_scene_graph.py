@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from evals.scene_graph import Counts, match, score
+from evals.graph_scores import Counts, match, score
 from scenes.types import Box3D, Relation, SceneGraph, SceneObject
 
 

@@ -52,3 +52,13 @@ def test_a_place_far_from_any_room_has_none() -> None:
     assert grid.room_of(0.0, 0.0) == ""
     grid.counts = plan()
     assert grid.room_of(50.0, 50.0) == ""
+
+
+def test_a_door_joins_the_rooms_on_both_its_sides() -> None:
+    grid = FloorGrid()
+    grid.counts = plan()
+    (door,) = grid.doors()
+    assert set(door.rooms) == {grid.room_of(2.0, 2.5), grid.room_of(8.0, 2.5)}
+    assert abs(door.center[0] - 49 * CELL_M) < 0.3
+    assert abs(door.center[1] - 29.5 * CELL_M) < 0.3
+    assert 0.6 < door.width_m < 1.4

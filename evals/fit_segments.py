@@ -1,0 +1,171 @@
+"""Train the embedded segmentation network (``tools.segmenters.network``) on generated worlds.
+
+    python -m evals.fit_segments --worlds 1000:1070 --data DIR --steps 3000 --out FILE.safetensors
+
+renders the frames that are missing (``evals.segment_data``), trains from scratch on two CPU cores or one GPU, and
+writes half-precision weights with the names of the kinds beside them. Adam with decoupled weight decay; the rate stays
+at its peak and falls to nothing over the last 30% of the steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from evals.segment_data import CLASSES, render_worlds
+from tools.segmenters.network import STRIDE, VOTE_STRIDE, SegmentNetwork
+
+PEAK_LR = 3e-3
+WARM_UP_STEPS = 40
+DECAY_SHARE = 0.3
+AVERAGE = 0.9
+"""Of the moving average of the weights, which every fifth step enters."""
+SAVE_EVERY_S = 60.0
+STEP = VOTE_STRIDE // STRIDE
+NOTHING = 255
+"""Kind of a pixel that is not asked about."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+class Frames:
+    """Random batches from folders that ``evals.segment_data`` wrote; new folders are seen as they appear."""
+
+    def __init__(self, root: Path, seeds: range, rng: np.random.Generator) -> None:
+        self.root, self.seeds, self.rng = root, seeds, rng
+        self.worlds: dict[int, dict[str, NDArray]] = {}
+        self.scan()
+
+    def scan(self) -> None:
+        """Take up worlds that are complete by now."""
+        for seed in self.seeds:
+            folder = self.root / str(seed)
+            if seed not in self.worlds and folder.exists():
+                world = {n: np.load(folder / f"{n}.npy") for n in ("inputs", "kind", "number", "boxes")}
+                self.worlds[seed] = world
+
+    def batch(self, size: int) -> Batch:
+        """Inputs, kind, weight per pixel and box targets; mirrored and recoloured at random."""
+        rows = [self._one() for _ in range(size)]
+        inputs, kind, weight, boxes = (torch.from_numpy(np.stack(x)) for x in zip(*rows, strict=True))
+        return inputs.contiguous(memory_format=torch.channels_last), kind, weight, boxes
+
+    def _one(self) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        rng = self.rng
+        world = self.worlds[list(self.worlds)[rng.integers(len(self.worlds))]]
+        k = int(rng.integers(len(world["kind"])))
+        inputs, boxes = world["inputs"][k].astype(np.float32), world["boxes"][k].astype(np.float32)
+        kind, number = world["kind"][k].astype(np.int64), world["number"][k]
+        if rng.random() < 0.5:
+            inputs, boxes = inputs[:, :, ::-1].copy(), boxes[:, :, ::-1].copy()
+            kind, number = kind[:, ::-1].copy(), number[:, ::-1].copy()
+            inputs[[0, 3]] *= -1
+            boxes[[0, 7]] *= -1
+        # Mirrored first, thinned then: the pixels that vote are the same ones in both cases.
+        kind, number, boxes = kind[::STEP, ::STEP], number[::STEP, ::STEP], boxes[:, ::STEP, ::STEP]
+        seen = inputs[10] > 0
+        inputs[7] += rng.normal(0.0, 0.15)
+        inputs[8:10] *= rng.uniform(0.8, 1.2)
+        inputs[8:10] += rng.normal(0.0, 0.04, (2, 1, 1))
+        inputs[6] += seen * rng.normal(0.0, 0.002, seen.shape)
+        return inputs.astype(np.float32), kind, pixel_weights(number, kind), boxes
+
+
+def pixel_weights(number: NDArray[np.int16], kind: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Small things count more than their area: weight 1 / sqrt(pixels of the instance), 0 where nothing is asked."""
+    count = np.bincount(number.ravel())
+    weight = (1.0 / np.sqrt(np.maximum(count, 9)))[number].astype(np.float32)
+    weight[number == 0] = 0.02
+    weight[kind == NOTHING] = 0.0
+    return weight
+
+
+def loss_of(out: Tensor, batch: Batch, classes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Kind, place and size-and-direction losses."""
+    _, kind, weight, boxes = batch
+    known = torch.where(kind == NOTHING, 0, kind)
+    total = weight.sum()
+    named = (F.cross_entropy(out[:, :classes], known, reduction="none") * weight).sum() / total
+    thing = weight * (known > 0)
+    off = (out[:, classes:] - boxes).abs()
+    every = thing.sum().clamp(min=1e-6)
+    place = (off[:, :3].sum(1) * thing).sum() / every
+    shape = ((off[:, 3:6].sum(1) + 0.3 * off[:, 6:].sum(1)) * thing).sum() / every
+    return named, place, shape
+
+
+def train(frames: Frames, model: SegmentNetwork, steps: int, batch_size: int, save: Path) -> None:
+    """Train and save a moving average of the weights every minute, so that a run may be stopped at any time."""
+    model.train().to(memory_format=torch.channels_last)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, weight_decay=0.02)
+    saved = time.monotonic()
+    shown = np.zeros(4)
+    for step in range(1, steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = PEAK_LR * min(1.0, step / WARM_UP_STEPS, 1.02 * (1.0 - step / steps) / DECAY_SHARE + 0.02)
+        batch = frames.batch(batch_size)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            out = model(batch[0])
+        named, place, shape = loss_of(out.float(), batch, model.classes)
+        optimizer.zero_grad()
+        (named + 2.0 * place + shape).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        if step % 5 == 0:
+            average.update_parameters(model)
+        shown += (float(named.detach()), float(place.detach()), float(shape.detach()), 1.0)
+        if step % 50 == 0:
+            frames.scan()
+            mean = shown[:3] / shown[3]
+            print(
+                f"step {step} of {steps}, {len(frames.worlds)} worlds: kind {mean[0]:.3f} place {mean[1]:.3f} "
+                f"shape {mean[2]:.3f}",
+                flush=True,
+            )
+            shown[:] = 0
+        if time.monotonic() - saved > SAVE_EVERY_S or step == steps:
+            write(average.module, save)
+            saved = time.monotonic()
+
+
+def write(model: torch.nn.Module, path: Path) -> None:
+    """Half-precision weights, with the kinds as metadata."""
+    state = {k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in model.state_dict().items()}
+    save_file(state, path, metadata={"kinds": "\n".join(CLASSES), "format": "1"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Render what is missing, train, write."""
+    parser = argparse.ArgumentParser(description="train the embedded segmentation network on generated worlds")
+    parser.add_argument("--worlds", default="1000:1070", metavar="A:B", help="seeds A to B-1; never held-out ones")
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered frames")
+    parser.add_argument("--out", type=Path, required=True, help="the weights, .safetensors")
+    parser.add_argument("--start", type=Path, default=None, help="weights to go on from")
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--no-render", action="store_true", help="use what is there")
+    args = parser.parse_args(argv)
+    low, _, high = args.worlds.partition(":")
+    seeds = range(int(low), int(high or int(low) + 1))
+    if not args.no_render:
+        render_worlds(seeds, args.data)
+    torch.manual_seed(0)
+    model = SegmentNetwork(len(CLASSES))
+    if args.start is not None:
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(args.start).items()})
+    train(Frames(args.data, seeds, np.random.default_rng(0)), model, args.steps, args.batch, args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
