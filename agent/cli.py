@@ -176,14 +176,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 SCENE_HELP = """\
 a scene of your own: rooms, doors, and things that are shapes of the catalogue or meshes (.glb .gltf .obj .ply .stl,
-Y up, metres) in the folder of the file. Axes x and z lie on the floor; a position is the middle of a thing's base.
+Y up, metres) in the folder of the file. Axes x and z lie on the floor; a position is the middle of a thing's base, with
+null for "on the floor" or "on top of what carries it".
 
   {"rooms": [{"id": "a", "label": "workshop", "x0": 0, "z0": 0, "x1": 5, "z1": 4},
              {"id": "b", "label": "store", "x0": 5, "z0": 0, "x1": 8, "z1": 4}],
    "doors": [{"rooms": ["a", "b"], "at": 2.0}],
    "objects": [{"label": "table", "category": "table", "color": "white", "position": [1.5, 0, 3.2]},
                {"label": "crate", "mesh": "crate.glb", "position": [6.5, 0, 2.9], "yaw_deg": 30},
-               {"label": "mug", "category": "mug", "color": "red", "position": [1.5, 0.75, 3.2], "on": 0}]}
+               {"label": "mug", "category": "mug", "color": "red", "position": [1.5, null, 3.2], "on": 0}]}
 """
 
 

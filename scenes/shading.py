@@ -118,6 +118,7 @@ class Shader:
             corners = self._corners[face[curved]].T
             u, v = uv[curved, 0], uv[curved, 1]
             smooth = corners[:3] * (1 - u - v) + corners[3:6] * u + corners[6:] * v
+            smooth = smooth.astype(np.float32, copy=False)
             normal[:, curved] = smooth / np.sqrt(np.maximum(_dot(smooth, smooth), 1e-12))
         return normal
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from scenes.questions import changes_asked as c
 from scenes.questions import several_things as f
 from scenes.questions import special as s
-from scenes.questions.asker import Asker, Draft, Drafts
+from scenes.questions.asker import Asker, Draft, Drafts, many
 from scenes.questions.one_thing import about
 from scenes.questions.phrasing import Split
 from scenes.questions.visits import Visit, make_visits
@@ -62,7 +62,7 @@ FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
 """Name and asker of each opening family; some also write follow-up turns under names of their own."""
 
 
-FRAMES_TRIED = 4
+FRAMES_TRIED = 10
 """Moments at which a family is tried before it is the next one's turn: some questions fit few moments."""
 
 
@@ -75,16 +75,14 @@ def split_of_seed(seed: int) -> Split:
 def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Question]:
     """``count`` dialogs about one visit, families in turn, at random frames.
 
-    Frames at which it cannot be told whether a thing is still there are passed over. Deterministic in the visit and
-    the seed.
+    Nothing is asked that depends on a thing of which it cannot be told whether it is still there. Deterministic in the
+    visit and the seed.
     """
     split = split_of_seed(visit.world.seed)
     rng = random.Random(f"{visit.world.seed}-{visit.number}-{seed}")
     # The first quarter of a first visit has shown too little; a later one starts with a memory.
     start = 0 if visit.before else len(visit.frames) // 4
-    frames = [k for k in visit.frames[start:] if not visit.memory(k).doubtful]
-    if not frames:
-        return
+    frames = visit.frames[start:]
     order = [name for name, _ in FAMILIES]
     rng.shuffle(order)
     ask_of = dict(FAMILIES)
@@ -95,10 +93,20 @@ def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Questio
         ask = ask_of[order[attempt % len(order)]]
         for _ in range(FRAMES_TRIED):
             asker = _asker(rng, visit, rng.choice(frames), split)
-            if drafts := ask(asker):
+            if (drafts := ask(asker)) and not _unsure(asker, drafts):
                 yield from _numbered(asker, drafts, asked)
                 asked += 1
                 break
+
+
+def _unsure(a: Asker, drafts: Drafts) -> bool:
+    """Whether an answer may depend on a thing that may have left: one of its kind, or all things in some place."""
+    doubtful = [p.thing for p in a.visit.memory(a.frame).places.values() if p.doubt]
+    heads = {head for thing in doubtful for head in (thing.category.split()[-1], many(thing.category.split()[-1]))}
+    said = [str(v) for d in drafts for step in d.trace for v in step.arguments.values()]
+    words = {word for text in said for word in text.split()}
+    pointed = {i for d in drafts for i in d.objects}
+    return bool(doubtful) and ("objects" in said or bool(heads & words) or any(t.id in pointed for t in doubtful))
 
 
 def _asker(rng: random.Random, visit: Visit, frame: int, split: Split) -> Asker:

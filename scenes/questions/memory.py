@@ -1,8 +1,8 @@
 """What a wearer who forgets nothing knows of each thing: where it was last seen, and whether that place is empty now.
 
-A place is seen empty on negative evidence alone: had the thing still been there, a frame would have shown it in many
-pixels, and shows what lies behind instead. A look that shows only a little of the place leaves a doubt, and questions
-are not asked while there is one.
+A place is seen empty on negative evidence alone: had the thing still been there, the frames since would have shown it
+in many pixels, and they show what lies behind instead. Looks that show only a little of the place leave a doubt, and
+questions are not asked while there is one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from scenes.worlds.world import World, WorldObject
 
 MIN_PIXELS = 6
 """Of the 128x96 images: 30 by 25 pixels of the full image, which a person would notice."""
-CLEAR_PIXELS = 2 * MIN_PIXELS
-"""A thing that would have shown in so many pixels, and did not, has left."""
+CLEAR_PIXELS = 3 * MIN_PIXELS
+"""A thing that would have shown in so many pixels, over all looks since, has left."""
 DOUBT_PIXELS = MIN_PIXELS
 """A thing that would have shown in so many may have left; in fewer nobody would have noticed it anyway."""
 BEHIND_M = 0.002
@@ -67,14 +67,22 @@ class Place:
     """As it was when last seen."""
     first_s: float
     last_s: float
-    gone: bool = False
-    """Its place has been seen empty since."""
-    doubt: bool = False
-    """A look has shown a little of its place, and not the thing."""
+    missed_px: int = 0
+    """Pixels that would have shown it since, over all looks, and showed what is behind its place."""
     earlier: WorldObject | None = None
     """As it was known when this visit started, None where it was not known or had left."""
     seen_now: bool = False
     """Whether this visit has shown it."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether its place has been seen empty since."""
+        return self.missed_px >= CLEAR_PIXELS
+
+    @property
+    def doubt(self) -> bool:
+        """Whether it may have left."""
+        return DOUBT_PIXELS <= self.missed_px < CLEAR_PIXELS
 
     def at(self, world: World) -> bool:
         """Whether a world has the thing at the remembered place, its doors open or closed."""
@@ -94,11 +102,6 @@ class Memory:
     """What is remembered at one time, by object id."""
 
     places: Mapping[str, Place] = field(default_factory=dict)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether of some thing it cannot be said if it is still there."""
-        return any(p.doubt for p in self.places.values())
 
     def resumed(self) -> Memory:
         """The same at the start of the next visit."""
@@ -131,9 +134,6 @@ def look_on(memory: Memory, look: Look, world: World, time_s: float, pixels: Map
         # A thing that is still there hides what is behind it: no need to look.
         if object_id in pixels or place.gone or place.at(world):
             continue
-        count = look.would_show(place.thing)
-        if count >= CLEAR_PIXELS:
-            places[object_id] = replace(place, gone=True, doubt=False)
-        elif count >= DOUBT_PIXELS:
-            places[object_id] = replace(place, doubt=True)
+        if count := look.would_show(place.thing):
+            places[object_id] = replace(place, missed_px=place.missed_px + count)
     return Memory(places=places)

@@ -221,7 +221,7 @@ def _cosine(z: Floats, camera: Camera) -> Floats:
     p = np.gradient(z, axis=1) * inverse * np.float32(camera.fx)
     q = np.gradient(z, axis=0) * inverse * np.float32(camera.fy)
     squared = p * p + q * q + (1 + x * p + y * q) ** 2
-    return 1 / np.sqrt(squared * (1 + x * x + y * y))
+    return (1 / np.sqrt(squared * (1 + x * x + y * y))).astype(np.float32)
 
 
 def record(

@@ -80,7 +80,7 @@ class Oracle:
         return last
 
     def has_left(self, i: str, frame: int) -> bool:
-        """Whether some look after the last sight of a thing shows what is behind its place.
+        """Whether the looks after the last sight of a thing show what is behind its place.
 
         By area, at three times the resolution of the looks, in the window around the thing's vertices.
         """
@@ -90,16 +90,20 @@ class Oracle:
             seen_in, seen_at = self.seen(frame)[i]
             thing = seen_in.world_at(seen_at).objects[i]
             alone = Renderer([Instance(number=1, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
-            self._left[i, frame] = any(
-                self._empty_pixels(visit, k, thing, alone) > (DOUBT_PIXELS + CLEAR_PIXELS) / 2
+            missed = sum(
+                self._empty_pixels(visit, k, thing, alone)
                 for visit in self._chain[self._chain.index(seen_in) :]
                 for k in visit.looks
                 if (visit is not seen_in or k > seen_at) and (visit is not self.visit or k <= frame)
             )
+            self._left[i, frame] = missed > (DOUBT_PIXELS + CLEAR_PIXELS) / 2
         return self._left[i, frame]
 
     def _empty_pixels(self, visit: Visit, k: int, thing: WorldObject, alone: Renderer) -> float:
         """How many pixels of a look, not all whole, would show a thing and show what is behind it."""
+        now = visit.world_at(k).objects.get(thing.id)
+        if now is not None and np.array_equal(now.mesh.vertices, thing.mesh.vertices):
+            return 0.0  # it is there, and hides what is behind it
         pose = visit.walk.world_from_camera[k].numpy()
         local = (thing.mesh.vertices - pose[:3, 3]) @ pose[:3, :3]
         if local[:, 2].min() < 0.05:
@@ -113,7 +117,7 @@ class Oracle:
         rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones_like(u)], -1).reshape(-1, 3)
         rays = (rays @ pose[:3, :3].T).astype(np.float32)
         near = alone.cast(pose[:3, 3], rays).depth_m
-        if np.isfinite(near).sum() < 9 * DOUBT_PIXELS:
+        if not np.isfinite(near).any():
             return 0.0
         far = self._renderer(visit.world_at(k)).cast(pose[:3, 3], rays).depth_m
         return float((near + BEHIND_M < far).sum()) / 9

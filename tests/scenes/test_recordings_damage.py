@@ -14,7 +14,7 @@ import torch
 
 from scenes.geometry import look_at
 from scenes.recordings import RecordingError, open_recording
-from scenes.recordings.base import Recording
+from scenes.recordings.indexed import IndexedRecording
 from tests.scenes.recording_files import write_hololens, write_matrix, write_seven_scenes, write_transforms
 from tests.scenes.recording_formats import (
     record3d_metadata,
@@ -213,7 +213,7 @@ def damaged(tmp_path: Path, layout: str, damage: Callable[[Path], None]) -> Path
     return path
 
 
-def outcome(path: Path) -> tuple[str, Recording | None]:
+def outcome(path: Path) -> tuple[str, IndexedRecording | None]:
     """(the refusal, None), or ("", the recording), all of whose frames load."""
     try:
         recording = open_recording(path)

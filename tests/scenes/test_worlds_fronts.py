@@ -136,7 +136,7 @@ def test_nothing_opens_into_the_way_of_the_wearer() -> None:
         timeline = during_visit(w, walk, 1)
         assert len(timeline.moments) >= 2
         for start_s, later in timeline.moments[1:]:
-            eyes = walk.world_from_camera[walk.times_s >= start_s, :3, 3].numpy()
+            eyes = walk.world_from_camera[:, :3, 3].numpy()[walk.times_s >= start_s]
             for p in later.placed:
                 if p.shape.open_front:
                     hull = p.hull
