@@ -38,12 +38,13 @@ Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_
 MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
 MIN_MATCHES = 8
-MIN_SUPPORT = 12.0
-"""Below this (see ``support_of``) a pose is not returned."""
+MIN_SUPPORT = 20.0
+"""Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a map
+of its other half."""
 SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 SURE_SIGMA_M = 0.06
-"""A position known worse than this takes confidence away."""
+"""A position known worse than this takes confidence away; no frame of a map's own recording was."""
 MAX_SIGMA_M = 0.5
 """A position known worse than this is none."""
 EXACT_SIGMA_M = 0.06
