@@ -150,6 +150,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="embedded (default), a model folder, a hub id, or openai:MODEL@URL",
     )
     parser.add_argument("--adapter", metavar="PATH", help="a LoRA adapter on top")
+    parser.add_argument(
+        "--depth-model",
+        nargs="?",
+        const="depth-anything/Depth-Anything-V2-Small-hf",
+        metavar="NAME",
+        help="for frames without a depth sensor: a depth-estimation model, a folder or a hub id (default: posed neighbours)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
 
@@ -201,7 +208,7 @@ def run_map(args: argparse.Namespace) -> int:
     from agent.opening import build_map
     from scenes.recordings import open_recording
 
-    recording = open_recording(args.recording)
+    recording = _with_depth(open_recording(args.recording), args.depth_model)
     build_map(recording, args.out, _model(args).load(), progress)
     with MapStore.open(args.out) as store:
         report = _save_plan(store, args.out)
@@ -261,7 +268,14 @@ def _recording(args: argparse.Namespace) -> Recording | None:
         raise InputError("expected one of --recording and --world, got both; leave one out")
     if args.world is not None:
         return open_world(args.world, lambda folder: _render_world(args.world, folder))
-    return None if args.recording is None else open_recording(args.recording)
+    return None if args.recording is None else _with_depth(open_recording(args.recording), args.depth_model)
+
+
+def _with_depth(recording: Recording, model: str | None) -> Recording:
+    from tools.depth_filling import with_depth
+    from tools.depth_model import DepthModel
+
+    return with_depth(recording, None if model is None else DepthModel.load(model))
 
 
 def _session(
