@@ -155,7 +155,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="depth-anything/Depth-Anything-V2-Small-hf",
         metavar="NAME",
-        help="for frames without a depth sensor: a depth-estimation model, a folder or a hub id (default: posed neighbours)",
+        help="for frames without a depth sensor: a depth model, a folder or a hub id (default: posed neighbours)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
