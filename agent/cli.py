@@ -204,6 +204,13 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="embedded (default), a model folder, a hub id, or openai:MODEL@URL",
     )
     parser.add_argument("--adapter", metavar="PATH", help="a LoRA adapter on top")
+    parser.add_argument(
+        "--depth-model",
+        nargs="?",
+        const="depth-anything/Depth-Anything-V2-Small-hf",
+        metavar="NAME",
+        help="for frames without a depth sensor: a depth model, a folder or a hub id (default: posed neighbours)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
 
@@ -269,7 +276,7 @@ def run_map(args: argparse.Namespace) -> int:
         check_can_caption(model)
     if args.features is not None and args.from_map is not None:
         raise InputError("expected one of --features and --from-map, got both; a continued map keeps its features")
-    recording, vlm = open_recording(args.recording), model.load()
+    recording, vlm = _with_depth(open_recording(args.recording), args.depth_model), model.load()
     features = None if args.features is None else LearnedFeatures(args.features)
     build_map(recording, args.out, vlm, progress, from_map=args.from_map, features=features)
     with MapStore.open(args.out) as store:
@@ -360,7 +367,14 @@ def _recording(args: argparse.Namespace) -> Recording | None:
         raise InputError("expected one of --recording and --world, got both; leave one out")
     if args.world is not None:
         return open_world(args.world, lambda folder: _render_world(args.world, folder))
-    return None if args.recording is None else open_recording(args.recording)
+    return None if args.recording is None else _with_depth(open_recording(args.recording), args.depth_model)
+
+
+def _with_depth(recording: Recording, model: str | None) -> Recording:
+    from tools.depth_filling import with_depth
+    from tools.depth_model import DepthModel
+
+    return with_depth(recording, None if model is None else DepthModel.load(model))
 
 
 def _session(

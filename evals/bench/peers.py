@@ -135,7 +135,7 @@ class SmallGicp:
     """``small_gicp``: point-to-plane ICP between two depth images' points, with its defaults and one tree a call."""
 
     def __init__(self, *, threads: int) -> None:
-        import small_gicp
+        import small_gicp  # pyright: ignore[reportMissingImports]
 
         self._module = small_gicp
         self._threads = threads
@@ -157,8 +157,8 @@ class RootSiftPose:
     """OpenCV's SIFT with square-rooted descriptors, matched, and PoseLib's absolute pose."""
 
     def __init__(self, features: int) -> None:
-        import cv2
-        import poselib
+        import cv2  # pyright: ignore[reportMissingImports]
+        import poselib  # pyright: ignore[reportMissingImports]
 
         self._cv2, self._poselib = cv2, poselib
         self._sift = cv2.SIFT_create(nfeatures=features)

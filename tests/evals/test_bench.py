@@ -65,3 +65,9 @@ def test_the_last_line_is_the_report(monkeypatch, capsys):
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert report["timings_ms"]["integrate@80mm"]["eager"]["median_ms"] > 0
     assert report["ratios"] == {}
+
+
+def test_the_committed_baseline_holds_the_gated_jobs_only():
+    baseline = gate.read_baseline()
+    assert baseline
+    assert all(name.startswith(gate.GATED) and 0 < bound.value < 1 for name, bound in baseline.items())

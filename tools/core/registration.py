@@ -14,9 +14,9 @@ HUBER_M = 0.006
 HUBER_SHARE = 0.1
 """While correspondences are still coarse, that bound is at least this share of ``max_gap_m``: a robust loss that is
 tight from the start slows the first steps down."""
-NOISE_GROWTH = 0.6
-"""Noise at z metres is sqrt(1 + (NOISE_GROWTH z^2)^2) times that near 0: 2 mm constant and 1.2 mm/m^2 (see
-``tools.depth``)."""
+NOISE_GROWTH = 1.8
+"""Noise at z metres is sqrt(1 + (NOISE_GROWTH z^2)^2) times that near 0: 2 mm constant and 3.6 mm/m^2. More than a
+sensor's own scatter (``tools.depth``), because far depth is off as a whole, too, and such errors do not average out."""
 
 
 def icp_step(
