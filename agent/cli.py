@@ -110,6 +110,12 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("recording", type=Path)
     build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the map's folder; must not exist yet")
     _add_model(build)
+    build.add_argument(
+        "--segmenter",
+        default="embedded",
+        metavar="SPEC",
+        help="how frames are cut into things: embedded, geometric, or zero-shot|masks|universal|semantic:MODEL",
+    )
     build.set_defaults(run=run_map)
 
     info = commands.add_parser("info", help="what a recording or a map holds, and whether its calibration makes sense")
@@ -202,7 +208,7 @@ def run_map(args: argparse.Namespace) -> int:
     from scenes.recordings import open_recording
 
     recording = open_recording(args.recording)
-    build_map(recording, args.out, _model(args).load(), progress)
+    build_map(recording, args.out, _model(args).load(), progress, segmenter=args.segmenter)
     with MapStore.open(args.out) as store:
         report = _save_plan(store, args.out)
     print(json.dumps(report) if args.json else map_lines(report))

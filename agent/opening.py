@@ -21,6 +21,7 @@ from agent.session import Session, frame_index
 from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
+from tools.segmenters.choose import GEOMETRIC, open_segmenter
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""
@@ -54,16 +55,26 @@ def model_mark(model: ModelChoice) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
-def build_map(recording: Recording, folder: Path, vlm: Vlm, on_frames: OnFrames, last_index: int | None = None) -> None:
+def build_map(
+    recording: Recording,
+    folder: Path,
+    vlm: Vlm,
+    on_frames: OnFrames,
+    last_index: int | None = None,
+    segmenter: str = GEOMETRIC,
+) -> None:
     """Build a map of a recording in a new folder, which appears whole or not at all.
 
-    Raises InputError: the folder exists and is not empty, or cannot be written.
+    ``segmenter`` as ``tools.segmenters.choose.open_segmenter``. Raises InputError: the folder exists and is not empty, or
+    cannot be written; a segmenter that does not load.
     """
+    cut = open_segmenter(segmenter)
     last = len(recording) - 1 if last_index is None else last_index
     with (
         new_folder(folder, marker=HEADER) as partial,
         MapStore.create(partial, recording.gravity, VlmNamer(vlm)) as store,
     ):
+        store.builder = store.memory.load_graph(store.header.map_id, store.builder.namer, cut)
         store.ingest(recording, last, on_frames("mapping"))
         name_all(store, on_frames)
         store.save()
