@@ -65,8 +65,8 @@ def build_map(
 ) -> None:
     """Build a map of a recording in a new folder, which appears whole or not at all.
 
-    ``segmenter`` is a spec of ``tools.segmenters.choose``. Raises InputError: the folder exists and is not empty, or cannot
-    be written; a segmenter that does not load.
+    ``segmenter`` is a spec of ``tools.segmenters.choose``. Raises InputError: the folder exists and is not empty, or
+    cannot be written; a segmenter that does not load.
     """
     cut = open_segmenter(segmenter)
     last = len(recording) - 1 if last_index is None else last_index
