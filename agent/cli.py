@@ -127,6 +127,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--from-map", type=Path, metavar="DIR", help="continue a copy of this map: another visit there")
     _add_model(build)
+    build.add_argument(
+        "--segmenter",
+        default="embedded",
+        metavar="SPEC",
+        help="how frames are cut into things: embedded, geometric, or zero-shot|masks|universal|semantic:MODEL",
+    )
     build.set_defaults(run=run_map)
 
     localise = commands.add_parser("localise", help="where images were taken in a map, or why that is not known")
@@ -278,7 +284,7 @@ def run_map(args: argparse.Namespace) -> int:
         raise InputError("expected one of --features and --from-map, got both; a continued map keeps its features")
     recording, vlm = _with_depth(open_recording(args.recording), args.depth_model), model.load()
     features = None if args.features is None else LearnedFeatures(args.features)
-    build_map(recording, args.out, vlm, progress, from_map=args.from_map, features=features)
+    build_map(recording, args.out, vlm, progress, from_map=args.from_map, features=features, segmenter=args.segmenter)
     with MapStore.open(args.out) as store:
         if args.captions:
             caption_keyframes(store, recording, vlm, args.captions, progress("describing"))

@@ -23,6 +23,7 @@ from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
 from tools.localisation_features import FeatureExtractor
+from tools.segmenters.choose import GEOMETRIC, open_segmenter
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""
@@ -65,13 +66,17 @@ def build_map(
     *,
     from_map: Path | None = None,
     features: FeatureExtractor | None = None,
+    segmenter: str = GEOMETRIC,
 ) -> None:
     """Build a map of a recording in a new folder, which appears whole or not at all.
 
     ``from_map``: a map of the same place, which is copied and continued; the recording is found in it first.
     ``features``: what images are recognised by in a new map; the offline default when None.
-    Raises InputError: the folder exists and is not empty, or cannot be written; the recording is not found in that map.
+    ``segmenter``: a spec of ``tools.segmenters.choose``.
+    Raises InputError: the folder exists and is not empty, or cannot be written; the recording is not found in that
+    map; a segmenter that does not load.
     """
+    cut = open_segmenter(segmenter)
     last = len(recording) - 1 if last_index is None else last_index
     if from_map is not None:
         read_header(from_map)
@@ -82,6 +87,7 @@ def build_map(
             shutil.copytree(from_map, partial, dirs_exist_ok=True)
             store = stack.enter_context(MapStore.open(partial, VlmNamer(vlm)))
             _placed(store, recording, last, from_map)
+        store.builder = store.memory.load_graph(store.header.map_id, store.builder.namer, cut)
         store.ingest(recording, last, on_frames("mapping"))
         name_all(store, on_frames)
         store.save()

@@ -20,9 +20,9 @@ from scenes.render import HEAD_CAMERA, RenderedFrame
 from scenes.types import Box3D, SceneGraph
 from scenes.worlds.changes import between_visits, during_visit
 from scenes.worlds.sensors import SENSOR
+from scenes.worlds.visiting import BETWEEN_VISITS_S
 from scenes.worlds.walk import WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
-from scenes.worlds.visiting import BETWEEN_VISITS_S
 from scenes.worlds.writing import iter_recorded
 from tools.memory import Memory
 from tools.scene_graph import SceneGraphBuilder

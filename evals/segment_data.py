@@ -47,7 +47,7 @@ def box_targets(surface: SurfaceImage, number: NDArray[np.int32], boxes: dict[in
 
 
 def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
-    """Arrays of one walk, n = (h/2, w/2): inputs (N, 11, n), kind (N, n), number (N, n), boxes (N, 8, n); f16, u8, i16, f16."""
+    """Arrays of one walk, n = (h/2, w/2): inputs (N, 11, n), kind (N, n), number (N, n), boxes (N, 8, n)."""
     rng = np.random.default_rng((21, world.seed))
     sensor = SENSOR["headset"]
     assert sensor.depth is not None

@@ -39,7 +39,7 @@ STRAY = 4.0
 """Share of a surface, in percent, that may lie outside at each face."""
 THIN_M, LEAST_M = 0.12, 0.05
 """Thinner things are where their surface is, votes are too coarse to say; and how thin they are, noise hides."""
-MIN_SUPPORT = 3
+MIN_SUPPORT = 5
 """Pieces that must agree."""
 
 
