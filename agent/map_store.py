@@ -37,6 +37,7 @@ from tools.mapping import SurfaceMap
 from tools.memory import Memory
 from tools.naming import Namer
 from tools.scene_graph import SceneGraphBuilder
+from tools.segmenters.choose import EMBEDDED, GEOMETRIC, open_segmenter
 
 FORMAT_VERSION = 1
 HEADER, MEMORY, LAST_FRAME = "map.json", "memory.sqlite", "last_frame"
@@ -70,6 +71,9 @@ class Header:
     gravity: Gravity
     visits: tuple[Visit, ...] = ()
     last_frame_id: int | None = None
+    segmenter: str = GEOMETRIC
+    """What cuts this map's frames into things, a spec of ``tools.segmenters.choose``; the maps before there was a
+    choice had this one."""
     format_version: int = FORMAT_VERSION
 
 
@@ -102,19 +106,27 @@ class MapStore:
         self.memory = memory
         self.index = index
         self._settled = len(index)
-        self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer)
+        self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer, open_segmenter(header.segmenter))
         self._keyframe_pose: Tensor | None = None
         self._last_frame: Frame | None = None
         self._marked: tuple[Recording, str] | None = None
 
     @classmethod
     def create(
-        cls, folder: Path, gravity: Gravity, namer: Namer | None = None, features: FeatureExtractor | None = None
+        cls,
+        folder: Path,
+        gravity: Gravity,
+        namer: Namer | None = None,
+        features: FeatureExtractor | None = None,
+        segmenter: str = EMBEDDED,
     ) -> MapStore:
-        """A new map in an empty or missing folder. It becomes a map on disk with the first ``save``."""
+        """A new map in an empty or missing folder. It becomes a map on disk with the first ``save``.
+
+        Raises InputError: a segmenter that does not load.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         surface = SurfaceMap()
-        header = Header(map_id=surface.map_id, gravity=gravity)
+        header = Header(map_id=surface.map_id, gravity=gravity, segmenter=segmenter)
         index = KeyframeIndex(features or PooledGradients(), map_id=surface.map_id)
         memory = Memory(folder / MEMORY, encoder=installed_encoder())
         return cls(folder, header, surface, memory, namer, index)

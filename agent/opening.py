@@ -23,7 +23,7 @@ from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
 from tools.localisation_features import FeatureExtractor
-from tools.segmenters.choose import GEOMETRIC, open_segmenter
+from tools.segmenters.choose import EMBEDDED as EMBEDDED_SEGMENTER
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""
@@ -66,28 +66,26 @@ def build_map(
     *,
     from_map: Path | None = None,
     features: FeatureExtractor | None = None,
-    segmenter: str = GEOMETRIC,
+    segmenter: str = EMBEDDED_SEGMENTER,
 ) -> None:
     """Build a map of a recording in a new folder, which appears whole or not at all.
 
     ``from_map``: a map of the same place, which is copied and continued; the recording is found in it first.
     ``features``: what images are recognised by in a new map; the offline default when None.
-    ``segmenter``: a spec of ``tools.segmenters.choose``.
+    ``segmenter``: of a new map, a spec of ``tools.segmenters.choose``; a continued one keeps its own.
     Raises InputError: the folder exists and is not empty, or cannot be written; the recording is not found in that
     map; a segmenter that does not load.
     """
-    cut = open_segmenter(segmenter)
     last = len(recording) - 1 if last_index is None else last_index
     if from_map is not None:
         read_header(from_map)
     with new_folder(folder, marker=HEADER) as partial, ExitStack() as stack:
         if from_map is None:
-            store = stack.enter_context(MapStore.create(partial, recording.gravity, VlmNamer(vlm), features))
+            store = stack.enter_context(MapStore.create(partial, recording.gravity, VlmNamer(vlm), features, segmenter))
         else:
             shutil.copytree(from_map, partial, dirs_exist_ok=True)
             store = stack.enter_context(MapStore.open(partial, VlmNamer(vlm)))
             _placed(store, recording, last, from_map)
-        store.builder = store.memory.load_graph(store.header.map_id, store.builder.namer, cut)
         store.ingest(recording, last, on_frames("mapping"))
         name_all(store, on_frames)
         store.save()

@@ -84,7 +84,7 @@ def arrangements(bodies: Sequence[Body], found: Sequence[Relation], time_s: floa
     _, label = connected_components(coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(n, n)), directed=False)
     out: list[Arrangement] = []
     for group in range(int(label.max()) + 1):
-        members = [bodies[k] for k in np.flatnonzero(label == group)]
+        members = [bodies[int(k)] for k in np.flatnonzero(label == group)]
         if len(members) >= 3:
             out.append(_arranged(members, time_s))
     return out
