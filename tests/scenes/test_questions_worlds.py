@@ -50,9 +50,10 @@ def test_a_second_opinion_agrees_on_two_thousand_questions() -> None:
     wrong, count = [], 0
     families: set[str] = set()
     for seed in range(100, 110):
-        for visit in make_visits(make_world(seed), 2):
+        # Every fifth world is visited again after a change.
+        for visit in make_visits(make_world(seed), 2 if seed % 5 == 4 else 1):
             oracle = Oracle(visit)
-            for q in visit_questions(visit, 95):
+            for q in visit_questions(visit, 190):
                 count += 1
                 families.add(q.family)
                 if c := oracle.complaint(q):

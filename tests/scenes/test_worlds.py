@@ -15,10 +15,10 @@ from scenes.worlds.boxes import footprint_gap_m, footprint_overlap_m
 from scenes.worlds.catalogue import CATEGORIES, build
 from scenes.worlds.colors import COLOR_TERMS
 from scenes.worlds.placing import BODY_RADIUS_M
-from scenes.worlds.relations import vertical
+from scenes.worlds.relations import vertical, wall_id
 from scenes.worlds.space import free_space
 from scenes.worlds.walk import MAX_TURN_RAD_S, WalkSettings, make_walk
-from scenes.worlds.world import World, make_world
+from scenes.worlds.world import World, WorldObject, make_world
 
 SEEDS = (1, 2, 7)
 
@@ -37,6 +37,15 @@ def in_box(box: Box3D, points: torch.Tensor, margin: float) -> torch.Tensor:
     rotation = quaternion_to_matrix(torch.tensor(box.quaternion_xyzw, dtype=torch.float64))
     local = (points - torch.tensor(box.center, dtype=torch.float64)) @ rotation
     return (local.abs() <= torch.tensor(box.size, dtype=torch.float64) / 2 + margin).all(-1)
+
+
+def surface_points(o: WorldObject, count: int = 3000) -> np.ndarray:
+    """Points spread evenly over a mesh."""
+    rng = np.random.default_rng(0)
+    corners = o.mesh.vertices[o.mesh.triangles].astype(np.float64)
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    faces = corners[rng.choice(len(corners), count, p=area / area.sum())]
+    return (rng.dirichlet((1, 1, 1), count)[:, :, None] * faces).sum(1)
 
 
 @pytest.mark.parametrize("category", CATEGORIES, ids=lambda c: c.name)
@@ -73,6 +82,12 @@ def test_nothing_interpenetrates_except_with_its_container(seed: int) -> None:
         for b in things[i + 1 :]:
             if a.support == b.id or b.support == a.id or "rug" in (a.category, b.category):
                 continue
+            if a.tucked or b.tucked:
+                # It stands within the outline of a table: no part of the one's surface lies in the other's box.
+                inner, outer = (a, b) if a.tucked else (b, a)
+                points = torch.from_numpy(surface_points(outer)).double()
+                assert not bool(in_box(inner.box, points, -0.002).any()), (a.id, a.category, b.id, b.category)
+                continue
             assert penetration_m(a.box, b.box) < 1e-4, (a.id, a.category, b.id, b.category)
 
 
@@ -106,11 +121,15 @@ def test_boxes_are_tight_around_their_meshes(seed: int) -> None:
 def test_relations_are_geometrically_true(seed: int) -> None:
     w = world(seed)
     graph = w.scene_graph()
+    walls = {wall_id(room, k) for room in w.plan.rooms for k in range(4)}
     counts = Counter(r.predicate for r in graph.relations)
     assert counts["on"] > 5
     assert counts["next to"] > 0
     for r in graph.relations:
         assert r.predicate in PREDICATES
+        if r.predicate == "attached to":
+            assert r.object in walls
+            continue
         a, b = w.objects[r.subject], w.objects[r.object]
         assert a.room == b.room
         (a_low, a_high), (b_low, b_high) = vertical(a.box), vertical(b.box)
@@ -124,6 +143,10 @@ def test_relations_are_geometrically_true(seed: int) -> None:
             assert footprint_overlap_m(a.box, b.box) > 0
         elif r.predicate == "next to":
             assert 0 < footprint_gap_m(a.box, b.box) < 0.35
+        elif r.predicate == "under":
+            assert a_low < 0.05
+            assert a_high < b_high
+            assert footprint_overlap_m(a.box, b.box) > 0
         elif r.predicate == "above":
             assert a_low >= b_high - 0.011
             assert footprint_overlap_m(a.box, b.box) > 0
