@@ -39,8 +39,8 @@ MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
 MIN_MATCHES = 8
 MIN_SUPPORT = 20.0
-"""Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a map
-of its other half."""
+"""Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a
+map of its other half."""
 SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 SURE_SIGMA_M = 0.06
