@@ -233,7 +233,7 @@ class MapStore:
             write_nerfstudio(self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True)
         self.surface.save(self.folder)
         if self._settled != len(self.index):
-            self.index.settle()
+            self.index.settle(self._settled)
             self._settled = len(self.index)
         self.index.save(self.folder)
         self.memory.save_graph(self.builder)

@@ -20,7 +20,7 @@ from scenes.geometry import backproject, pose_error, transform
 from scenes.types import Camera, Frame
 from tools.depth import estimate_depth
 from tools.localisation_features import FeatureExtractor, Features
-from tools.localisation_tracks import DepthCorrection, SightedView, triangulated
+from tools.localisation_tracks import MIN_CORRECTION, DepthCorrection, SightedView, triangulated
 from tools.map_file import MapError
 
 FORMAT_VERSION = 2
@@ -100,10 +100,11 @@ class KeyframeIndex:
         self._changed()
         return True
 
-    def settle(self) -> DepthCorrection:
+    def settle(self, first: int = 0) -> DepthCorrection:
         """Make the points exact with what the keyframes see of each other; see ``tools.localisation_tracks``.
 
-        Meant for the end of a visit: a pair of keyframes costs about 10 ms.
+        Meant for the end of a visit, for its keyframes from ``first`` on: a pair of keyframes costs about 10 ms. The
+        correction of the depth sensor is that of the newest keyframes that tell one.
         """
         views = [
             SightedView(
@@ -115,11 +116,13 @@ class KeyframeIndex:
             )
             for k in self.keyframes
         ]
-        if views:
-            depths, self.correction = triangulated(views)
-            self.keyframes = [
+        if first < len(views):
+            depths, correction = triangulated(views, first=first)
+            if correction.count >= MIN_CORRECTION or first == 0:
+                self.correction = correction
+            self.keyframes[first:] = [
                 replace(k, points=view.points(depth).float())
-                for k, view, depth in zip(self.keyframes, views, depths, strict=True)
+                for k, view, depth in zip(self.keyframes[first:], views[first:], depths, strict=True)
             ]
             self._changed()
         return self.correction

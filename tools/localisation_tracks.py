@@ -74,18 +74,21 @@ class DepthCorrection:
         return depth_m * (self.scale + self.slope * depth_m)
 
 
-def triangulated(views: Sequence[SightedView]) -> tuple[list[Tensor], DepthCorrection]:
-    """Depth (N,) float64 of every point of every view, and the correction of the sensor's depth."""
-    sights = _sights(views)
-    measured = [view.depth_m for view in views]
-    loose = [_depths(view, own, seen, LOOSE) for view, own, seen in zip(views, measured, sights, strict=True)]
+def triangulated(views: Sequence[SightedView], *, first: int = 0) -> tuple[list[Tensor], DepthCorrection]:
+    """Depth (N,) float64 of every point of the views from ``first`` on, and the correction of their sensor's depth.
+
+    The views before ``first`` only help: they are matched with the later ones, not with each other.
+    """
+    sights = _sights(views, first)[first:]
+    new = views[first:]
+    measured = [view.depth_m for view in new]
+    loose = [_depths(view, own, seen, LOOSE) for view, own, seen in zip(new, measured, sights, strict=True)]
     correction = fitted_correction(
         torch.cat(measured), torch.cat([depth for depth, _ in loose]), torch.cat([gain for _, gain in loose])
     )
     prior = [correction(depth) for depth in measured]
-    return [
-        _depths(view, own, seen, TIGHT)[0] for view, own, seen in zip(views, prior, sights, strict=True)
-    ], correction
+    tight = [_depths(view, own, seen, TIGHT)[0] for view, own, seen in zip(new, prior, sights, strict=True)]
+    return tight, correction
 
 
 def fitted_correction(measured: Tensor, found: Tensor, gain: Tensor) -> DepthCorrection:
@@ -121,10 +124,10 @@ class _Sight:
     """(M, 2) float64 in the other image."""
 
 
-def _sights(views: Sequence[SightedView]) -> list[list[_Sight]]:
-    """For every view, where other views see its points."""
+def _sights(views: Sequence[SightedView], first: int) -> list[list[_Sight]]:
+    """For every view, where other views see its points; pairs of views before ``first`` are left out."""
     seen: list[list[_Sight]] = [[] for _ in views]
-    for a, b in sorted(_pairs(views)):
+    for a, b in sorted(pair for pair in _pairs(views) if pair[1] >= first):
         pairs = mutual_pairs(views[a].descriptors @ views[b].descriptors.T)
         for own, other, column in ((a, b, 0), (b, a, 1)):
             here, there = pairs[:, column], pairs[:, 1 - column]

@@ -256,3 +256,18 @@ def test_a_map_without_keyframes_localises_nothing_and_says_why(
     assert json.loads(capsys.readouterr().out)["reason"] == "empty_map"
     assert main(["localise", str(folder), seen]) == 2
     assert "--intrinsics" in capsys.readouterr().err
+
+
+def test_a_map_is_continued_by_another_visit_and_by_no_other_place(
+    map_folder: Path, second: Recording, elsewhere: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "more"
+    assert main(["map", str(second.path), "--out", str(out), "--from-map", str(map_folder), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["visits"]) == 2
+    with MapStore.open(map_folder) as before, MapStore.open(out) as after:
+        assert after.surface.frames == before.surface.frames + len(second)
+        assert after.surface.map_id == before.surface.map_id
+    none = tmp_path / "none"
+    assert main(["map", str(elsewhere.path), "--out", str(none), "--from-map", str(map_folder)]) == 2
+    assert "did not find it there" in capsys.readouterr().err
+    assert not none.exists()

@@ -150,6 +150,14 @@ def test_parallax_finds_the_error_of_the_depth_sensor() -> None:
     assert float(error.median()) < 0.002
 
 
+def test_older_views_help_the_new_ones_and_keep_their_own_depths() -> None:
+    views, true = sighted(1.03, -0.012)
+    depths, _ = triangulated(views, first=3)
+    assert len(depths) == 2
+    error = torch.cat([(found / right - 1).abs() for found, right in zip(depths, true[3:], strict=True)])
+    assert float(error.median()) < 0.002
+
+
 def test_without_parallax_the_sensor_is_believed() -> None:
     views, _ = sighted(1.0, 0.0)
     depths, correction = triangulated(views[:1])
