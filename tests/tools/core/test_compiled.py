@@ -78,6 +78,7 @@ def test_every_kernel_can_be_exported_for_another_runtime(recorded, name):
 
 
 @pytest.mark.compile
+@pytest.mark.slow
 def test_a_package_is_used_where_it_fits_and_only_there(recorded, monkeypatch, tmp_path):
     monkeypatch.setenv(packages.FOLDER_VARIABLE, str(tmp_path))
     arguments = recorded["carvable_blocks"]
