@@ -105,7 +105,8 @@ def loss_of(out: Tensor, batch: Batch, classes: int) -> tuple[Tensor, Tensor, Te
 
 def train(frames: Frames, model: SegmentNetwork, steps: int, batch_size: int, save: Path) -> None:
     """Train and save a moving average of the weights every minute, so that a run may be stopped at any time."""
-    model.train().to(memory_format=torch.channels_last)
+    model.train()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, weight_decay=0.02)
     saved = time.monotonic()
