@@ -4,8 +4,8 @@
 
 renders the frames that are missing (``evals.segment_data``), trains from scratch on the CPU, and
 writes half-precision weights with the names of the kinds beside them. Adam with decoupled weight decay; the rate stays
-at its peak and falls to nothing over the last 30% of the steps. The shipped weights come from these settings: 38 worlds, 1,500
-steps of 16 frames.
+at its peak and falls to nothing over the last 30% of the steps. The shipped weights come from 38 worlds and 1,500
+steps of 16 frames, as above.
 """
 
 from __future__ import annotations
