@@ -157,8 +157,9 @@ class FloorGrid:
             half[axis] = 1.0
             for x, z in np.argwhere((near != far) & (near > 0) & (far > 0)):
                 pair = sorted((self._ids[int(near[x, z])], self._ids[int(far[x, z])]))
-                cell = np.array([float(x), float(z)]) + self.origin + half
-                found.setdefault((pair[0], pair[1]), []).append(np.asarray(cell * CELL_M, dtype=np.float64))
+                found.setdefault((pair[0], pair[1]), []).append(
+                    np.asarray((np.array([x, z]) + self.origin + half) * CELL_M, np.float64)
+                )
         out: list[Door] = []
         for pair, cells in sorted(found.items()):
             places = np.array(cells)

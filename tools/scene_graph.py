@@ -217,7 +217,8 @@ class SceneGraphBuilder:
                 continue
             rows = order[starts[k] : starts[k + 1]]
             sure = rows[voxels.hits[rows] >= 2]
-            rows = sure if len(sure) >= 8 else rows
+            # Votes are sparse, one pixel in sixteen, and say themselves which voxels to trust.
+            rows = sure if len(sure) >= 8 and not isinstance(self.parts, VoteMap) else rows
             voted = self.parts.box_of(rows, yaw) if isinstance(self.parts, VoteMap) else None
             self._hear_kinds(thing, rows)
             thing.supported = voted is None or voted[1].enough

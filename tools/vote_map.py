@@ -137,7 +137,7 @@ class VoteMap(PartMap):
 
     def _add(self, rows: NDArray[np.int64], mean: NDArray, count: NDArray) -> None:
         self.voxels.dirty[rows] = True
-        rows = np.asarray(self.voxels.slot[rows], dtype=np.int64)
+        rows = self.voxels.slot[rows].astype(np.int64)
         stats, weight = self.voxels.stats, np.minimum(count, LOOK_WEIGHT).astype(np.float32)
         share = (weight / (stats[rows, 0] + weight))[:, None]
         stats[rows, 1:] += (mean[:, :9] - stats[rows, 1:]) * share

@@ -39,7 +39,8 @@ def load_network(path: Path) -> tuple[SegmentNetwork, tuple[str, ...]]:
         raise InputError(f"expected weights of the segmentation network in {path}, got none ({error})") from error
     model = SegmentNetwork(len(kinds))
     model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    return model.eval().to(memory_format=torch.channels_last), kinds  # pyright: ignore[reportCallIssue]
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval(), kinds
 
 
 class EmbeddedSegmenter(GeometricSegmenter):
