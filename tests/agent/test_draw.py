@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from agent.draw import PALETTE, draw_answer
-from agent.floor_plan import draw_plan, plan_html
+from agent.floor_plan import draw_plan
+from agent.plan_page import plan_html
 from scenes.boxes import corners
 from scenes.geometry import inverse, look_at, project, transform
 from scenes.records import Anchor, BoxRecord, Direction, FrameRef, GroundedAnswer, ModelRef

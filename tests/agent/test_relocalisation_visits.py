@@ -18,9 +18,9 @@ from scenes.recordings.base import Gravity
 from scenes.render import HEAD_CAMERA
 from scenes.types import Frame
 from scenes.worlds.changes import between_visits
+from scenes.worlds.recorded import iter_visit
 from scenes.worlds.walk import Walk, make_walk
 from scenes.worlds.world import make_world
-from scenes.worlds.writing import iter_visit
 from tests.agent.test_relocalisation import entered_at
 from tools.localisation import Localiser
 from tools.localisation_features import PooledGradients
