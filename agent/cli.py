@@ -416,7 +416,7 @@ def _model(args: argparse.Namespace) -> ModelChoice:
 def _render_world(seed: int, folder: Path) -> None:
     from scenes.worlds.writing import write_world
 
-    write_world(_seed(seed), folder, progress=progress(f"rendering world {seed}"))
+    write_world(_seed(seed), folder, progress=progress(f"rendering world {seed}"), workers=None)
 
 
 def _seed(seed: int) -> int:

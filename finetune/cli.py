@@ -27,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
     crops = commands.add_parser("crops", help="render and pack pictures of things (needs open3d; training does not)")
     crops.add_argument("--out", type=Path, default=RUNS / "crops")
     crops.add_argument("--first-seed", type=int, default=1000)
-    crops.add_argument("--worlds", type=int, default=86)
-    crops.add_argument("--per-world", type=int, default=300)
+    crops.add_argument("--worlds", type=int, default=400)
+    crops.add_argument("--per-world", type=int, default=160)
 
     vision = commands.add_parser("vision", help="train the vision tower of a base by classification; resumes")
     vision.add_argument("--base", type=Path, default=RUNS / "base" / "model")
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     vision.add_argument("--out", type=Path, default=RUNS / "vision")
     vision.add_argument("--layers", type=int, default=8, help="depth of the tower; new layers start as the identity")
     vision.add_argument("--fresh", action="store_true", help="start from nothing instead of from the base's own tower")
-    _training(vision, steps=2600, decay=900, lr=1e-3, rows=128)
+    _training(vision, steps=1100, decay=380, lr=2e-3, rows=256)
 
     base = commands.add_parser("base", help="train the embedded base model from scratch; resumes")
     base.add_argument("--tokenizer", type=Path, default=RUNS / "tokenizer")

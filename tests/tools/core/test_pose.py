@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from torch.nn.functional import normalize
 
@@ -10,6 +11,7 @@ from scenes.types import Camera
 from tools.core.pose import p3p, quartic_roots, refine_pose, reprojection_error
 from tools.core.registration import rigid_exp
 from tools.localisation_pose import solve_pose, support_of
+from tools.localisation_refine import Matches
 
 CAMERA = Camera(width=640, height=480, fx=525.0, fy=525.0, cx=320.0, cy=240.0)
 
@@ -72,8 +74,12 @@ def test_the_true_pose_is_found_among_seven_tenths_outliers():
         g = torch.Generator().manual_seed(seed)
         noisy = uv + 0.7 * torch.randn(200, 2, generator=g, dtype=torch.float64)
         noisy[60:] = torch.rand(140, 2, generator=g, dtype=torch.float64) * torch.tensor([640.0, 480.0])
-        fits = solve_pose(noisy, points, torch.ones(200, dtype=torch.float64), CAMERA, seed=seed)
-        distance, angle = pose_error(fits[0], truth)
+        ones = torch.ones(200, dtype=torch.float64)
+        intrinsics = torch.tensor([525.0, 525.0, 320.0, 240.0], dtype=torch.float64)
+        matches = Matches(uv=noisy, points=points, depth_m=0 * ones, weight=ones, intrinsics=intrinsics)
+        pose = solve_pose(matches, ones.float(), CAMERA, seed=seed)
+        assert pose is not None
+        distance, angle = pose_error(pose, truth)
         assert distance < 0.02
         assert math.degrees(angle) < 0.5
 
@@ -81,9 +87,15 @@ def test_the_true_pose_is_found_among_seven_tenths_outliers():
 def test_support_counts_what_chance_does_not_explain():
     g = torch.Generator().manual_seed(0)
     by_chance = 12 * torch.rand(4000, generator=g).sqrt()
-    assert abs(support_of(by_chance)) < 60
-    assert support_of(torch.cat([by_chance, torch.full((200,), 1.0)])) > 140
-    assert support_of(torch.zeros(0)) == 0
+    explained = torch.cat([by_chance, torch.full((200,), 1.0)])
+    assert abs(support_of(by_chance, torch.ones(4000))) < 60
+    assert support_of(explained, torch.ones(4200)) > 140
+    assert support_of(torch.zeros(0), torch.zeros(0)) == 0
+
+
+def test_matches_of_one_keypoint_support_as_one():
+    error = torch.full((10,), 1.0)
+    assert support_of(error, torch.full((10,), 0.1)) == pytest.approx(1.0)
 
 
 def test_points_behind_the_camera_never_count():
