@@ -115,6 +115,8 @@ def save_object(db: sqlite3.Connection, thing: MapObject) -> None:
         "notes": thing.notes,
         "labels": thing.labels.weights,
         "label_source": thing.label_source,
+        "detected": thing.detected.weights,
+        "supported": thing.supported,
         "named_at_score": thing.named_at_score,
         "said_color": thing.said_color,
         "box": _box(thing.box),
@@ -242,6 +244,7 @@ def _load_object(db: sqlite3.Connection, row: tuple[Any, ...]) -> MapObject:
         placements=placements,
         intervals=[(a, b) for a, b in intervals],
         labels=LabelVotes(weights=state.pop("labels")),
+        detected=LabelVotes(weights=state.pop("detected", {})),  # files of before the segmenter knew names lack it
         box=_unbox(state.pop("box")),
         **state,
     )

@@ -219,6 +219,8 @@ class SceneGraphBuilder:
             sure = rows[voxels.hits[rows] >= 2]
             # Votes are sparse, one pixel in sixteen, and say themselves which voxels to trust.
             rows = sure if len(sure) >= 8 and not isinstance(self.parts, VoteMap) else rows
+            if isinstance(self.parts, VoteMap) and thing.box is not None and not self.parts.heard(rows):
+                continue  # restored: its votes were not kept, so what they made of it stays until it is seen anew
             voted = self.parts.box_of(rows, yaw) if isinstance(self.parts, VoteMap) else None
             self._hear_kinds(thing, rows)
             thing.supported = voted is None or voted[1].enough

@@ -209,6 +209,10 @@ class VoteMap(PartMap):
         kind = float(self.kinds_of(rows)[1:].max(initial=0.0))
         return box, support(box, len(rows), float(votes.weight.sum()) / SURE_WEIGHT, kind)
 
+    def heard(self, rows: NDArray[np.int64]) -> bool:
+        """Whether at least half of some rows have votes."""
+        return 2 * int((self.voxels.weight(rows) > 0).sum()) >= len(rows)
+
     def kinds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """(k,) mean probability of each kind over the voxels of a thing; zeros where none has voted."""
         weight = np.minimum(self.voxels.weight(rows), SURE_WEIGHT)

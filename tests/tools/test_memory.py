@@ -17,6 +17,7 @@ from tests.tools.test_scene_graph import built, found
 from tools.memory import Memory
 from tools.memory_file import SCHEMA_VERSION, CorruptError, LockedError, MapMemoryError, NewerSchemaError
 from tools.scene_graph import SceneGraphBuilder
+from tools.segmenters.embedded import EmbeddedSegmenter
 
 
 @pytest.fixture(scope="module")
@@ -243,3 +244,19 @@ def test_a_look_taught_before_a_restart_is_known_after_it(tmp_path: Path) -> Non
     with Memory(tmp_path / "m.db") as memory:
         restored = memory.load_graph("room")
     assert restored.snapshot().objects[target].label == "desk"
+
+
+def test_things_that_were_voted_for_survive_restarts_without_their_votes(tmp_path: Path) -> None:
+    builder = SceneGraphBuilder("room", None, EmbeddedSegmenter())
+    for frame in tour():
+        builder.observe(frame)
+    before = None
+    for _ in range(3):  # every save groups the things anew
+        with Memory(tmp_path / "m.db") as memory:
+            memory.save_graph(builder)
+            before = before or builder.snapshot()
+            builder = memory.load_graph("room", None, EmbeddedSegmenter())
+    assert before is not None
+    assert len(before.objects) >= 2
+    assert builder.snapshot().objects == before.objects
+    assert any(o.label_source == "detector" for o in before.objects.values())
