@@ -88,6 +88,7 @@ class LiveContext:
         found = self._store.builder.object_at(self._frame, uv_px)
         if isinstance(found, Miss):
             return Gaze(point=point, reason=MISS_REASONS.get(found.reason, "unsupported"), miss=found.text)
+        self._store.builder.name_pending()  # a thing that was pinned by this look has a picture now, but no name yet
         return Gaze(object_id=found, point=point)
 
     def _surface_point(self, u: float, v: float) -> tuple[float, float, float] | None:
