@@ -94,18 +94,18 @@ def score(predicted: SceneGraph, true: SceneGraph, eligible: set[str], at_iou: f
     )
 
 
+def _links(graph: SceneGraph, true_id: Mapping[str, str]) -> set[tuple[str, str, str]]:
+    """The scored relations between the things that ``true_id`` holds, told with those ids."""
+    return {
+        (true_id[r.subject], r.predicate, true_id[r.object])
+        for r in graph.relations
+        if r.predicate in SCORED_PREDICATES and r.subject in true_id and r.object in true_id
+    }
+
+
 def _relations(predicted: SceneGraph, true: SceneGraph, pairs: Mapping[str, str]) -> Counts:
-    back = {p: t for t, p in pairs.items()}
-    wanted = {
-        (r.subject, r.predicate, r.object)
-        for r in true.relations
-        if r.predicate in SCORED_PREDICATES and r.subject in pairs and r.object in pairs
-    }
-    said = {
-        (back[r.subject], r.predicate, back[r.object])
-        for r in predicted.relations
-        if r.predicate in SCORED_PREDICATES and r.subject in back and r.object in back
-    }
+    wanted = _links(true, {t: t for t in pairs})
+    said = _links(predicted, {p: t for t, p in pairs.items()})
     return Counts(tp=len(wanted & said), fp=len(said - wanted), fn=len(wanted - said))
 
 
@@ -120,17 +120,8 @@ def _rooms(predicted: SceneGraph, true: SceneGraph, pairs: Mapping[str, str]) ->
 
 
 def _triplets(predicted: SceneGraph, true: SceneGraph, pairs: Mapping[str, str], eligible: set[str]) -> Counts:
-    back = {p: t for t, p in pairs.items()}
-    wanted = {
-        (r.subject, r.predicate, r.object)
-        for r in true.relations
-        if r.predicate in SCORED_PREDICATES and r.subject in eligible and r.object in eligible
-    }
-    said = {
-        (back[r.subject], r.predicate, back[r.object])
-        for r in predicted.relations
-        if r.predicate in SCORED_PREDICATES and r.subject in back and r.object in back
-    }
+    wanted = _links(true, {t: t for t in eligible})
+    said = _links(predicted, {p: t for t, p in pairs.items()})
     named = {t for t, p in pairs.items() if true.objects[t].label == predicted.objects[p].label}
     right = {s for s in said & wanted if s[0] in named and s[2] in named}
     return Counts(tp=len(right), fp=len(said) - len(right), fn=len(wanted) - len(right))

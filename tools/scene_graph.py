@@ -208,6 +208,7 @@ class SceneGraphBuilder:
             lookup[part] = number[object_id]
         of_row = lookup[voxels.owner]
         yaw = self.room_yaw()
+        votes = self.parts if isinstance(self.parts, VoteMap) else None
         # One stray look makes no surface, unless there was only one look so far.
         order = np.argsort(of_row, kind="stable")
         starts = np.searchsorted(of_row[order], np.arange(len(ids) + 2))
@@ -218,10 +219,10 @@ class SceneGraphBuilder:
             rows = order[starts[k] : starts[k + 1]]
             sure = rows[voxels.hits[rows] >= 2]
             # Votes are sparse, one pixel in sixteen, and say themselves which voxels to trust.
-            rows = sure if len(sure) >= 8 and not isinstance(self.parts, VoteMap) else rows
-            if isinstance(self.parts, VoteMap) and thing.box is not None and not self.parts.heard(rows):
+            rows = sure if len(sure) >= 8 and votes is None else rows
+            if votes is not None and thing.box is not None and not votes.heard(rows):
                 continue  # restored: its votes were not kept, so what they made of it stays until it is seen anew
-            voted = self.parts.box_of(rows, yaw) if isinstance(self.parts, VoteMap) else None
+            voted = votes.box_of(rows, yaw) if votes is not None else None
             self._hear_kinds(thing, rows)
             thing.supported = voted is None or voted[1].enough
             # What a person pointed out is as large as what they saw, whatever kind it is taken for.
