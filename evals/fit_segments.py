@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from evals.segment_data import CLASSES, render_worlds
-from tools.segmenters.network import STRIDE, VOTE_STRIDE, SegmentNetwork
+from tools.segmenters.network import VOTE_STRIDE, SegmentNetwork
 
 PEAK_LR = 3e-3
 WARM_UP_STEPS = 40
@@ -32,7 +32,6 @@ DECAY_SHARE = 0.3
 AVERAGE = 0.9
 """Of the moving average of the weights, which every fifth step enters."""
 SAVE_EVERY_S = 60.0
-STEP = VOTE_STRIDE // STRIDE
 NOTHING = 255
 """Kind of a pixel that is not asked about."""
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -51,7 +50,7 @@ class Frames:
         for seed in self.seeds:
             folder = self.root / str(seed)
             if seed not in self.worlds and folder.exists():
-                world = {n: np.load(folder / f"{n}.npy") for n in ("inputs", "kind", "number", "boxes")}
+                world = {n: np.load(folder / f"{n}.npy", mmap_mode="r") for n in ("inputs", "kind", "number", "boxes")}
                 self.worlds[seed] = world
 
     def batch(self, size: int) -> Batch:
@@ -67,18 +66,26 @@ class Frames:
         inputs, boxes = world["inputs"][k].astype(np.float32), world["boxes"][k].astype(np.float32)
         kind, number = world["kind"][k].astype(np.int64), world["number"][k]
         if rng.random() < 0.5:
-            inputs, boxes = inputs[:, :, ::-1].copy(), boxes[:, :, ::-1].copy()
+            inputs, boxes = mirrored(inputs), boxes[:, :, ::-1].copy()
             kind, number = kind[:, ::-1].copy(), number[:, ::-1].copy()
             inputs[[0, 3]] *= -1
             boxes[[0, 7]] *= -1
-        # Mirrored first, thinned then: the pixels that vote are the same ones in both cases.
-        kind, number, boxes = kind[::STEP, ::STEP], number[::STEP, ::STEP], boxes[:, ::STEP, ::STEP]
         seen = inputs[10] > 0
         inputs[7] += rng.normal(0.0, 0.15)
         inputs[8:10] *= rng.uniform(0.8, 1.2)
         inputs[8:10] += rng.normal(0.0, 0.04, (2, 1, 1))
         inputs[6] += seen * rng.normal(0.0, 0.002, seen.shape)
         return inputs.astype(np.float32), kind, pixel_weights(number, kind), boxes
+
+
+def mirrored(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(c, h, w) mirrored left to right, so that what pixels 0, 2, ... showed is shown by such pixels again.
+
+    Without the shift the voting pixels, the first of every ``VOTE_STRIDE``, would become the last ones.
+    """
+    out = inputs[:, :, ::-1]
+    shift = VOTE_STRIDE - 1
+    return np.concatenate([out[:, :, shift:], np.repeat(out[:, :, -1:], shift, 2)], 2)
 
 
 def pixel_weights(number: NDArray[np.int16], kind: NDArray[np.int64]) -> NDArray[np.float32]:

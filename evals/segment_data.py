@@ -19,7 +19,7 @@ from scenes.worlds.sensors import SENSOR
 from scenes.worlds.walk import WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
 from scenes.worlds.writing import iter_recorded
-from tools.segmenters.network import STRIDE, heading, network_input
+from tools.segmenters.network import VOTE_STRIDE, heading, network_input
 from tools.surfaces import SurfaceImage, surface_image
 from tools.upright_boxes import yaw_of
 
@@ -39,7 +39,7 @@ def box_targets(surface: SurfaceImage, number: NDArray[np.int32], boxes: dict[in
         angle = 2.0 * (turn - yaw_of(box))
         table[k] = (*box.center, *np.log(np.maximum(box.size, 0.02)), np.cos(angle), np.sin(angle))
     out = table[number]
-    offset = out[..., :3] - surface.points[::STRIDE, ::STRIDE]
+    offset = out[..., :3] - surface.points[::VOTE_STRIDE, ::VOTE_STRIDE]
     out[..., 0] = offset[..., 0] * right[0] + offset[..., 2] * right[1]
     out[..., 1] = offset[..., 1]
     out[..., 2] = offset[..., 0] * ahead[0] + offset[..., 2] * ahead[1]
@@ -47,7 +47,7 @@ def box_targets(surface: SurfaceImage, number: NDArray[np.int32], boxes: dict[in
 
 
 def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
-    """Arrays of one walk, n = (h/2, w/2): inputs (N, 11, n), kind (N, n), number (N, n), boxes (N, 8, n)."""
+    """Arrays of one walk: inputs (N, 11, h, w) and, n = (h/2, w/2): kind (N, n), number (N, n), boxes (N, 8, n)."""
     rng = np.random.default_rng((21, world.seed))
     sensor = SENSOR["headset"]
     assert sensor.depth is not None
@@ -61,8 +61,8 @@ def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
     for frame, exact in iter_recorded(Timeline(moments=((0.0, world),)), walk, sensor, CAMERA):
         surface = surface_image(frame, WIDTH)
         stride = exact.instance_ids.shape[0] // surface.valid.shape[0]
-        number = np.maximum(exact.instance_ids[:: stride * STRIDE, :: stride * STRIDE], 0)
-        seen = surface.depth_m[::STRIDE, ::STRIDE] > 0
+        number = np.maximum(exact.instance_ids[:: stride * VOTE_STRIDE, :: stride * VOTE_STRIDE], 0)
+        seen = surface.depth_m[::VOTE_STRIDE, ::VOTE_STRIDE] > 0
         number = np.where(seen, number, 0)
         rows["inputs"].append(network_input(surface, float(rng.normal(0.0, 0.02))).astype(np.float16))
         # 255: nothing was measured, so nothing is asked.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tools.association import one_to_one
 from tools.merging import BorderWeights, Merging
-from tools.parts import PartMap
+
+if TYPE_CHECKING:
+    from tools.parts import PartMap
 
 THING_LEVEL = 0.69
 """Parts whose averaged border is weaker than this belong to one thing."""

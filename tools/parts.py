@@ -7,12 +7,16 @@ two parts is averaged over all views that show it, and things are groups of part
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.types import Box3D
 from tools.association import one_to_one, overlap
+from tools.grouping import group_parts
+from tools.merging import BorderWeights
 from tools.naming import LabelVotes
 from tools.regions import N_CUES
 from tools.segmentation import Segments
@@ -40,6 +44,16 @@ class Part:
     """A flat thing on a wall: its voxels are no background although they lie on the wall's plane."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """What a map of parts says of a thing beyond its surface."""
+
+    box: Box3D | None = None
+    """None: the surface alone says how large it is."""
+    supported: bool = True
+    """False while too little speaks for a thing to show it."""
+
+
 class PartMap:
     """Parts, their voxels, and the summed border cues between pairs of them."""
 
@@ -53,6 +67,43 @@ class PartMap:
         """What a segmenter that knows names has called each part."""
         self.locked: set[int] = set()
         """Parts that a person has pointed out: other parts cannot take their voxels."""
+
+    def take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+        """Add a frame; returns the part that each pixel of its surface shows, (h, w), 0 for none."""
+        return self.observe(segments, time_s)[segments.labels]
+
+    def groups(
+        self,
+        pinned: Mapping[int, str],
+        time_s: float,
+        background: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
+        weights: BorderWeights,
+    ) -> list[list[int]]:
+        """Which parts make one thing; parts ``pinned`` to one thing stay together.
+
+        ``background`` tells which of some points are floor, wall or ceiling.
+        """
+        self.clean(background(self.voxels.point), time_s)
+        return group_parts(self, weights, pinned)
+
+    def trusted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of a thing's voxels, those to believe: one stray look makes no surface, unless there was only one so far."""
+        sure = rows[self.voxels.hits[rows] >= 2]
+        return sure if len(sure) >= 8 else rows
+
+    def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> Fit | None:
+        """What speaks for a thing of some voxels. None: too little is known by now to change what was said before."""
+        del rows, room_yaw
+        return Fit()
+
+    def kinds_said(self, parts: Sequence[int], rows: NDArray[np.int64]) -> dict[str, float]:
+        """What a thing of some parts and voxels was taken for: evidence per label."""
+        del rows
+        total: dict[str, float] = {}
+        for part in parts:
+            for label, weight in self.said[part].weights.items() if part in self.said else ():
+                total[label] = total.get(label, 0.0) + weight
+        return total
 
     def observe(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
         """Add a frame; returns the part of each segment, (n + 1,) with 0 for none."""

@@ -18,15 +18,15 @@ from torch import Tensor
 from scenes.types import Frame, Relation, SceneGraph
 from tools.changes import Event, match_moved
 from tools.gazing import Miss, object_at
-from tools.grouping import group_parts, keep_ids
+from tools.grouping import keep_ids
 from tools.map_objects import MapObject
 from tools.merging import BorderWeights
 from tools.naming import Namer
-from tools.parts import PartMap
+from tools.parts import Fit, PartMap
 from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, in_view, look, seen_through
 from tools.relations import Body, relations
 from tools.rooms import FloorGrid
-from tools.segmentation import GeometricSegmenter, Segmenter, Segments
+from tools.segmentation import GeometricSegmenter, Segmenter
 from tools.segmenters.embedded import EmbeddedSegmenter
 from tools.surfaces import SurfaceImage
 from tools.teaching import NameTakenError, UnknownObjectError, name_pending, teach
@@ -41,7 +41,7 @@ CARVE_MISSES = 4
 
 def part_map(segmenter: Segmenter) -> PartMap:
     """The map of pieces that fits a segmenter."""
-    return VoteMap(len(segmenter.kinds)) if isinstance(segmenter, EmbeddedSegmenter) else PartMap()
+    return VoteMap(segmenter.kinds) if isinstance(segmenter, EmbeddedSegmenter) else PartMap()
 
 
 class SceneGraphBuilder:
@@ -71,17 +71,11 @@ class SceneGraphBuilder:
         self.time_s = max(self.time_s, frame.time_s)
         if isinstance(self.segmenter, GeometricSegmenter):
             self.floor.observe(segments, self.segmenter.structure)
-        shown = self._take_in(segments, frame.time_s)
+        shown = self.parts.take_in(segments, frame.time_s)
         self._credit(frame, segments.surface, shown)
         self._judge_presence(segments.surface, frame.time_s, set(np.unique(shown).tolist()))
         if frame.time_s - self._regrouped_s >= REGROUP_EVERY_S or frame.time_s < self._regrouped_s:
             self.regroup(frame.time_s)
-
-    def _take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
-        """Add a frame to the parts; returns the part that each pixel shows, (h, w), 0 for none."""
-        if isinstance(self.parts, VoteMap) and segments.votes is not None:
-            return self.parts.see(segments.votes, time_s)
-        return self.parts.observe(segments, time_s)[segments.labels]
 
     def _credit(self, frame: Frame, surface: SurfaceImage, shown: NDArray[np.int32]) -> None:
         """Tell each thing that this frame shows it, and keep the view if it is good."""
@@ -145,7 +139,8 @@ class SceneGraphBuilder:
     def regroup(self, time_s: float) -> None:
         """Make things of parts, keep their identity, and refit what changed."""
         pinned = {p: t.id for t in self.objects.values() if t.pinned for p in t.parts}
-        groups = self._groups(pinned, time_s)
+        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
+        groups = self.parts.groups(pinned, time_s, self._background, weights)
         sizes = self.parts.sizes()
         kept = keep_ids(groups, sizes, self.object_of_part, pinned)
         self.object_of_part = {}
@@ -162,20 +157,6 @@ class SceneGraphBuilder:
             self._continue_as(old, new, time_s)
         self._regrouped_s = time_s
         self._relations = None
-
-    def _groups(self, pinned: dict[int, str], time_s: float) -> list[list[int]]:
-        """Which parts make one thing."""
-        if isinstance(self.parts, VoteMap):
-            self.parts.cluster(time_s)
-            loose = [p for p in self.parts.parts if p not in pinned]
-            held: dict[str, list[int]] = {}
-            for part, object_id in pinned.items():
-                if part in self.parts.parts:
-                    held.setdefault(object_id, []).append(part)
-            return [*([p] for p in loose), *held.values()]
-        self.parts.clean(self._background_rows(), time_s)
-        weights = self.segmenter.weights if isinstance(self.segmenter, GeometricSegmenter) else BorderWeights()
-        return group_parts(self.parts, weights, pinned)
 
     def new_object(self, group: Sequence[int]) -> MapObject:
         """A new thing of some parts."""
@@ -208,46 +189,30 @@ class SceneGraphBuilder:
             lookup[part] = number[object_id]
         of_row = lookup[voxels.owner]
         yaw = self.room_yaw()
-        votes = self.parts if isinstance(self.parts, VoteMap) else None
-        # One stray look makes no surface, unless there was only one look so far.
         order = np.argsort(of_row, kind="stable")
         starts = np.searchsorted(of_row[order], np.arange(len(ids) + 2))
         for k, object_id in enumerate(ids, start=1):
             thing = self.objects[object_id]
             if thing.box is not None and thing.last_seen_s < self._regrouped_s and len(thing.points):
                 continue
-            rows = order[starts[k] : starts[k + 1]]
-            sure = rows[voxels.hits[rows] >= 2]
-            # Votes are sparse, one pixel in sixteen, and say themselves which voxels to trust.
-            rows = sure if len(sure) >= 8 and votes is None else rows
-            if votes is not None and thing.box is not None and not votes.heard(rows):
-                continue  # restored: its votes were not kept, so what they made of it stays until it is seen anew
-            voted = votes.box_of(rows, yaw) if votes is not None else None
-            self._hear_kinds(thing, rows)
-            thing.supported = voted is None or voted[1].enough
+            rows = self.parts.trusted(order[starts[k] : starts[k + 1]])
+            fit = self.parts.fit(rows, yaw)
+            if fit is None and thing.box is not None:
+                continue  # restored: what was known of it stays until enough of it is seen anew
+            fit = fit or Fit()
+            said = self.parts.kinds_said(sorted(thing.parts), rows)
+            if said:
+                thing.hear(said)
+            thing.supported = fit.supported
             # What a person pointed out is as large as what they saw, whatever kind it is taken for.
-            box = None if voted is None or thing.pinned else voted[0]
+            box = None if thing.pinned else fit.box
             thing.set_surface(voxels.point[rows], voxels.lab[rows], yaw, box)
 
-    def _hear_kinds(self, thing: MapObject, rows: NDArray[np.int64]) -> None:
-        """What the segmenter takes a thing for."""
-        if isinstance(self.parts, VoteMap) and isinstance(self.segmenter, EmbeddedSegmenter):
-            kinds = self.parts.kinds_of(rows)
-            thing.hear({self.segmenter.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:5] if k > 0})
-            return
-        total: dict[str, float] = {}
-        for part in thing.parts:
-            for label, weight in self.parts.said[part].weights.items() if part in self.parts.said else ():
-                total[label] = total.get(label, 0.0) + weight
-        if total:
-            thing.hear(total)
-
-    def _background_rows(self) -> NDArray[np.bool_]:
-        """Voxels that the floor, ceiling and walls known by now explain."""
-        point = self.parts.voxels.point
+    def _background(self, points: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which points the floor, ceiling and walls known by now explain."""
         if isinstance(self.segmenter, GeometricSegmenter):
-            return self.segmenter.structure.holds(point)
-        return np.zeros(len(point), bool)
+            return self.segmenter.structure.holds(points)
+        return np.zeros(len(points), bool)
 
     def room_yaw(self) -> float | None:
         """Direction of the walls seen most often."""

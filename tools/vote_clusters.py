@@ -100,6 +100,18 @@ class FrameVotes:
         """Rows and columns of the surface between pixels that vote."""
         return -(-self.surface.valid.shape[0] // self.pixels.shape[0])
 
+    def spread(self, value: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n,) numbers of the voting pixels -> (h, w) on the surface: each pixel takes that of the block it is in.
+
+        Blocks without a vote of their own take it from the one at an even row and column that stands for them.
+        """
+        grid = np.zeros(self.pixels.shape, np.int32)
+        grid[self.pixels] = value
+        coarse = grid[::2, ::2].repeat(2, 0).repeat(2, 1)[: grid.shape[0], : grid.shape[1]]
+        grid = np.where(self.pixels, grid, coarse)
+        h, w = self.surface.valid.shape
+        return grid.repeat(self.stride, 0).repeat(self.stride, 1)[:h, :w]
+
 
 def weighted_median(values: NDArray, weight: NDArray) -> NDArray[np.float64]:
     """(n, k) values, (n,) weights -> (k,) medians."""

@@ -6,13 +6,16 @@ thing, no border is kept, and only what frames have touched since the last time 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.types import Box3D
 from tools.association import one_to_one, overlap
-from tools.parts import PartMap
-from tools.vote_clusters import FrameVotes, Support, Votes, cluster_votes, settle, support
+from tools.merging import BorderWeights
+from tools.parts import Fit, PartMap
+from tools.segmentation import Segments
+from tools.vote_clusters import FrameVotes, Votes, cluster_votes, settle, support
 from tools.voxels import Keys, VoxelTable, pack, voxel_cells
 
 THING_FROM = 0.5
@@ -23,6 +26,8 @@ SURE_WEIGHT = 12.0
 """A voxel that was seen this much counts in full."""
 SEEN_PX = 2
 """Voting pixels of a thing that make a frame show it."""
+KINDS_TOLD = 5
+"""Likeliest kinds of a thing that are passed on."""
 N_STATS = 10
 """Weight, share of "thing", centre (3), log size (3), cosine and sine of the doubled yaw."""
 
@@ -99,9 +104,35 @@ class VoteMap(PartMap):
 
     voxels: VoteTable
 
-    def __init__(self, kinds: int) -> None:
+    def __init__(self, kinds: Sequence[str]) -> None:
+        """``kinds``: the names that votes are cast for, the building first."""
         super().__init__()
-        self.voxels = VoteTable(kinds)
+        self.kinds = tuple(kinds)
+        self.voxels = VoteTable(len(kinds))
+
+    def take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+        if segments.votes is None:
+            raise ValueError("a map of votes needs a segmenter that votes; received segments without votes")
+        return self.see(segments.votes, time_s)
+
+    def groups(
+        self,
+        pinned: Mapping[int, str],
+        time_s: float,
+        background: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
+        weights: BorderWeights,
+    ) -> list[list[int]]:
+        del background, weights  # the votes say what is building, and a part is a whole thing already
+        self.cluster(time_s)
+        loose = [p for p in self.parts if p not in pinned]
+        held: dict[str, list[int]] = {}
+        for part, object_id in pinned.items():
+            if part in self.parts:
+                held.setdefault(object_id, []).append(part)
+        return [*([p] for p in loose), *held.values()]
+
+    def trusted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        return rows  # votes are sparse, and say themselves which voxels count
 
     def see(self, frame: FrameVotes, time_s: float) -> NDArray[np.int32]:
         """Add a frame; returns the part that each pixel of the surface shows, (h, w), 0 for none."""
@@ -148,18 +179,15 @@ class VoteMap(PartMap):
     def _shown(self, frame: FrameVotes, points: NDArray[np.float32], time_s: float) -> NDArray[np.int32]:
         rows = self.voxels.rows(pack(voxel_cells(points)))
         owner = np.where((rows >= 0) & (frame.thing > 0.3), self.voxels.owner[rows], 0).astype(np.int32)
-        small = np.zeros(frame.pixels.shape, np.int32)
-        small[frame.pixels] = owner
         seen, count = np.unique(owner, return_counts=True)
         for part, n in zip(seen.tolist(), count.tolist(), strict=True):
             entry = self.parts.get(part)
             if entry is None or n < SEEN_PX:
-                small[small == part] = 0
+                owner[owner == part] = 0
             elif entry.last_seen_s != time_s:
                 entry.frames += 1
                 entry.last_seen_s = time_s
-        h, w = frame.surface.valid.shape
-        return small.repeat(frame.stride, 0).repeat(frame.stride, 1)[:h, :w]
+        return frame.spread(owner)
 
     def cluster(self, time_s: float) -> None:
         """Make parts of what frames have touched; a part keeps its id while it keeps most of its voxels."""
@@ -199,19 +227,23 @@ class VoteMap(PartMap):
         self.voxels.owner[~alive[self.voxels.owner]] = 0
         return gone
 
-    def box_of(self, rows: NDArray[np.int64], room_yaw: float | None) -> tuple[Box3D, Support] | None:
-        """The box that the voxels of a thing vote for, and what supports it; None when none of them has voted yet."""
-        rows = rows[self.voxels.weight(rows) > 0]
-        if len(rows) == 0:
-            return None
-        votes = self.voxels.ballots(rows)
-        box = settle(votes.box(np.arange(len(rows))), votes.points, room_yaw)
-        kind = float(self.kinds_of(rows)[1:].max(initial=0.0))
-        return box, support(box, len(rows), float(votes.weight.sum()) / SURE_WEIGHT, kind)
+    def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> Fit | None:
+        """The box that the voxels of a thing vote for.
 
-    def heard(self, rows: NDArray[np.int64]) -> bool:
-        """Whether at least half of some rows have votes."""
-        return 2 * int((self.voxels.weight(rows) > 0).sum()) >= len(rows)
+        None when fewer than half of them have votes: those of a restored thing were not kept.
+        """
+        heard = rows[self.voxels.weight(rows) > 0]
+        if len(heard) == 0 or 2 * len(heard) < len(rows):
+            return None
+        votes = self.voxels.ballots(heard)
+        box = settle(votes.box(np.arange(len(heard))), votes.points, room_yaw)
+        kind = float(self.kinds_of(heard)[1:].max(initial=0.0))
+        return Fit(box=box, supported=support(box, len(heard), float(votes.weight.sum()) / SURE_WEIGHT, kind).enough)
+
+    def kinds_said(self, parts: Sequence[int], rows: NDArray[np.int64]) -> dict[str, float]:
+        del parts
+        kinds = self.kinds_of(rows)
+        return {self.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:KINDS_TOLD] if k > 0}
 
     def kinds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """(k,) mean probability of each kind over the voxels of a thing; zeros where none has voted."""

@@ -13,6 +13,7 @@ from tools.vote_clusters import FrameVotes, Votes
 from tools.vote_map import VoteMap, VoteTable
 
 STRIDE = 2
+KINDS = ("", *(f"kind {k}" for k in range(len(ROOM))))
 
 
 def oracle(frame, hit) -> FrameVotes:  # type: ignore[no-untyped-def]
@@ -51,24 +52,25 @@ def part_of(parts: VoteMap, point: tuple[float, float, float]) -> int:
 
 
 def test_every_thing_is_one_part_with_its_box() -> None:
-    parts = mapped(VoteMap(len(ROOM) + 1))
+    parts = mapped(VoteMap(KINDS))
     rows = parts.voxels.of([part_of(parts, (0.0, 0.72, 1.0))])
-    got = parts.box_of(rows, None)
+    got = parts.fit(rows, None)
     assert got is not None
-    assert float(iou(got[0], TABLE.box)) > 0.8
+    assert got.box is not None
+    assert float(iou(got.box, TABLE.box)) > 0.8
     assert int(parts.kinds_of(rows).argmax()) == ROOM.index(TABLE) + 1
 
 
 def test_a_part_keeps_its_id_over_a_second_visit() -> None:
-    parts = mapped(VoteMap(len(ROOM) + 1))
+    parts = mapped(VoteMap(KINDS))
     before = part_of(parts, (0.0, 0.72, 1.0))
     assert part_of(mapped(parts, 60.0), (0.0, 0.72, 1.0)) == before
 
 
 def test_voxels_without_votes_keep_their_owner_after_a_restart() -> None:
-    parts = mapped(VoteMap(len(ROOM) + 1))
+    parts = mapped(VoteMap(KINDS))
     table = part_of(parts, (0.0, 0.72, 1.0))
-    again = VoteMap(len(ROOM) + 1)
+    again = VoteMap(KINDS)
     for name, _, _ in VoteTable.COLUMNS:
         setattr(again.voxels, name, getattr(parts.voxels, name).copy())
     again.parts, again.next_id = dict(parts.parts), parts.next_id
@@ -76,7 +78,7 @@ def test_voxels_without_votes_keep_their_owner_after_a_restart() -> None:
 
 
 def test_removed_voxels_leave_the_votes_of_the_others_alone() -> None:
-    parts = mapped(VoteMap(len(ROOM) + 1))
+    parts = mapped(VoteMap(KINDS))
     rows = np.arange(len(parts.voxels))
     kept = parts.voxels.ballots(rows[10:]).center.copy()
     parts.voxels.remove(rows[:10])
@@ -84,14 +86,14 @@ def test_removed_voxels_leave_the_votes_of_the_others_alone() -> None:
 
 
 def test_the_building_is_no_part() -> None:
-    parts = mapped(VoteMap(len(ROOM) + 1))
+    parts = mapped(VoteMap(KINDS))
     held = np.any([contains(s.box, parts.voxels.point, margin_m=0.06) for s in ROOM], axis=0)
     assert held[parts.voxels.owner > 0].all()
 
 
 @pytest.mark.parametrize("eye", [EYES[0]])
 def test_pixels_show_the_part_that_they_see(eye) -> None:  # type: ignore[no-untyped-def]
-    parts = mapped(VoteMap(len(ROOM) + 1))
+    parts = mapped(VoteMap(KINDS))
     frame, hit = render(ROOM, *eye)
     shown = parts.see(oracle(frame, hit), 9.0)
     inside = np.asarray(hit) == ROOM.index(TABLE)

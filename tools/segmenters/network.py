@@ -1,6 +1,6 @@
 """The embedded segmentation network: what each patch of surface belongs to, and where the whole of that thing is.
 
-A small U-Net reads the reduced surface of a frame (``tools.surfaces``) and says, for every fourth pixel, which kind of
+A small U-Net reads the reduced surface of a frame (``tools.surfaces``) and says, for every second pixel, which kind of
 thing it is and the box of the thing that it belongs to: the offset to the box's centre, its edge lengths and its
 direction (voting as in Qi et al. 2019, "Deep Hough Voting"). Everything is told in a frame that stands upright under
 the wearer and looks where they look, so that the same thing looks the same from everywhere.
@@ -20,11 +20,9 @@ INPUTS = 11
 """Channels of ``network_input``."""
 BOX_CHANNELS = 8
 """Offset to the centre (right, up, ahead; metres), log edge lengths (3), cosine and sine of the doubled direction."""
-STRIDE = 2
-"""Between the pixels of the surface that the network sees."""
-VOTE_STRIDE = 4
-"""Between those that vote."""
-WIDTHS = (32, 64, 112)
+VOTE_STRIDE = 2
+"""Between the pixels of the surface that vote. Twice as coarse, a mug two metres away has one vote and is lost."""
+WIDTHS = (24, 40, 72, 120)
 EYE_M = 1.6
 """Height of the eye where no floor is known yet."""
 LEVEL = 0.2
@@ -41,16 +39,11 @@ def heading(world_from_camera: NDArray[np.float64]) -> tuple[NDArray[np.float64]
 
 
 def network_input(surface: SurfaceImage, floor_y: float | None) -> Floats:
-    """(11, h/2, w/2): place and normal in the wearer's upright frame, depth, colour, validity; zeros where invalid.
-
-    Geometry is that of every second pixel, colour the mean of two by two.
-    """
+    """(11, h, w): place and normal in the wearer's upright frame, depth, colour, validity; zeros where invalid."""
     right, ahead = (v.astype(np.float32) for v in heading(surface.world_from_camera))
-    eye, depth = surface.eye, surface.depth_m[::STRIDE, ::STRIDE]
-    points, normals = surface.points[::STRIDE, ::STRIDE], surface.normals[::STRIDE, ::STRIDE]
+    eye, depth, points, normals = surface.eye, surface.depth_m, surface.points, surface.normals
     floor = float(eye[1]) - EYE_M if floor_y is None else floor_y
     x, z = points[..., 0] - eye[0], points[..., 2] - eye[2]
-    lab = mean_color(surface.lab)
     out = np.stack(
         [
             (x * right[0] + z * right[1]) / 2.0,
@@ -60,22 +53,14 @@ def network_input(surface: SurfaceImage, floor_y: float | None) -> Floats:
             normals[..., 1],
             normals[..., 0] * ahead[0] + normals[..., 2] * ahead[1],
             depth / 2.0 - 1.0,
-            lab[..., 0] / 25.0 - 2.0,
-            lab[..., 1] / 25.0,
-            lab[..., 2] / 25.0,
-            surface.valid[::STRIDE, ::STRIDE],
+            surface.lab[..., 0] / 25.0 - 2.0,
+            surface.lab[..., 1] / 25.0,
+            surface.lab[..., 2] / 25.0,
+            surface.valid,
         ]
     ).astype(np.float32)
     out[:7, depth <= 0] = 0.0
     return out
-
-
-def mean_color(lab: Floats) -> Floats:
-    """(h, w, 3) -> ((h + 1) / 2, (w + 1) / 2, 3): each pixel of every second row and column with its next ones."""
-    right = np.minimum(np.arange(0, lab.shape[1], STRIDE) + 1, lab.shape[1] - 1)
-    below = np.minimum(np.arange(0, lab.shape[0], STRIDE) + 1, lab.shape[0] - 1)
-    a, b = lab[::STRIDE], lab[below]
-    return 0.25 * (a[:, ::STRIDE] + a[:, right] + b[:, ::STRIDE] + b[:, right])
 
 
 class _Residual(nn.Module):
@@ -106,13 +91,15 @@ class SegmentNetwork(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        w1, w2, w3 = WIDTHS
+        w1, w2, w3, w4 = WIDTHS
         self.stem = nn.Sequential(
             nn.Conv2d(INPUTS, w1, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(w1), nn.ReLU(), _Residual(w1)
         )
         self.down2 = nn.Sequential(_down(w1, w2), _Residual(w2))
         self.down3 = nn.Sequential(_down(w2, w3), _Residual(w3))
-        self.around = nn.Linear(w3, w3)
+        self.down4 = nn.Sequential(_down(w3, w4), _Residual(w4))
+        self.around = nn.Linear(w4, w4)
+        self.side3, self.up3 = nn.Conv2d(w4, w3, 1), _join(w3, w3)
         self.side2, self.up2 = nn.Conv2d(w3, w2, 1), _join(w2, w2)
         self.across = nn.Conv2d(w1, w2, 1)
         self.head = nn.Conv2d(w2, classes + BOX_CHANNELS, 1)
@@ -121,7 +108,9 @@ class SegmentNetwork(nn.Module):
         a = self.stem(x)
         b = self.down2(a)
         c = self.down3(b)
-        c = F.relu(c + self.around(c.mean((2, 3)))[:, :, None, None])
+        d = self.down4(c)
+        d = F.relu(d + self.around(d.mean((2, 3)))[:, :, None, None])
+        c = self.up3(_like(self.side3(d), c) + c)
         b = self.up2(_like(self.side2(c), b) + b)
         return self.head(F.relu(_like(b, a) + self.across(a)))
 
