@@ -27,6 +27,7 @@ from tools.matching import COLORS, parse_query
 from tools.memory import Memory
 from tools.queries import GazeRay, Region, search
 from tools.scene_graph import SceneGraphBuilder
+from tools.segmenters.choose import EMBEDDED, open_segmenter
 
 FRAMES_PER_S = 5.0
 HOUR_FRAMES = 18_000
@@ -195,7 +196,7 @@ def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growt
     walk = make_walk(world)
     recorded = iter_recorded(Timeline(moments=((0.0, world),)), walk, SENSOR["headset"], HEAD_CAMERA)
     once = [frame for frame, _ in itertools.islice(recorded, lap)]
-    builder = SceneGraphBuilder(world.map_id)
+    builder = SceneGraphBuilder(world.map_id, None, open_segmenter(EMBEDDED))
     first_mb, objects, rss_mb = 0.0, 0, 0.0
     path = folder / "hour.sqlite"
     with Memory(path) as memory:

@@ -69,7 +69,7 @@ class FloorGrid:
         upright = near & (background == WALL) & (height > 0.2) & (height < 1.9)
         for channel, mask in ((0, ground), (1, upright)):
             if mask.any():
-                cells = np.unique(np.floor(surface.points[mask][:, [0, 2]] / CELL_M).astype(np.int64), axis=0)
+                cells = _distinct(np.floor(surface.points[mask][:, [0, 2]] / CELL_M).astype(np.int64))
                 self._cover(cells)
                 at = cells - self.origin
                 self.counts[at[:, 0], at[:, 1], channel] += 1
@@ -197,6 +197,14 @@ class FloorGrid:
                 kept[label] = f"r{self._next}"
                 self._next += 1
         return kept
+
+
+def _distinct(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(N, 2) -> (M, 2) without repetitions; one key a cell sorts many times faster than rows do."""
+    low = cells.min(0)
+    span = int(cells[:, 1].max() - low[1]) + 1
+    keys = np.unique((cells[:, 0] - low[0]) * span + cells[:, 1] - low[1])
+    return np.stack([keys // span, keys % span], -1) + low
 
 
 def split_rooms(counts: NDArray[np.int32]) -> NDArray[np.int32]:

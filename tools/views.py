@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Frame
+from tools.quantiles import percentiles
 from tools.surfaces import Bools, SurfaceImage, project_points
 
 MAX_VIEWS = 3
@@ -73,7 +74,7 @@ def color_box(frame: Frame, surface: SurfaceImage, mask: Bools) -> tuple[int, in
     uv = uv[ahead]
     if len(uv) == 0:
         return None
-    low, high = np.percentile(uv, 1, axis=0), np.percentile(uv, 99, axis=0)
+    low, high = percentiles(uv, (1.0, 99.0))
     margin = CROP_MARGIN * (high - low).max() + 2
     left, top = np.maximum(low - margin, 0)
     right, bottom = np.minimum(high + margin, (frame.camera.width, frame.camera.height))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from scenes.types import Box3D
+from tools.quantiles import percentiles
 from tools.surfaces import SurfaceImage
 from tools.upright_boxes import box_axes, footprint, to_box_frame, upright_box, yaw_of
 from tools.voxels import VOXEL_M
@@ -185,7 +186,7 @@ def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
     box = _turned(box, points, room_yaw)
     local = to_box_frame(box, points)
     cut = STRAY if len(points) >= 20 else 0.0
-    low, high = np.percentile(local, (cut, 100 - cut), axis=0)
+    low, high = percentiles(local, (cut, 100.0 - cut))
     size = np.array(box.size)
     seen = high - low
     middle = np.where(low < -size / 2, low + size / 2, np.where(high > size / 2, high - size / 2, 0.0))
