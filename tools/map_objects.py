@@ -22,8 +22,10 @@ SURE_FRAMES = 3
 """Frames that must have seen a thing before it is shown: noise rarely repeats."""
 SEEN_SHARE = 0.3
 """Share of the frames with its place in view that must have found it."""
-DETECTED_FROM = 0.3
-"""Confidence from which a kind that the segmenter said counts as a name."""
+CROP_SHARE = 0.4
+"""Weight of a name from pictures beside the kind that the segmenter voted for, in a linear opinion pool (Stone, 1961)."""
+POOLED_FROM = 0.25
+"""Probability from which the pool names a thing: on generated worlds 200-201, 82 of 85 right and 84 named."""
 MIN_VOXELS = 5
 MIN_EXTENT_M = 0.03
 
@@ -144,14 +146,17 @@ class MapObject:
         return seen_often and len(self.points) >= MIN_VOXELS and max(self.box.size) >= MIN_EXTENT_M
 
     def label(self) -> tuple[str, str, float]:
-        """Name, its source and its confidence: user before vlm before detector."""
+        """Name, its source and its confidence: user before vlm before detectors, whose opinions are pooled."""
         if self.taught:
             return self.taught, "user", 1.0
-        label, confidence = self.labels.best()
-        if confidence >= NAMED_FROM:
-            return label, self.label_source, confidence
-        label, confidence = self.detected.best()
-        return (label, "detector", confidence) if confidence >= DETECTED_FROM else ("", "none", 0.0)
+        said, confidence = self.labels.best()
+        if confidence >= NAMED_FROM and (self.label_source == "vlm" or not self.detected.weights):
+            return said, self.label_source, confidence
+        pooled = {name: (1.0 - CROP_SHARE) * share for name, share in self.detected.shares().items()}
+        if said:
+            pooled[said] = pooled.get(said, 0.0) + CROP_SHARE * self.labels.shares()[said]
+        best = max(pooled, key=lambda name: pooled[name], default="")
+        return (best, "detector", pooled[best]) if best and pooled[best] >= POOLED_FROM else ("", "none", 0.0)
 
     def to_scene_object(self) -> SceneObject:
         """The immutable view that leaves this package."""

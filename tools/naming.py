@@ -55,6 +55,11 @@ class LabelVotes:
         label = max(self.weights, key=lambda k: self.weights[k])
         return label, self.weights[label] / (sum(self.weights.values()) + PRIOR_WEIGHT)
 
+    def shares(self) -> dict[str, float]:
+        """Probability of each label by all looks together; less than 1 in sum where they are not sure."""
+        total = max(1.0, sum(self.weights.values()))
+        return {label: weight / total for label, weight in self.weights.items()}
+
 
 def clean_name(name: str) -> str:
     """A name as it is stored: one line, single spaces, at most ``MAX_NAME_CHARS``.
