@@ -23,7 +23,7 @@ SURE_FRAMES = 3
 SEEN_SHARE = 0.3
 """Share of the frames with its place in view that must have found it."""
 CROP_SHARE = 0.4
-"""Weight of a name from pictures beside the kind that the segmenter voted for, in a linear opinion pool (Stone, 1961)."""
+"""Weight of a name from pictures beside the kind that the segmenter voted for: a linear opinion pool (Stone, 1961)."""
 POOLED_FROM = 0.25
 """Probability from which the pool names a thing: on generated worlds 200-201, 82 of 85 right and 84 named."""
 MIN_VOXELS = 5

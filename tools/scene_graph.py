@@ -41,7 +41,10 @@ CARVE_MISSES = 4
 
 def part_map(segmenter: Segmenter) -> PartMap:
     """The map of pieces that fits a segmenter."""
-    return VoteMap(segmenter.kinds) if isinstance(segmenter, EmbeddedSegmenter) else PartMap()
+    if not isinstance(segmenter, EmbeddedSegmenter):
+        return PartMap()
+    segmenter.label_frames = False  # votes are clustered in the map, once for all frames
+    return VoteMap(segmenter.kinds)
 
 
 class SceneGraphBuilder:
