@@ -1,11 +1,13 @@
 """Train the embedded segmentation network (``tools.segmenters.network``) on generated worlds.
 
-    python -m evals.fit_segments --worlds 1000:1038 --data DIR --steps 1500 --out FILE.safetensors
+    python -m evals.fit_segments --worlds 1000:1110 --data DIR --steps 5000 --out FIRST.safetensors
+    python -m evals.fit_segments --worlds 1000:1200 --data DIR --steps 6000 --start FIRST.safetensors --out FILE.safetensors
 
-renders the frames that are missing (``evals.segment_data``), trains from scratch on the CPU, and
-writes half-precision weights with the names of the kinds beside them. Adam with decoupled weight decay; the rate stays
-at its peak and falls to nothing over the last 30% of the steps. The shipped weights come from 38 worlds and 1,500
-steps of 16 frames, as above.
+renders the frames that are missing (``evals.segment_data``), trains on the CPU, and writes half-precision weights with
+the names of the kinds beside them. Adam with decoupled weight decay; the rate stays at its peak and falls to nothing
+over the last 30% of the steps. The shipped weights come from these two commands, with 133 of the worlds rendered by the
+time the second one ran (batches of 16 frames; 0.27 s a step on a core). Votes on a grid of 80 x 60 instead
+of 40 x 30 raised the things found in world 7 from 56 to 67 of 86, with the first command alone.
 """
 
 from __future__ import annotations
@@ -156,11 +158,11 @@ def write(model: torch.nn.Module, path: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Render what is missing, train, write."""
     parser = argparse.ArgumentParser(description="train the embedded segmentation network on generated worlds")
-    parser.add_argument("--worlds", default="1000:1038", metavar="A:B", help="seeds A to B-1; never held-out ones")
+    parser.add_argument("--worlds", default="1000:1110", metavar="A:B", help="seeds A to B-1; never held-out ones")
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered frames")
     parser.add_argument("--out", type=Path, required=True, help="the weights, .safetensors")
     parser.add_argument("--start", type=Path, default=None, help="weights to go on from")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--no-render", action="store_true", help="use what is there")
     args = parser.parse_args(argv)
