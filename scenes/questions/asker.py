@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -16,6 +17,7 @@ from scenes.questions.visits import Visit
 from scenes.records import Direction, Reason, Status, ToolStep, TypedValue
 from scenes.types import SceneGraph, SceneObject
 
+T = TypeVar("T")
 HELD_OUT_SHARE = 8
 """One in so many pairs of category and colour is named only in test questions."""
 
@@ -97,6 +99,20 @@ class Asker:
             return None
         kind = Kind(name=obj.label, color=obj.color)
         return kind if self.rng.random() < colored and self.may_say(kind) else Kind(name=obj.label)
+
+    def balanced(self, items: Sequence[T], answer: Callable[[T], object]) -> T | None:
+        """One of some items, each answer as likely as any other: what is common is not asked about most."""
+        groups: dict[object, list[T]] = {}
+        for item in items:
+            groups.setdefault(answer(item), []).append(item)
+        return self.rng.choice(self.rng.choice(list(groups.values()))) if groups else None
+
+    def yes_or_no(self, items: Sequence[T], answer: Callable[[T], bool]) -> T | None:
+        """One of some items, by the toss of a coin one of a yes or of a no; None where there are not both.
+
+        So that both are asked equally often, whatever is easier to find.
+        """
+        return self.balanced(items, answer) if len({answer(item) for item in items}) == 2 else None
 
     def say(self, family: str, **slots: str) -> str:
         """A question of a family in this split's words."""

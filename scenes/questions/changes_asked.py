@@ -51,19 +51,15 @@ def moved_since(a: Asker) -> Drafts:
     if a.visit.before is None:
         return ()
     places = a.visit.memory(a.frame).places
-    known = [o for i, o in a.memory.objects.items() if _since(places[i]) is not None]
-    # As many that have moved as that have not, or "no" would nearly always be right.
-    truth = a.rng.random() < 0.5
-    known = [o for o in known if _since(places[o.id]) == truth]
-    a.rng.shuffle(known)
-    for obj in known:
-        if not (kind := _only_name(a, obj)):
-            continue
-        text = a.say("moved_since", the=a.the(kind))
-        trace = step("find_objects", query=kind.text, when="moved")
-        ids = (obj.id,) if truth else ()
-        return (Draft(family="moved_since", text=text, value=bool_value(truth), objects=ids, trace=trace),)
-    return ()
+    known = [(o, since) for i, o in a.memory.objects.items() if (since := _since(places[i])) is not None]
+    named = [(o, since, kind) for o, since in known if (kind := _only_name(a, o))]
+    if not (asked := a.yes_or_no(named, lambda n: n[1])):
+        return ()
+    obj, since, kind = asked
+    text = a.say("moved_since", the=a.the(kind))
+    trace = step("find_objects", query=kind.text, when="moved")
+    ids = (obj.id,) if since else ()
+    return (Draft(family="moved_since", text=text, value=bool_value(since), objects=ids, trace=trace),)
 
 
 def moved_away(a: Asker) -> Drafts:
