@@ -68,9 +68,14 @@ class Asker:
         """A NumPy generator that goes on from this one."""
         return np.random.default_rng(self.rng.getrandbits(32))
 
+    @property
+    def known(self) -> list[SceneObject]:
+        """Objects that are asked about: all that are known but windows, which are parts of walls."""
+        return [o for o in self.graph.objects.values() if o.label != "window"]
+
     def pick(self) -> SceneObject | None:
         """Some object that is known."""
-        known = [o for o in self.graph.objects.values() if o.label not in ("window",)]
+        known = self.known
         return self.rng.choice(known) if known else None
 
     def may_say(self, kind: Kind) -> bool:

@@ -65,7 +65,8 @@ def exist_relation(a: Asker) -> Drafts:
 
 def count_relation(a: Asker) -> Drafts:
     """How many of a kind stand in a relation to a thing."""
-    if not (asked := a.balanced(_kinds_placed(a, 0.3), lambda k: len(k.hits))):
+    candidates = [k for _ in range(SAMPLED) for k in _kinds_placed(a, 0.3)]
+    if not (asked := a.balanced(candidates, lambda k: len(k.hits))):
         return ()
     text, trace = _asked_placed(a, "count_relation", asked)
     return (_counted("count_relation", text, asked.hits, trace),)
@@ -112,8 +113,9 @@ def _asked_placed(a: Asker, family: str, asked: _KindPlaced) -> tuple[str, tuple
 
 def count(a: Asker) -> Drafts:
     """How many of a kind."""
-    kinds = [kind for _ in range(SAMPLED) if (kind := a.kind())]
-    if not (kind := a.balanced(kinds, lambda k: len(members(a.graph, k)))):
+    plain = [Kind(name=label) for label in sorted({o.label for o in a.known})]
+    colored = [kind for _ in range(SAMPLED) if (kind := a.kind(1.0))]
+    if not (kind := a.balanced([*plain, *colored], lambda k: len(members(a.graph, k)))):
         return ()
     found, said = members(a.graph, kind), many(kind.text)
     return (_counted("count", a.say("count", many=said), found, step("find_objects", query=said)),)
