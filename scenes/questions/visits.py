@@ -111,7 +111,7 @@ class Visit:
         """The looks of the visits before, the newest first."""
         if self.before is None:
             return ()
-        return (*reversed(self.before.looks.values()), *self.before._looks_before)
+        return (*reversed(list(self.before.looks.values())), *self.before._looks_before)
 
     @cached_property
     def _memories(self) -> Mapping[int, Memory]:

@@ -37,6 +37,8 @@ def read_gltf(path: Path, folder: Path) -> OwnMesh:
     """
     try:
         file = _open(path, folder)
+        for part in (*file.table.get("buffers", ()), *file.table.get("images", ())):
+            file.check_uri(str(part.get("uri", "data:")))
         return joined([*file.primitives()])
     except MeshFileError:
         raise
@@ -51,7 +53,9 @@ def _open(path: Path, folder: Path) -> _File:
         _, version, total = struct.unpack("<4sII", data[:12])
         length = struct.unpack("<I", data[12:16])[0]
         if version != 2 or total > len(data):
-            raise MeshFileError(f"expected glTF 2.0 with triangles, {total} bytes long; got version {version}, {len(data)}")
+            raise MeshFileError(
+                f"expected glTF 2.0 with triangles, {total} bytes long; got version {version}, {len(data)}"
+            )
         text, rest = data[20 : 20 + length], data[20 + length :]
         chunk = rest[8:] if rest else None
     else:
@@ -108,7 +112,7 @@ class _File:
         return OwnMesh(
             vertices=(points @ world[:3, :3].T + world[:3, 3]).astype(np.float32),
             triangles=triangles.astype(np.int32),
-            vertex_colors=colors.astype(np.float32) if has_color or picture is not None else None,
+            colors=colors[triangles].mean(1).astype(np.float32) if has_color or picture is not None else None,
             uv=uv,
             picture=np.full(len(triangles), -1 if picture is None else 0, np.int32),
             pictures=() if picture is None else (picture,),
@@ -160,10 +164,15 @@ class _File:
         if uri.startswith("data:"):
             head, _, body = uri.partition(",")
             return base64.b64decode(body) if head.endswith(";base64") else unquote_to_bytes(body)
+        return (self.path.parent / unquote(uri)).read_bytes()
+
+    def check_uri(self, uri: str) -> None:
+        """Raises MeshFileError where another file is named that is not there, or not in the folder."""
+        if uri.startswith("data:"):
+            return
         other = (self.path.parent / unquote(uri)).resolve()
-        if not other.is_relative_to(self.folder.resolve()) or not other.is_file():
-            raise MeshFileError(f"expected {uri!r} to exist inside the description's folder")
-        return other.read_bytes()
+        if not (other.is_relative_to(self.folder.resolve()) and other.is_file()):
+            raise MeshFileError(f"expected {uri[:80]!r} to exist inside the description's folder")
 
 
 def _triangles(order: NDArray[np.int64], mode: int) -> NDArray[np.int64]:

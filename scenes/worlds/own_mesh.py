@@ -30,13 +30,24 @@ class OwnMesh:
     """(N, 3) metres."""
     triangles: NDArray[np.int32]
     """(M, 3) vertex numbers."""
-    vertex_colors: NDArray[np.float32] | None
-    """(N, 3) 0..1, which a picture is multiplied with."""
+    colors: NDArray[np.float32] | None
+    """(M, 3) 0..1, which a picture is multiplied with; None where the file gives none."""
     uv: NDArray[np.float32]
     """(M, 3, 2) place of each corner in its picture: (0, 0) is the upper left corner, (1, 1) the lower right one."""
     picture: NDArray[np.int32]
     """(M,) place in ``pictures``, -1 for a face without one."""
     pictures: tuple[Picture, ...] = ()
+
+
+def plain(vertices: NDArray[np.float32], triangles: NDArray[np.int32], colors: NDArray[np.float32] | None) -> OwnMesh:
+    """Triangles without pictures."""
+    return OwnMesh(
+        vertices=vertices,
+        triangles=triangles,
+        colors=colors,
+        uv=np.zeros((len(triangles), 3, 2), np.float32),
+        picture=np.full(len(triangles), -1, np.int32),
+    )
 
 
 def joined(parts: Sequence[OwnMesh]) -> OwnMesh:
@@ -45,12 +56,12 @@ def joined(parts: Sequence[OwnMesh]) -> OwnMesh:
         raise MeshFileError("expected triangles, got none")
     starts = np.cumsum([0, *(len(p.vertices) for p in parts[:-1])])
     first = np.cumsum([0, *(len(p.pictures) for p in parts[:-1])])
-    colored = any(p.vertex_colors is not None for p in parts)
-    colors = [np.ones_like(p.vertices) if p.vertex_colors is None else p.vertex_colors for p in parts]
+    colored = any(p.colors is not None for p in parts)
+    colors = [np.ones((len(p.triangles), 3), np.float32) if p.colors is None else p.colors for p in parts]
     return OwnMesh(
         vertices=np.concatenate([p.vertices for p in parts]),
         triangles=np.concatenate([p.triangles + np.int32(s) for p, s in zip(parts, starts, strict=True)]),
-        vertex_colors=np.concatenate(colors) if colored else None,
+        colors=np.concatenate(colors) if colored else None,
         uv=np.concatenate([p.uv for p in parts]),
         picture=np.concatenate([np.where(p.picture < 0, -1, p.picture + k) for p, k in zip(parts, first, strict=True)]),
         pictures=tuple(picture for p in parts for picture in p.pictures),
