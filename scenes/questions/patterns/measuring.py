@@ -5,9 +5,12 @@ from __future__ import annotations
 from scenes.questions.patterns.grammar import groups
 
 
-def edge(how: str, edge: str, other: str) -> tuple[str, ...]:
-    """Wordings that ask for one edge of a thing: how ``tall`` it is, its ``height``, and one that is said of it only."""
-    return groups(f"""
+def edge(how: str, edge: str, own: str, place: int) -> tuple[str, ...]:
+    """Wordings that ask for one edge of a thing: how ``tall`` it is, its ``height``.
+
+    ``own`` is said of this edge only. Its place in the list is given, because that decides the split of all.
+    """
+    shared = groups(f"""
         how {how} is {{the}}
         what's the {edge} of {{the}}
         tell me the {edge} of {{the}}
@@ -18,9 +21,9 @@ def edge(how: str, edge: str, other: str) -> tuple[str, ...]:
         what {edge} does {{the}} have
         {{the}}, how {how} is it
         how many centimeters {how} is {{the}}
-        {other}
         is {{the}} {how}
     """)
+    return (*shared[:place], own, *shared[place:])
 
 
 MEASURING: dict[str, tuple[str, ...]] = {
@@ -106,9 +109,9 @@ MEASURING: dict[str, tuple[str, ...]] = {
         is {the} [big|large]
         {the}, how big is it
     """),
-    "height": edge("tall", "height", "how high is {the}"),
-    "width": edge("wide", "width", "how broad is {the}"),
-    "length": edge("long", "length", "what is the longest side of {the}"),
+    "height": edge("tall", "height", "how high is {the}", 1),
+    "width": edge("wide", "width", "how broad is {the}", 10),
+    "length": edge("long", "length", "what is the longest side of {the}", 10),
     "fit_on": groups("""
         does {the} fit on {the2}
         will {the} fit on {the2}
