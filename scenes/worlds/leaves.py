@@ -34,7 +34,7 @@ DOORWAY_REACH_M = 0.45
 """How far before a doorway no other door's leaf may stand."""
 SWING = (0.35, 0.7, 1.0)
 """Shares of a leaf's turn at which it is looked at whether it meets anything."""
-OPEN_DEG = (72.0, 90.0)
+OPEN_DEG = (82.0, 90.0)
 COLORS = ("white", "white", "brown", "gray", "white")
 CLOSED_WORLDS = 0.15
 """Share of worlds in which one door is closed when the first visit begins: homes have most inner doors open."""
@@ -181,7 +181,8 @@ def _swings(furnisher: Furnisher, leaf: Leaf, others: Sequence[Leaf]) -> bool:
     room = furnisher.room(leaf.room)
     around = [p.hull for p in furnisher.placed if p.room == leaf.room and p.category != "rug"]
     doorways = [_doorway(o) for o in furnisher.plan.doors if o is not leaf.opening]
-    walls = room.rect.shrunk(HALF_WALL_M - 1e-3)
+    # Its edge at the hinge stays in the doorway unless it stands at a right angle.
+    walls = room.rect.shrunk(HALF_WALL_M - THICK_M)
     for share in SWING:
         hull = leaf.hull(share * leaf.open_deg)
         if any(hull.overlaps(other, CLEAR_M) for other in (*around, *doorways, *(o.hull(o.open_deg) for o in others))):
