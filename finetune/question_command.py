@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         )
     if args.sheet is not None:
         write_sheet(args.sheet, list(generate(seeds[:1], args.dialogs, args.visits)), count=args.tiles)
-    print(json.dumps(_report(args.out, summary)) if args.json else _text(args.out, summary))
+    print(json.dumps(_report(args.out, summary)) if args.json else table(args.out, summary))
     return 0
 
 
@@ -79,7 +79,8 @@ def _report(out: Path, summary: QuestionSummary) -> dict[str, object]:
     }
 
 
-def _text(out: Path, summary: QuestionSummary) -> str:
+def table(out: Path, summary: QuestionSummary) -> str:
+    """What was written, a row a family: a family that was left out altogether has a row too."""
     from finetune.question_data import TALK, YES_NO
 
     splits = ", ".join(f"{count} {name}" for name, count in summary.splits.items())

@@ -6,6 +6,7 @@ import io
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_a_texture_keeps_its_place_when_the_thing_is_moved_and_turned(tmp_path: 
 
 
 def test_a_texture_repeats_beyond_its_edges_and_is_tinted(tmp_path: Path) -> None:
-    look = {"baseColorFactor": [0.5, 1, 1, 1]}
+    look: dict[str, Any] = {"baseColorFactor": [0.5, 1, 1, 1]}
     look["baseColorTexture"] = {"index": 0, "extensions": {"KHR_texture_transform": {"offset": [3.5, -2.0]}}}
     name = glb(tmp_path / "q.glb", {"materials": [{"pbrMetallicRoughness": look}]})
     plain = shown(read_mesh(tmp_path, glb(tmp_path / "p.glb"), "", np.random.default_rng(0)))
