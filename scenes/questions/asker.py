@@ -112,6 +112,13 @@ class Asker:
             groups.setdefault(answer(item), []).append(item)
         return self.rng.choice(self.rng.choice(list(groups.values()))) if groups else None
 
+    @property
+    def room_in_turn(self) -> str:
+        """Id of the room that this visit asks for where a room is the answer: another one in the next world, because
+        every home has a living room, and the first one is where a visit begins."""
+        rooms, seed = self.visit.world.plan.rooms, self.visit.world.seed
+        return rooms[(seed + seed // 10 + self.visit.number) % len(rooms)].id
+
     def yes_or_no(self, items: Sequence[T], answer: Callable[[T], bool]) -> T | None:
         """One of some items, by the toss of a coin one of a yes or of a no; None where there are not both.
 

@@ -11,7 +11,7 @@ from scenes.questions import changes_asked as c
 from scenes.questions import several_things as f
 from scenes.questions import special as s
 from scenes.questions.asker import Asker, Draft, Drafts, many
-from scenes.questions.one_thing import about
+from scenes.questions.one_thing import about, room_of
 from scenes.questions.phrasing import Split
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
@@ -21,7 +21,7 @@ FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
     ("where_is", about("where_is")),
     ("direction", about("direction")),
     ("last_seen", about("last_seen")),
-    ("room_of", about("room_of", lambda thing: thing.room)),
+    ("room_of", room_of),
     ("exist", f.exist),
     ("exist_relation", f.exist_relation),
     ("count", f.count),

@@ -151,6 +151,15 @@ def about(family: str, evenly: Callable[[SceneObject], object] | None = None) ->
     return ask
 
 
+def room_of(a: Asker) -> Drafts:
+    """In which room a thing is."""
+    tries = [found for _ in range(SAMPLED) if (found := a.named()) and found[0].room == a.room_in_turn]
+    if not tries:
+        return ()
+    obj, kind = tries[0]
+    return draft_about(a, "room_of", ABOUT["room_of"], obj, kind.text, the=a.the(kind))
+
+
 def draft_about(
     a: Asker,
     family: str,

@@ -6,7 +6,6 @@ A function returns no draft where the moment does not allow its question. Severa
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -101,6 +100,8 @@ def _kinds_placed(a: Asker, colored: float) -> list[_KindPlaced]:
             hits=tuple(o for o in members(a.graph, kind) if o in inside and o.id != reference.id),
         )
         for kind in sorted(kinds, key=lambda k: k.text)
+        # Nobody asks how many pillows are next to the only pillow.
+        if any(o.id != reference.id for o in members(a.graph, kind))
     ]
 
 
@@ -237,16 +238,10 @@ def where_am_i(a: Asker) -> Drafts:
     """The wearer's room."""
     eye = a.pose[:3, 3].tolist()
     room = room_at(a.graph, eye[0], eye[2])
-    if not room or a.rng.random() > _rarity(a, room):
+    if not room or room != a.room_in_turn:
         return ()
     value = TypedValue(kind="room", value=a.graph.rooms[room].label)
     return (Draft(family="where_am_i", text=a.say("where_am_i"), value=value, trace=step("where_am_i")),)
-
-
-def _rarity(a: Asker, room: str) -> float:
-    """1 for the room in which the wearer is least, less for others: rooms are to be asked for equally often."""
-    spent = Counter(a.visit.walk.rooms[k] for k in a.visit.frames)
-    return min(spent.values()) / max(spent[room], 1)
 
 
 def _unknown_kind(a: Asker) -> Kind | None:
