@@ -54,8 +54,8 @@ class LiveContext:
 
     @property
     def graph(self) -> SceneGraph:
-        """The scene graph now."""
-        return self._store.builder.snapshot(self._frame.time_s)
+        """The scene graph now, and what has changed since the visit began."""
+        return self._store.graph(self._frame.time_s)
 
     @property
     def camera(self) -> Camera | None:

@@ -26,8 +26,9 @@ from torch import Tensor
 from scenes.errors import InputError
 from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
-from scenes.types import Frame
+from scenes.types import Frame, SceneGraph
 from tools import localisation_index
+from tools.changes import changes_since
 from tools.embedding import installed_encoder
 from tools.localisation import Localiser
 from tools.localisation_features import FeatureExtractor, PooledGradients
@@ -238,6 +239,12 @@ class MapStore:
         self.index.save(self.folder)
         self.memory.save_graph(self.builder)
         _write_header(self.folder, self.header)
+
+    def graph(self, time_s: float) -> SceneGraph:
+        """The graph as it is known now, with what is otherwise than when the newest visit began."""
+        graph, visits = self.builder.snapshot(time_s), self.header.visits
+        start_s = self.memory.visit_start(visits[-1].fingerprint) if visits else None
+        return graph if start_s is None else replace(graph, changes=changes_since(self.builder.events, graph, start_s))
 
     def save_graph(self) -> None:
         """Write the objects and their names: what a turn of conversation can change."""

@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         )
     if args.sheet is not None:
         write_sheet(args.sheet, list(generate(seeds[:1], args.dialogs, args.visits)), count=args.tiles)
-    print(json.dumps(_report(args.out, summary)) if args.json else _text(args.out, summary))
+    print(json.dumps(_report(args.out, summary)) if args.json else table(args.out, summary))
     return 0
 
 
@@ -70,24 +70,39 @@ def _report(out: Path, summary: QuestionSummary) -> dict[str, object]:
         "families": summary.families,
         "phrasings": {name: phrasings(WORDS_OF.get(name, name)) for name in summary.families},
         "left_out": len(summary.disagreements),
+        "left_out_by_family": summary.left_out,
+        "never_asked": list(summary.never_asked),
         "majority_baseline": round(summary.majority, 4),
         "majority_by_family": {name: round(share, 4) for name, share in summary.majority_by_family.items()},
+        "majority_yes_no": round(summary.mean_of(yes_no=True), 4),
+        "majority_other": round(summary.mean_of(yes_no=False), 4),
     }
 
 
-def _text(out: Path, summary: QuestionSummary) -> str:
+def table(out: Path, summary: QuestionSummary) -> str:
+    """What was written, a row a family: a family that was left out altogether has a row too."""
+    from finetune.question_data import TALK, YES_NO
+
     splits = ", ".join(f"{count} {name}" for name, count in summary.splits.items())
     rows = [
         f"{summary.questions} questions in {summary.dialogs} dialogs ({splits}) are in {out}",
         f"{len(summary.disagreements)} questions left out because the tools' answer and gold differ",
         "",
-        f"{'family':<16}{'questions':>10}{'phrasings':>11}{'majority baseline':>19}",
+        f"{'family':<16}{'questions':>10}{'left out':>10}{'phrasings':>11}{'majority baseline':>19}",
     ]
-    for name, count in summary.families.items():
+    for name in (*summary.families, *(n for n in summary.left_out if n not in summary.families)):
         share = summary.majority_by_family.get(name)
-        blind = "(one answer)" if share is None else f"{share:.0%}"
-        rows.append(f"{name:<16}{count:>10}{phrasings(WORDS_OF.get(name, name)):>11}{blind:>19}")
-    rows.append(f"{'mean':<16}{'':>10}{'':>11}{summary.majority:>19.0%}")
+        blind = "(one answer)" if name in TALK else "(none left)" if share is None else f"{share:.0%}"
+        counts = f"{summary.families.get(name, 0):>10}{summary.left_out.get(name, 0):>10}"
+        end = "  yes or no" if name in YES_NO else ""
+        rows.append(f"{name:<16}{counts}{phrasings(WORDS_OF.get(name, name)):>11}{blind:>19}{end}")
+    rows += [
+        f"{'mean':<16}{'':>31}{summary.majority:>19.0%}",
+        f"{'mean of yes or no':<18}{'':>29}{summary.mean_of(yes_no=True):>19.0%}  (a coin: 50%)",
+        f"{'mean of the rest':<18}{'':>29}{summary.mean_of(yes_no=False):>19.0%}",
+    ]
+    if summary.never_asked:
+        rows.append(f"not asked at all: {', '.join(summary.never_asked)}")
     return "\n".join(rows)
 
 

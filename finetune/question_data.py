@@ -18,7 +18,7 @@ from typing import Any
 
 from finetune.question_writer import tell
 from scenes.errors import InputError
-from scenes.questions.generate import visit_questions
+from scenes.questions.generate import FAMILIES, visit_questions
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
 from scenes.worlds.world import make_world
@@ -38,10 +38,19 @@ class QuestionSummary:
     splits: dict[str, int]
     disagreements: tuple[str, ...]
     """Questions whose gold answer and whose tools differ; their dialogs are left out."""
+    left_out: dict[str, int]
+    """Questions per family in those dialogs; a family that is not in ``families`` was left out altogether."""
+    never_asked: tuple[str, ...]
+    """Families that found no moment to be asked."""
     majority: float
     """Share of questions that the most frequent answer of their family would get right, averaged over families."""
     majority_by_family: dict[str, float]
-    """The same for each family; empty for those in ``TALK``."""
+    """The same for each family; without those in ``TALK``."""
+
+    def mean_of(self, *, yes_no: bool) -> float:
+        """Mean of the baseline over the families with two answers, or over the others."""
+        shares = [share for name, share in self.majority_by_family.items() if (name in YES_NO) == yes_no]
+        return sum(shares) / len(shares) if shares else 0.0
 
 
 def write_questions(
@@ -64,6 +73,7 @@ def write_questions(
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_suffix(out.suffix + ".partial")
     written: list[Question] = []
+    left: list[Question] = []
     wrong: list[str] = []
     dialogs = 0
     with partial.open("w", encoding="utf-8") as lines:
@@ -72,6 +82,7 @@ def write_questions(
                 told = tell(dialog, visit)
                 wrong.extend(told.disagreements)
                 if told.disagreements:
+                    left.extend(dialog)
                     continue
                 lines.write(json.dumps(dialog_record(dialog, told.writer.messages), ensure_ascii=False) + "\n")
                 written.extend(dialog)
@@ -86,9 +97,17 @@ def write_questions(
         families=dict(Counter(q.family for q in written).most_common()),
         splits=dict(Counter(q.split for q in written)),
         disagreements=tuple(wrong),
+        left_out=dict(Counter(q.family for q in left).most_common()),
+        never_asked=never_asked((*written, *left)),
         majority=majority_baseline(written),
         majority_by_family=majority_by_family(written),
     )
+
+
+def never_asked(questions: Sequence[Question]) -> tuple[str, ...]:
+    """Families without a question, in their order; a family counts by the name of its opening turn."""
+    asked = {OPENED_BY.get(q.family, q.family) for q in questions}
+    return tuple(name for name, _ in FAMILIES if name not in asked)
 
 
 def dialog_record(dialog: Sequence[Question], messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -140,6 +159,10 @@ def _guessed(votes: Counter[tuple[object, ...]]) -> float:
     return right
 
 
+YES_NO = frozenset({"exist", "exist_relation", "fit_on", "fit_in", "moved_since"})
+"""Families with two answers: a guess is right half of the time at least."""
+OPENED_BY = {"annotate": "note"}
+"""Opening families whose first turn has a name of its own."""
 TALK = frozenset({"greeting", "thanks", "unsupported", "never_present", "not_yet_seen", "forget"})
 """Families whose one right answer is the point of the question."""
 

@@ -14,10 +14,12 @@ from finetune.trace_writer import (
     Writer,
     miss,
     sentence,
+    tell_changes,
     tell_count,
     tell_existence,
     tell_first,
     tell_list,
+    tell_moved,
     tell_place,
     tell_saved,
 )
@@ -33,6 +35,8 @@ from tools.snapshot import NO_GAZE, SnapshotContext
 
 PLACES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
 COUNTS = frozenset({"count", "count_relation", "count_room", "count_things"})
+CHANGES = {"changed": "", "moved": "moved", "missing": "gone", "appeared": "new"}
+"""Families about what has changed, with the group of ``tools.change_facts`` that they ask for."""
 SAVED = frozenset({"teach", "forget", "annotate"})
 HELLO = {
     "greeting": "Hello! I remember where things are. What are you looking for?",
@@ -59,7 +63,9 @@ def map_graph(graph: SceneGraph) -> SceneGraph:
     """A known graph with the ids of a map."""
     objects = {short_id(i): replace(o, id=short_id(i), label_source="vlm") for i, o in graph.objects.items()}
     relations = tuple(replace(r, subject=short_id(r.subject), object=short_id(r.object)) for r in graph.relations)
-    return replace(graph, objects=objects, relations=relations)
+    log = graph.changes
+    changes = None if log is None else tuple(replace(c, object_id=short_id(c.object_id)) for c in log)
+    return replace(graph, objects=objects, relations=relations, changes=changes)
 
 
 def context_of(question: Question, visit: Visit) -> SnapshotContext:
@@ -121,8 +127,10 @@ def _value_complaint(question: Question, cite: Sequence[str], facts: Sequence[Fa
         same = bool(given.value) == gold.value
     elif gold.kind in ("length_m", "duration_s"):
         same = abs(float(given.value) - float(gold.value)) <= (0.01 if gold.kind == "length_m" else 0.2)
-    elif gold.kind == "text" and question.family.startswith("list_"):
-        same = sorted(str(given.value).split(", ")) == sorted(str(gold.value).split(", ")) or gold.value == ""
+    elif gold.kind == "text" and (question.family.startswith("list_") or question.family in CHANGES):
+        # Of nothing the tools give the number.
+        named = [] if given.value == 0 else str(given.value).split(", ")
+        same = sorted(named) == sorted(str(gold.value).split(", ") if gold.value else [])
     return "" if same else f"expected {gold.value!r}, tools gave {given.value!r}"
 
 
@@ -141,6 +149,10 @@ def _answer(w: Writer, question: Question, result: ToolResult | None) -> None:
         tell_existence(w, result)
     elif family.startswith("list_"):
         tell_list(w, result)
+    elif family in CHANGES:
+        tell_changes(w, result, CHANGES[family])
+    elif family == "moved_since":
+        tell_moved(w, result)
     elif family in SAVED:
         tell_saved(w, result)
     elif family == "gaze_color":

@@ -180,7 +180,7 @@ def _superlative(w: Writer) -> str:
 
 
 def _moved(w: Writer) -> str:
-    w.ask("moved")
+    w.ask(w.rng.choice(("moved", "changed", "missing")))
     tell_list(w, w.call("find_objects", query="objects", when="moved"))
     return ""
 

@@ -177,6 +177,30 @@ def tell_list(w: Writer, result: ToolResult) -> None:
         w.answer(sentence(result.facts[1].text), result.facts[1].id)
 
 
+def tell_changes(w: Writer, result: ToolResult, group: str = "") -> None:
+    """What has changed, all of it or one group of ``tools.change_facts.GROUPS``."""
+    fact_of = result.artifact.get("kinds", {})
+    if not group or group not in fact_of:
+        tell_list(w, result)
+        return
+    fact = next(f for f in result.facts if f.id == fact_of[group])
+    nothing = fact.text.startswith("nothing")
+    w.answer(
+        f"Nothing {'has moved' if group == 'moved' else f'is {group}'}." if nothing else sentence(fact.text), fact.id
+    )
+
+
+def tell_moved(w: Writer, result: ToolResult) -> None:
+    """Whether one thing has moved, and from where to where."""
+    if miss(w, result):
+        return
+    count, *lines = result.facts
+    if lines:
+        w.answer(f"Yes, {lines[0].text.split(';', 1)[0]}.", count.id, lines[0].id)
+    else:
+        w.answer(f"No, I have seen {count.text}.", count.id)
+
+
 def tell_color(w: Writer, name: str) -> None:
     """Colour from the graph; where it has none, from a closer look."""
     result = w.call("describe", object=name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scenes.painting import Painted
 from scenes.worlds.materials import MATERIALS
 from scenes.worlds.mesh import Floats, Mesh, corner_normals
 from scenes.worlds.textures import SIZE, UNIT, texture_layers
@@ -74,6 +75,7 @@ class Shader:
         self._corners = corners.reshape(-1, 9)
         self.glossy = table[:, _GLOSS] >= GLOSSY
         """(faces,) whether a depth camera's light would be mirrored away by a face."""
+        self._painted = Painted.of([i.mesh for i in instances])
         self._curved = np.ptp(corners, axis=1).max(axis=1) > 1e-3
 
     def shade(self, origin: NDArray[np.floating], directions: Floats, hits: Hits) -> NDArray[np.uint8]:
@@ -105,7 +107,10 @@ class Shader:
         toward_eye = _dot(normal, to_eye)
         normal *= np.where(toward_eye < 0, np.float32(-1), np.float32(1))
         light, highlight = _lighting(row, point, normal, to_eye, np.abs(toward_eye))
-        albedo = row[_COLOR : _COLOR + 3] * _texture(row, point)
+        factor = _texture(row, point)
+        if self._painted is not None:
+            self._painted.put(factor, face, uv)
+        albedo = row[_COLOR : _COLOR + 3] * factor
         # Display gamma through a table: 4096 steps are finer than 8 bits.
         linear = np.minimum(albedo * light + highlight, 1.0) * np.float32(4095)
         return np.take(_GAMMA, linear.astype(np.int16)).T

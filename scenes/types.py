@@ -190,6 +190,25 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something is otherwise with a thing than it was."""
+
+    time_s: float
+    """When it was noticed."""
+    kind: str
+    """One of ``CHANGES``."""
+    object_id: str
+    since_s: float
+    """When the thing, or its place without it, was last seen as before: the change lies between the two times."""
+    from_box: Box3D | None = None
+    to_box: Box3D | None = None
+
+
+CHANGES = ("moved", "vanished", "appeared", "opened", "closed")
+"""Found at another place; gone from its place and not seen since; standing where nothing stood; a drawer or a door."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneGraph:
     """Objects, relations and rooms of one map at one time. Predicted and true graphs are this one type."""
 
@@ -198,6 +217,8 @@ class SceneGraph:
     objects: Mapping[str, SceneObject] = field(default_factory=dict)
     relations: tuple[Relation, ...] = ()
     rooms: Mapping[str, Room] = field(default_factory=dict)
+    changes: tuple[Change, ...] | None = None
+    """What is otherwise than when the visit began, at most one a thing; None where nobody kept a log."""
 
     def related(self, predicate: str, object_id: str) -> tuple[str, ...]:
         """Ids of the subjects that stand in ``predicate`` to ``object_id``."""

@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from scenes.types import Box3D, SceneGraph
+from scenes.types import Change, SceneGraph
 from tools.association import one_to_one
 from tools.colors import signature_similarity
-from tools.map_objects import MapObject
-from tools.upright_boxes import contains
+from tools.map_objects import MOVED_M, MapObject
+from tools.phrases import place_text
 
 SIMILAR_COLOR = 0.85
-UNDER_M = 0.06
-"""What carries a thing is at most this far from its foot."""
 SIZE_SLACK_M = 0.05
 SIZE_RATIO = 1.5
 """Two sightings of one thing from different sides differ in size by less than this factor plus the slack."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something happened to a thing between two times."""
-
-    time_s: float
-    """When it was noticed."""
-    kind: str
-    """``moved`` or ``vanished``."""
-    object_id: str
-    since_s: float
-    """When the thing was last seen as before: the change lies between ``since_s`` and ``time_s``."""
-    from_box: Box3D | None = None
-    to_box: Box3D | None = None
+Event = Change
+"""An entry of the log: a thing ``moved`` or ``vanished``."""
 
 
 def clock_text(time_s: float) -> str:
@@ -55,23 +42,28 @@ def event_text(event: Event, graph: SceneGraph, clock: Callable[[float], str] = 
     return " ".join(x for x in (subject, "left", start or "its place", when) if x)
 
 
-def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
-    """Where a box is, in words: the named thing that carries it, else its room; ``""`` when neither is known."""
-    if box is None:
-        return ""
-    foot = np.array([[box.center[0], box.center[1] - box.size[1] / 2, box.center[2]]])
-    under = [
-        o
-        for o in graph.objects.values()
-        if o.id != but and o.label and contains(o.box, foot, margin_m=UNDER_M).all() and o.box.volume > box.volume
-    ]
-    if under:
-        # Of several, such as a table on a rug, the thing whose top is nearest carries it.
-        top = min(under, key=lambda o: abs(o.box.center[1] + o.box.size[1] / 2 - float(foot[0, 1])))
-        return f"the {top.label}"
-    rooms = {o.room for o in graph.objects.values() if o.room and np.allclose(o.box.center, box.center)}
-    room = graph.rooms.get(next(iter(rooms), ""))
-    return f"the {room.label}" if room is not None and room.label else ""
+def changes_since(events: Sequence[Event], graph: SceneGraph, start_s: float) -> tuple[Change, ...]:
+    """What is otherwise than at ``start_s``, by a log in the order of time: one change a thing.
+
+    A thing that moved twice has moved once, from where it was; one that was brought back has not moved.
+    """
+    out: dict[str, Change] = {}
+    for event in events:
+        thing = graph.objects.get(event.object_id)
+        if event.time_s < start_s or thing is None:
+            continue
+        first = out.get(event.object_id, event)
+        kind = "moved" if thing.present else "vanished"
+        out[event.object_id] = replace(
+            first, time_s=event.time_s, kind=kind, to_box=thing.box if thing.present else None
+        )
+    return tuple(c for c in out.values() if not _brought_back(c))
+
+
+def _brought_back(change: Change) -> bool:
+    if change.from_box is None or change.to_box is None:
+        return False
+    return float(np.linalg.norm(np.subtract(change.from_box.center, change.to_box.center))) <= MOVED_M
 
 
 def match_moved(things: Sequence[MapObject]) -> list[tuple[MapObject, MapObject]]:

@@ -9,10 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.types import Room, SceneObject
+from scenes.types import CHANGES, Room, SceneObject
 from tools.graph_index import GraphIndex, Rows
 
-When = Literal["now", "ever", "moved"]
+When = Literal["now", "ever", "moved", "changed"]
+"""There now; ever seen; not where it was when the visit began; otherwise than then in any way."""
+DISPLACED = ("moved", "vanished")
+"""Changes of place."""
 Point = tuple[float, float, float]
 
 MOVED_AWAY = "moved away"
@@ -87,8 +90,9 @@ class Conditions:
         present = self.index.present
         if when == "now":
             self.add(lambda rows: present[rows], "at its place", MOVED_AWAY)
-        else:
-            self.add(lambda rows: ~present[rows], "moved", "not moved")
+            return
+        changed = self.index.changed_in(*(DISPLACED if when == "moved" else CHANGES))
+        self.add(lambda rows: changed[rows], when, f"not {when}")
 
     def seen(self, start_s: float, end_s: float) -> None:
         first, last = self.index.seen_s.T

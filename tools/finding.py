@@ -7,23 +7,23 @@ Every tool function takes the context, the number of the next fact and its check
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from scenes.records import TypedValue
 from scenes.types import Room, SceneObject
+from tools.change_facts import change_line, change_rows, group_facts
+from tools.change_facts import listed as names_listed
 from tools.context import Fact, ToolContext, ToolResult
 from tools.directions import Pose, direction_to, direction_words, length_words
 from tools.errors import ToolError
-from tools.matching import plural
+from tools.matching import parse_query, plural
 from tools.phrases import (
     a,
     be,
     bearing_words,
     distinct_names,
+    in_room,
     is_plural,
-    joined,
     place_words,
     plain_name,
     room_name,
@@ -36,10 +36,10 @@ from tools.references import GAZE, Found, Miss, find_many, find_one, never_seen,
 from tools.results import moved_line, result_of
 from tools.routes import room_center
 
+CHANGED = ("moved", "changed")
+"""Searches for what is otherwise than when the visit began."""
 LISTED = 3
 """At most this many object lines in one result; the count says how many there are."""
-LISTED_NAMES = 4
-"""At most this many different names in a list."""
 
 
 def where_is(ctx: ToolContext, number: int, object: str) -> ToolResult:
@@ -74,10 +74,16 @@ def find_objects(
     room: str | None = None,
     when: When = "now",
 ) -> ToolResult:
-    """A count, the names, and a line for each of the nearest objects that fit."""
+    """A count, the names, and a line for each of the nearest objects that fit.
+
+    ``when="moved"`` finds what is not where it was when the visit began; asked of objects in general it also tells
+    what is new, opened or closed.
+    """
     if (relation is None) != (reference is None):
         raise ToolError("relation and reference together", "only one of them")
     text = f"{query} {relation} {reference}" if relation else query
+    if when == "moved" and ctx.graph.changes is not None and not parse_query(text).words:
+        when = "changed"
     selection = find_many(ctx, text, when=when, room=room or "")
     if isinstance(selection, Miss):
         return selection.result()
@@ -95,20 +101,25 @@ def find_objects(
         return result_of(Fact(id=f"f{number}", text=f"{what}{suffix}", value=value), artifact=artifact)
     if selection.query.rank:
         name = f"the {selection.query.rank} {plain_name(matches[0], selection.query.color)}"
-        return result_of(_object_line(ctx, matches[0], name), artifact=artifact)
+        return result_of(_line(ctx, matches[0], name, when), artifact=artifact)
     ids = tuple(o.id for o in matches)
     what = _kind(selection) or "object"
     counted = f"{len(matches)} {what if len(matches) == 1 else plural(what)}{suffix}"
     facts: list[Fact] = []
     value = TypedValue(kind="count", value=len(matches))
     facts.append(Fact(id=f"f{number}", text=counted, value=value, object_ids=ids))
-    if not selection.query.words:
-        listed = f"{suffix.strip().removeprefix('that ') or 'I know'}: {_listed(matches)}"
+    if when in CHANGED:
+        artifact["changes"] = change_rows(ctx, matches)
+    if when in CHANGED and not selection.query.words:
+        grouped, artifact["kinds"] = group_facts(ctx, number + 1, matches, _place_suffix(selection))
+        facts += grouped
+    elif not selection.query.words:
+        listed = f"{suffix.strip().removeprefix('that ') or 'I know'}: {names_listed(matches)}"
         value = TypedValue(kind="text", value=", ".join(plain_name(o) for o in matches))
         facts.append(Fact(id=f"f{number + 1}", text=listed, value=value, object_ids=ids))
     near = matches[:LISTED]
     names = distinct_names(ctx, near) if len(near) > 1 else [the(plain_name(o, selection.query.color)) for o in near]
-    facts += [_object_line(ctx, o, n) for o, n in zip(near, names, strict=True)]
+    facts += [_line(ctx, o, n, when) for o, n in zip(near, names, strict=True)]
     return result_of(*facts, artifact=artifact)
 
 
@@ -158,7 +169,7 @@ def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
     position = wearer_position(ctx)
     if position is None:
         return not_localised().result()
-    room = next((r for r in ctx.graph.rooms.values() if _inside(r, position)), None)
+    room = next((r for r in ctx.graph.rooms.values() if in_room(r, position)), None)
     named = [o for o in ctx.graph.objects.values() if o.label and o.present]
     near = min(named, key=lambda o: math.dist(o.box.center, position), default=None)
     parts = [f"in {room_name(room)}"] if room else []
@@ -193,24 +204,18 @@ def _where_is_room(ctx: ToolContext, number: int, room: Room) -> ToolResult:
     if position is None:
         return not_localised().result()
     value = TypedValue(kind="room", value=room.label)
-    if _inside(room, position):
+    if in_room(room, position):
         return result_of(Fact(id=f"f{number}", text=f"you are in {room_name(room)}", value=value))
     center = room_center(room, position[1])
     return result_of(Fact(id=f"f{number}", text=f"{room_name(room)} is {bearing_words(ctx, center)}", value=value))
 
 
-def _object_line(ctx: ToolContext, obj: SceneObject, name: str) -> Fact:
+def _line(ctx: ToolContext, obj: SceneObject, name: str, when: When) -> Fact:
     where = bearing_words(ctx, obj.box.center) or place_words(ctx.graph, obj) or "on the map"
+    if when in CHANGED:
+        return change_line(ctx, obj, name, where)
     text = f"{name} {be(plain_name(obj))} {where}"
     return Fact(id=obj.id, text=text, value=_direction(ctx, obj), object_ids=(obj.id,))
-
-
-def _listed(objects: Sequence[SceneObject]) -> str:
-    """``2 mugs, a book and 4 more``: names with their number, in the given order."""
-    counts = Counter(plain_name(o) for o in objects)
-    names = [a(n) if k == 1 else f"{k} {plural(n)}" for n, k in counts.items()][:LISTED_NAMES]
-    rest = len(objects) - sum(list(counts.values())[:LISTED_NAMES])
-    return joined([*names, f"{rest} more"] if rest else names)
 
 
 def _direction(ctx: ToolContext, obj: SceneObject) -> TypedValue | None:
@@ -227,13 +232,16 @@ def _kind(selection: Selection) -> str:
 
 
 def _suffix(selection: Selection, when: When) -> str:
+    return (f" that {when}" if when in CHANGED else "") + _place_suffix(selection)
+
+
+def _place_suffix(selection: Selection) -> str:
     query, reference = selection.query, selection.reference
-    moved = " that moved" if when == "moved" else ""
     if reference is None:
-        return moved
+        return ""
     if isinstance(reference, Room):
-        return f"{moved} in {room_name(reference)}"
-    return f"{moved} {query.relation} {the(plain_name(reference))}"
+        return f" in {room_name(reference)}"
+    return f" {query.relation} {the(plain_name(reference))}"
 
 
 def _search_artifact(selection: Selection) -> dict[str, Any]:
@@ -241,14 +249,3 @@ def _search_artifact(selection: Selection) -> dict[str, Any]:
         "matches": [o.id for o in selection.matches],
         "rejected": [{"id": r.object.id, "why": r.reason} for r in selection.rejected[:8]],
     }
-
-
-def _inside(room: Room, position: tuple[float, float, float]) -> bool:
-    """Even-odd rule in the floor plane."""
-    x, _, z = position
-    polygon = room.floor_polygon
-    inside = False
-    for (x0, z0), (x1, z1) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
-        if (z0 > z) != (z1 > z) and x < (x1 - x0) * (z - z0) / (z1 - z0) + x0:
-            inside = not inside
-    return inside

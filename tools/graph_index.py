@@ -122,6 +122,22 @@ class GraphIndex:
         return np.array([o.present for o in self.objects], bool)
 
     @cached_property
+    def changed(self) -> dict[str, str]:
+        """Id -> how a thing is otherwise than when the visit began (``scenes.types.CHANGES``), of those that are.
+
+        Without a log, all that is known is which things are no longer at their places.
+        """
+        if self.graph.changes is None:
+            return {o.id: "vanished" for o in self.objects if not o.present}
+        return {c.object_id: c.kind for c in self.graph.changes if c.object_id in self.row_of}
+
+    def changed_in(self, *kinds: str) -> NDArray[np.bool_]:
+        """(N,) what has changed in one of some ways."""
+        mask = np.zeros(len(self.objects), bool)
+        mask[[self.row_of[i] for i, kind in self.changed.items() if kind in kinds]] = True
+        return mask
+
+    @cached_property
     def seen_s(self) -> NDArray[np.float64]:
         """(N, 2) first and last time each was seen."""
         return np.array([(o.first_seen_s, o.last_seen_s) for o in self.objects], np.float64).reshape(-1, 2)

@@ -57,6 +57,14 @@ class KeyframeMemory:
                 (visit, frame_id, time_s, pose, picture, vector),
             )
 
+    def visit_start(self, visit: str) -> float | None:
+        """Time of the first keyframe of a visit; None where there is none."""
+        with self._file.errors():
+            row = self._file.connection.execute(
+                "SELECT MIN(time_s) FROM keyframes WHERE visit = ?", (visit,)
+            ).fetchone()
+        return row[0]
+
     def keyframes(self) -> list[Keyframe]:
         """All keyframes in the order of time."""
         with self._file.errors():

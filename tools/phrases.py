@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from scenes.types import Room, SceneGraph, SceneObject
-from tools.box_measures import width_depth_height
+from scenes.types import Box3D, Room, SceneGraph, SceneObject
+from tools.box_measures import nearest_point, width_depth_height
 from tools.context import ToolContext
 from tools.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.graph_index import taught_name
 from tools.matching import RANKS, fold, singular
 from tools.queries import support_of
 
+UNDER_M = 0.06
+"""What carries a thing is at most this far from its foot."""
 MANY = 3
 """More alternatives than this are counted, not listed."""
 
@@ -76,6 +79,41 @@ def place_words(graph: SceneGraph, obj: SceneObject) -> str:
     parts = [f"{support[0]} {the(plain_name(support[1]))}"] if support and support[1].label else []
     parts += [f"in {room_name(room)}"] if room and room.label else []
     return " ".join(parts)
+
+
+def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
+    """Where a box is, in words: the named thing that carries it, else its room; ``""`` when neither is known.
+
+    ``but`` is the id of the thing that the box is of.
+    """
+    if box is None:
+        return ""
+    x, y, z = box.center
+    foot = (x, y - box.size[1] / 2, z)
+    under = [
+        o
+        for o in graph.objects.values()
+        if o.id != but
+        and o.label
+        and o.box.volume > box.volume
+        and math.dist(nearest_point(o.box, foot), foot) <= UNDER_M
+    ]
+    if under:
+        # Of several, such as a table on a rug, the thing whose top is nearest carries it.
+        return the(plain_name(min(under, key=lambda o: abs(o.box.center[1] + o.box.size[1] / 2 - foot[1]))))
+    room = next((r for r in graph.rooms.values() if r.label and in_room(r, box.center)), None)
+    return room_name(room) if room else ""
+
+
+def in_room(room: Room, position: tuple[float, float, float]) -> bool:
+    """Whether a point is over a room's floor: even-odd rule in the floor plane."""
+    x, _, z = position
+    polygon = room.floor_polygon
+    inside = False
+    for (x0, z0), (x1, z1) in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        if (z0 > z) != (z1 > z) and x < (x1 - x0) * (z - z0) / (z1 - z0) + x0:
+            inside = not inside
+    return inside
 
 
 def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:

@@ -148,8 +148,9 @@ def search(
     """Objects that fit a query.
 
     ``wearer`` is the eye position (for nearest and farthest); ``when`` keeps what is there now, all that was ever seen,
-    or only what is no longer at its place; ``seen_s`` what was seen in a span of time; ``region`` and ``gaze`` what is
-    there. Matches come nearest first where the wearer is localised, and nearest to the gaze where one is given.
+    only what is not where it was when the visit began, or what is otherwise than then in any way; ``seen_s`` what was
+    seen in a span of time; ``region`` and ``gaze`` what is there. Matches come nearest first where the wearer is
+    localised, and nearest to the gaze where one is given.
     """
     index = index_of(graph)
     tests = Conditions(index)

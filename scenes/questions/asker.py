@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -16,6 +17,7 @@ from scenes.questions.visits import Visit
 from scenes.records import Direction, Reason, Status, ToolStep, TypedValue
 from scenes.types import SceneGraph, SceneObject
 
+T = TypeVar("T")
 HELD_OUT_SHARE = 8
 """One in so many pairs of category and colour is named only in test questions."""
 
@@ -66,9 +68,14 @@ class Asker:
         """A NumPy generator that goes on from this one."""
         return np.random.default_rng(self.rng.getrandbits(32))
 
+    @property
+    def known(self) -> list[SceneObject]:
+        """Objects that are asked about: all that are known but windows, which are parts of walls."""
+        return [o for o in self.graph.objects.values() if o.label != "window"]
+
     def pick(self) -> SceneObject | None:
         """Some object that is known."""
-        known = [o for o in self.graph.objects.values() if o.label not in ("window",)]
+        known = self.known
         return self.rng.choice(known) if known else None
 
     def may_say(self, kind: Kind) -> bool:
@@ -97,6 +104,27 @@ class Asker:
             return None
         kind = Kind(name=obj.label, color=obj.color)
         return kind if self.rng.random() < colored and self.may_say(kind) else Kind(name=obj.label)
+
+    def balanced(self, items: Sequence[T], answer: Callable[[T], object]) -> T | None:
+        """One of some items, each answer as likely as any other: what is common is not asked about most."""
+        groups: dict[object, list[T]] = {}
+        for item in items:
+            groups.setdefault(answer(item), []).append(item)
+        return self.rng.choice(self.rng.choice(list(groups.values()))) if groups else None
+
+    @property
+    def room_in_turn(self) -> str:
+        """Id of the room that this visit asks for where a room is the answer: another one in the next world, because
+        every home has a living room, and the first one is where a visit begins."""
+        rooms, seed = self.visit.world.plan.rooms, self.visit.world.seed
+        return rooms[(seed + seed // 10 + self.visit.number) % len(rooms)].id
+
+    def yes_or_no(self, items: Sequence[T], answer: Callable[[T], bool]) -> T | None:
+        """One of some items, by the toss of a coin one of a yes or of a no; None where there are not both.
+
+        So that both are asked equally often, whatever is easier to find.
+        """
+        return self.balanced(items, answer) if len({answer(item) for item in items}) == 2 else None
 
     def say(self, family: str, **slots: str) -> str:
         """A question of a family in this split's words."""

@@ -6,31 +6,44 @@ been seen too little of to tell.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from scenes.questions.asker import Asker, Draft, Drafts, bool_value, many, one, step
 from scenes.questions.gold import Kind, members
-from scenes.questions.memory import MOVED_M, SAME_PLACE_M, Place
+from scenes.questions.memory import Place
 from scenes.questions.several_things import listing
-from scenes.types import SceneObject
+from scenes.types import CHANGES, SceneObject
 
+ASKED: dict[str, tuple[str, ...]] = {
+    "changed": CHANGES,
+    "moved": ("moved", "vanished"),
+    "missing": ("vanished",),
+    "appeared": ("appeared",),
+}
+"""Kinds of change that a family asks for."""
 LEFT = ("where_is", "distance", "exist")
 """Families whose wording is used to ask for a thing that has moved away."""
 
 
-def moved(a: Asker) -> Drafts:
-    """What is no longer where it was.
+def changes(family: str) -> Callable[[Asker], Drafts]:
+    """What has changed, or only what has moved, is missing or is new: a row of ``ASKED``.
 
-    Asked only while that is the same as what has changed at all: nothing new, nothing found at another place, and no
-    drawer or door that was opened or closed has been seen.
+    Nothing is asked while there is a thing of which nobody could tell whether it has changed.
     """
-    places = a.visit.memory(a.frame).places
-    if a.visit.before is None or any(_changed_in_sight(a, p) for p in places.values()):
-        return ()
-    left = [o for o in a.memory.objects.values() if not o.present]
-    if not left and a.rng.random() < 0.7:
-        return ()
-    trace = step("find_objects", query="objects", when="moved")
-    ids = tuple(o.id for o in left)
-    return (Draft(family="moved", text=a.say("moved"), value=listing(left), objects=ids, trace=trace),)
+
+    def ask(a: Asker) -> Drafts:
+        places = a.visit.memory(a.frame).places
+        if a.visit.before is None or any(p.change_doubt for p in places.values()):
+            return ()
+        found = [o for i, o in a.memory.objects.items() if places[i].change in ASKED[family]]
+        # Early in a visit little has been seen: "nothing" would be the answer most of the time.
+        if not found and a.rng.random() < 0.7:
+            return ()
+        trace = step("find_objects", query="objects", when="moved")
+        ids = tuple(o.id for o in found)
+        return (Draft(family=family, text=a.say(family), value=listing(found), objects=ids, trace=trace),)
+
+    return ask
 
 
 def moved_since(a: Asker) -> Drafts:
@@ -38,19 +51,15 @@ def moved_since(a: Asker) -> Drafts:
     if a.visit.before is None:
         return ()
     places = a.visit.memory(a.frame).places
-    known = [o for i, o in a.memory.objects.items() if _since(places[i]) is not None]
-    # As many that have moved as that have not, or "no" would nearly always be right.
-    truth = a.rng.random() < 0.5
-    known = [o for o in known if _since(places[o.id]) == truth]
-    a.rng.shuffle(known)
-    for obj in known:
-        if not (kind := _only_name(a, obj)):
-            continue
-        text = a.say("moved_since", the=a.the(kind))
-        trace = step("find_objects", query=kind.text, when="moved")
-        ids = (obj.id,) if truth else ()
-        return (Draft(family="moved_since", text=text, value=bool_value(truth), objects=ids, trace=trace),)
-    return ()
+    known = [(o, since) for i, o in a.memory.objects.items() if (since := _since(places[i])) is not None]
+    named = [(o, since, kind) for o, since in known if (kind := _only_name(a, o))]
+    if not (asked := a.yes_or_no(named, lambda n: n[1])):
+        return ()
+    obj, since, kind = asked
+    text = a.say("moved_since", the=a.the(kind))
+    trace = step("find_objects", query=kind.text, when="moved")
+    ids = (obj.id,) if since else ()
+    return (Draft(family="moved_since", text=text, value=bool_value(since), objects=ids, trace=trace),)
 
 
 def moved_away(a: Asker) -> Drafts:
@@ -77,19 +86,6 @@ def _only_name(a: Asker, obj: SceneObject) -> Kind | None:
 
 def _since(p: Place) -> bool | None:
     """Whether a thing has moved since this visit began; None where it was not known then or it cannot be told."""
-    if p.earlier is None:
+    if p.earlier is None or p.change_doubt or not (p.seen_now or p.gone):
         return None
-    if p.gone or p.travelled_m > MOVED_M:
-        return True
-    return False if p.seen_now and p.travelled_m < SAME_PLACE_M else None
-
-
-def _changed_in_sight(a: Asker, p: Place) -> bool:
-    """Whether a thing shows a change of another kind than having left."""
-    if p.gone or not p.seen_now:
-        return False
-    if p.earlier is None:
-        # Met for the first time: new, unless the world had it when the visit before ended.
-        before = a.visit.before
-        return before is not None and p.thing.id not in before.world_at(before.frames[-1]).objects
-    return p.travelled_m > SAME_PLACE_M or p.thing.open_front != p.earlier.open_front
+    return p.change in ASKED["moved"]

@@ -11,7 +11,7 @@ from scenes.questions import changes_asked as c
 from scenes.questions import several_things as f
 from scenes.questions import special as s
 from scenes.questions.asker import Asker, Draft, Drafts, many
-from scenes.questions.one_thing import about
+from scenes.questions.one_thing import about, room_of
 from scenes.questions.phrasing import Split
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
@@ -21,18 +21,18 @@ FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
     ("where_is", about("where_is")),
     ("direction", about("direction")),
     ("last_seen", about("last_seen")),
-    ("room_of", about("room_of")),
+    ("room_of", room_of),
     ("exist", f.exist),
-    ("exist_relation", f.related_kind("exist_relation", 0.5, 0.6)),
+    ("exist_relation", f.exist_relation),
     ("count", f.count),
-    ("count_relation", f.related_kind("count_relation", 0.3, 0.75)),
+    ("count_relation", f.count_relation),
     ("count_room", f.count_room),
-    ("count_things", f.things("count_things")),
-    ("list_relation", f.things("list_relation")),
+    ("count_things", f.count_things),
+    ("list_relation", f.list_relation),
     ("list_room", f.list_room),
     ("superlative", f.superlative),
-    ("color", about("color")),
-    ("describe", about("describe")),
+    ("color", about("color", lambda thing: thing.color)),
+    ("describe", about("describe", lambda thing: thing.color)),
     ("distance", about("distance")),
     ("distance_two", f.distance_two),
     ("size", about("size")),
@@ -52,7 +52,10 @@ FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
     ("never_present", s.never_present),
     ("not_yet_seen", s.not_yet_seen),
     ("ambiguous", s.ambiguous),
-    ("moved", c.moved),
+    ("changed", c.changes("changed")),
+    ("moved", c.changes("moved")),
+    ("missing", c.changes("missing")),
+    ("appeared", c.changes("appeared")),
     ("moved_since", c.moved_since),
     ("moved_away", c.moved_away),
     ("greeting", s.talk("greeting")),

@@ -7,7 +7,7 @@ questions are not asked while there is one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -49,10 +49,22 @@ class Look:
         numbers, counts = np.unique(self.ids[self.ids > 0], return_counts=True)
         return {f"w{n}": int(c) for n, c in zip(numbers, counts, strict=True) if c >= MIN_PIXELS}
 
+    def _reaches(self, thing: WorldObject) -> bool:
+        """Whether the ball around a thing's box touches the cone around the view."""
+        middle = self.rays[len(self.rays) // 2 + self.ids.shape[1] // 2].astype(np.float64)
+        corner = self.rays[0].astype(np.float64)
+        axis = middle / np.linalg.norm(middle)
+        opening = np.arccos(np.clip(axis @ corner / np.linalg.norm(corner), -1.0, 1.0))
+        away = np.array(thing.box.center) - self.eye
+        distance, radius = float(np.linalg.norm(away)), float(np.linalg.norm(thing.box.size)) / 2
+        if distance <= radius:
+            return True
+        angle = np.arccos(np.clip(axis @ away / distance, -1.0, 1.0))
+        return bool(angle <= opening + 0.03 + np.arcsin(radius / distance))
+
     def would_show(self, thing: WorldObject) -> int:
         """Pixels that would show a thing if it were (still) at its place, for all that this frame shows."""
-        ahead = (np.array(thing.box.center) - self.eye) @ self.rays[len(self.rays) // 2 + self.ids.shape[1] // 2]
-        if ahead < -max(thing.box.size):
+        if not self._reaches(thing):
             return 0
         alone = Renderer([Instance(number=thing.number, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
         near = alone.cast(self.eye, self.rays).depth_m
@@ -73,6 +85,13 @@ class Place:
     """As it was known when this visit started, None where it was not known or had left."""
     seen_now: bool = False
     """Whether this visit has shown it."""
+    since_s: float = 0.0
+    """When it was last seen as it was when the visit started."""
+    noticed_s: float = 0.0
+    """When it was last seen to be otherwise than before: found elsewhere, opened, or its place found empty."""
+    empty_before_px: int = 0
+    """For a thing that this visit has shown first: pixels of the visits before that would have shown it at its place,
+    had it been there, and showed what is behind."""
 
     @property
     def gone(self) -> bool:
@@ -83,6 +102,28 @@ class Place:
     def doubt(self) -> bool:
         """Whether it may have left."""
         return DOUBT_PIXELS <= self.missed_px < CLEAR_PIXELS
+
+    @property
+    def change(self) -> str:
+        """How it is otherwise than when the visit began, of ``scenes.types.CHANGES``; ``""`` where it is not, or
+        where that is not known."""
+        if self.earlier is None:
+            return "appeared" if self.seen_now and not self.gone and self.empty_before_px >= CLEAR_PIXELS else ""
+        if self.gone:
+            return "vanished"
+        if self.travelled_m > MOVED_M:
+            return "moved"
+        if self.thing.open_front == self.earlier.open_front:
+            return ""
+        return "opened" if self.thing.open_front else "closed"
+
+    @property
+    def change_doubt(self) -> bool:
+        """Whether nobody could tell if it has changed: too little shows it, or it was pushed a little."""
+        if self.earlier is None:
+            new = DOUBT_PIXELS <= self.empty_before_px < CLEAR_PIXELS
+            return self.seen_now and (self.doubt or self.gone or new)
+        return self.doubt or (not self.gone and SAME_PLACE_M < self.travelled_m <= MOVED_M)
 
     def at(self, world: World) -> bool:
         """Whether a world has the thing at the remembered place, its doors open or closed."""
@@ -106,11 +147,21 @@ class Memory:
     def resumed(self) -> Memory:
         """The same at the start of the next visit."""
         return Memory(
-            places={i: replace(p, earlier=None if p.gone else p.thing, seen_now=False) for i, p in self.places.items()}
+            places={
+                i: replace(p, earlier=None if p.gone else p.thing, seen_now=False, empty_before_px=0)
+                for i, p in self.places.items()
+            }
         )
 
 
-def look_on(memory: Memory, look: Look, world: World, time_s: float, pixels: Mapping[str, int]) -> Memory:
+def look_on(
+    memory: Memory,
+    look: Look,
+    world: World,
+    time_s: float,
+    pixels: Mapping[str, int],
+    earlier: Sequence[Look] = (),
+) -> Memory:
     """The memory after one more frame.
 
     Args:
@@ -119,21 +170,41 @@ def look_on(memory: Memory, look: Look, world: World, time_s: float, pixels: Map
         world: what is true at its time: gives the things that it shows.
         time_s: its time.
         pixels: what it shows, see ``Look.pixels``.
+        earlier: the looks of the visits before.
     """
     places = dict(memory.places)
     for object_id in pixels:
-        old = places.get(object_id)
+        old, thing = places.get(object_id), world.objects[object_id]
+        met = old is None or (old.earlier is None and not old.seen_now)
+        same = old is not None and (old.thing.position, old.thing.open_front) == (thing.position, thing.open_front)
         places[object_id] = Place(
-            thing=world.objects[object_id],
+            thing=thing,
             first_s=old.first_s if old else time_s,
             last_s=time_s,
             earlier=old.earlier if old else None,
             seen_now=True,
+            since_s=old.since_s if old and old.change else old.last_s if old else time_s,
+            noticed_s=old.noticed_s if old and same and not old.gone else time_s,
+            empty_before_px=_empty_before(thing, earlier) if met or old is None else old.empty_before_px,
         )
     for object_id, place in places.items():
         # A thing that is still there hides what is behind it: no need to look.
         if object_id in pixels or place.gone or place.at(world):
             continue
         if count := look.would_show(place.thing):
-            places[object_id] = replace(place, missed_px=place.missed_px + count)
+            since_s = place.since_s if place.change else place.last_s
+            places[object_id] = replace(place, missed_px=place.missed_px + count, since_s=since_s, noticed_s=time_s)
     return Memory(places=places)
+
+
+def _empty_before(thing: WorldObject, earlier: Sequence[Look]) -> int:
+    """Pixels of earlier looks that would have shown a thing where it is now; counted no further than is needed.
+
+    What lies behind a drawer or a door comes to light when that opens: its place was not there to be looked at.
+    """
+    count = 0
+    for look in earlier if not thing.behind else ():
+        count += look.would_show(thing)
+        if count >= CLEAR_PIXELS:
+            break
+    return count

@@ -18,6 +18,8 @@ from scenes.types import SceneObject
 
 PASSED_BY_M = 1.5
 """A thing this near to the walked way can be reached by it."""
+SAMPLED = 16
+"""How many things are looked at before one is asked about where answers are to be evenly spread."""
 FOLLOWED_UP = 0.4
 """Share of questions for a place that go on with a question about "it"."""
 FOLLOW_UP_ROWS = {"it_distance": "distance", "it_size": "size", "it_color": "color", "it_where": "where_is"}
@@ -126,11 +128,16 @@ ABOUT: dict[str, About] = {
 }
 
 
-def about(family: str) -> Callable[[Asker], Drafts]:
-    """A question of one row about a thing with an unmistakable name."""
+def about(family: str, evenly: Callable[[SceneObject], object] | None = None) -> Callable[[Asker], Drafts]:
+    """A question of one row about a thing with an unmistakable name.
+
+    ``evenly`` gives the answer where some answers are much more common than others: they are asked for equally often.
+    """
 
     def ask(a: Asker) -> Drafts:
-        if not (found := a.named()):
+        tries = [found for _ in range(SAMPLED if evenly else 1) if (found := a.named())]
+        found = a.balanced(tries, lambda n: evenly(n[0]) if evenly else 0)
+        if not found:
             return ()
         obj, kind = found
         # The colour in the question would be the answer.
@@ -142,6 +149,15 @@ def about(family: str) -> Callable[[Asker], Drafts]:
         return first
 
     return ask
+
+
+def room_of(a: Asker) -> Drafts:
+    """In which room a thing is."""
+    tries = [found for _ in range(SAMPLED) if (found := a.named()) and found[0].room == a.room_in_turn]
+    if not tries:
+        return ()
+    obj, kind = tries[0]
+    return draft_about(a, "room_of", ABOUT["room_of"], obj, kind.text, the=a.the(kind))
 
 
 def draft_about(

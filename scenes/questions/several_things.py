@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from scenes.questions.asker import Asker, Draft, Drafts, bool_value, count_value, many, metres, one, step
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
 from scenes.questions.lexicon import NOUNS
 from scenes.questions.one_thing import place
 from scenes.records import ToolStep, TypedValue
-from scenes.types import SceneObject
+from scenes.types import Room, SceneObject
 
 SPOKEN = {
     "on": ("on", "on top of"),
@@ -25,11 +26,13 @@ RANKS = ("nearest", "farthest", "largest", "smallest", "highest", "lowest", "tal
 CLEARLY_AHEAD = 0.03
 """Relative lead of the first over the second, or the question has no one answer."""
 CLEAR_FIT_M = 0.02
+SAMPLED = 16
+"""How many candidates are looked at before one is asked about, so that no answer is much more common than others."""
 
 
 def exist(a: Asker) -> Drafts:
     """Existence of a kind: known, or never seen."""
-    kind = Kind(name=a.rng.choice(NOUNS)) if a.rng.random() < 0.4 else a.kind()
+    kind = a.kind() if a.rng.random() < 0.5 else _unknown_kind(a)
     if not kind:
         return ()
     found = members(a.graph, kind)
@@ -50,35 +53,70 @@ def exist(a: Asker) -> Drafts:
     )
 
 
-def related_kind(family: str, plain: float, likely: float) -> Callable[[Asker], Drafts]:
-    """Two constraints at once: is there, or how many are there, of a kind in relation to a thing.
+def exist_relation(a: Asker) -> Drafts:
+    """Two constraints at once: is there a kind in relation to a thing? A "no" is about a kind known elsewhere."""
+    if not (asked := a.yes_or_no(_kinds_placed(a, 0.5), lambda k: bool(k.hits))):
+        return ()
+    text, trace = _asked_placed(a, "exist_relation", asked)
+    value, ids = bool_value(bool(asked.hits)), _ids(asked.hits)
+    return (Draft(family="exist_relation", text=text, value=value, objects=ids, trace=trace),)
 
-    ``plain`` is the share of coloured kinds, ``likely`` how often the kind is one that really stands there. A "no" is
-    about a kind that is known elsewhere.
-    """
 
-    def ask(a: Asker) -> Drafts:
-        placed = _reference(a)
-        if not placed or not (kind := a.kind(plain)):
-            return ()
-        predicate, reference, ref_kind = placed
-        inside = related(a.graph, predicate, reference.id)
-        if inside and a.rng.random() < likely:
-            kind = Kind(name=a.rng.choice(inside).label)
-        hits = [o for o in members(a.graph, kind) if o in inside and o.id != reference.id]
-        spoken = a.rng.choice(SPOKEN[predicate])
-        text = a.say(family, a=one(kind.text), many=many(kind.text), rel=spoken, ref=a.the(ref_kind))
-        said = many(kind.text) if many(kind.text) in text else kind.text
-        trace = step("find_objects", query=said, relation=predicate, reference=ref_kind.text)
-        value = bool_value(bool(hits)) if family == "exist_relation" else count_value(len(hits))
-        return (Draft(family=family, text=text, value=value, objects=_ids(hits), trace=trace),)
+def count_relation(a: Asker) -> Drafts:
+    """How many of a kind stand in a relation to a thing."""
+    candidates = [k for _ in range(SAMPLED) for k in _kinds_placed(a, 0.3)]
+    if not (asked := a.balanced(candidates, lambda k: len(k.hits))):
+        return ()
+    text, trace = _asked_placed(a, "count_relation", asked)
+    return (_counted("count_relation", text, asked.hits, trace),)
 
-    return ask
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _KindPlaced:
+    """A kind in relation to a thing, and what fits."""
+
+    kind: Kind
+    predicate: str
+    reference: Kind
+    hits: tuple[SceneObject, ...]
+
+
+def _kinds_placed(a: Asker, colored: float) -> list[_KindPlaced]:
+    """Kinds that stand at one thing, and as many again that are known. ``colored`` is the share with a colour."""
+    if not (placed := _reference(a)):
+        return []
+    predicate, reference, ref_kind = placed
+    inside = related(a.graph, predicate, reference.id)
+    kinds = {Kind(name=o.label) for o in inside} | {k for _ in range(max(4, len(inside))) if (k := a.kind(colored))}
+    for o in inside:
+        exact = Kind(name=o.label, color=o.color)
+        if o.color and a.may_say(exact) and a.rng.random() < colored:
+            kinds.add(exact)
+    return [
+        _KindPlaced(
+            kind=kind,
+            predicate=predicate,
+            reference=ref_kind,
+            hits=tuple(o for o in members(a.graph, kind) if o in inside and o.id != reference.id),
+        )
+        for kind in sorted(kinds, key=lambda k: k.text)
+        # Nobody asks how many pillows are next to the only pillow.
+        if any(o.id != reference.id for o in members(a.graph, kind))
+    ]
+
+
+def _asked_placed(a: Asker, family: str, asked: _KindPlaced) -> tuple[str, tuple[ToolStep, ...]]:
+    kind, spoken = asked.kind, a.rng.choice(SPOKEN[asked.predicate])
+    text = a.say(family, a=one(kind.text), many=many(kind.text), rel=spoken, ref=a.the(asked.reference))
+    said = many(kind.text) if many(kind.text) in text else kind.text
+    return text, step("find_objects", query=said, relation=asked.predicate, reference=asked.reference.text)
 
 
 def count(a: Asker) -> Drafts:
     """How many of a kind."""
-    if not (kind := a.kind()):
+    plain = [Kind(name=label) for label in sorted({o.label for o in a.known})]
+    colored = [kind for _ in range(SAMPLED) if (kind := a.kind(1.0))]
+    if not (kind := a.balanced([*plain, *colored], lambda k: len(members(a.graph, k)))):
         return ()
     found, said = members(a.graph, kind), many(kind.text)
     return (_counted("count", a.say("count", many=said), found, step("find_objects", query=said)),)
@@ -86,31 +124,46 @@ def count(a: Asker) -> Drafts:
 
 def count_room(a: Asker) -> Drafts:
     """How many of a kind in a room."""
-    if not a.graph.rooms or not (kind := a.kind(0.2)):
+    rooms = list(a.graph.rooms.values())
+    pairs = [(kind, a.rng.choice(rooms)) for _ in range(SAMPLED) if rooms and (kind := a.kind(0.2))]
+
+    def hits(pair: tuple[Kind, Room]) -> list[SceneObject]:
+        return [o for o in members(a.graph, pair[0]) if o.room == pair[1].id]
+
+    # Of things that have left, it is not said that there are none.
+    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.memory, p[0]))]
+    if not (pair := a.balanced(known, lambda p: len(hits(p)))):
         return ()
-    room = a.rng.choice(list(a.graph.rooms.values()))
-    hits = [o for o in members(a.graph, kind) if o.room == room.id]
-    if not hits and any(o.room == room.id for o in members(a.memory, kind)):
-        return ()  # they have left
+    kind, room = pair
     text = a.say("count_room", many=many(kind.text), room=f"the {room.label}")
-    return (_counted("count_room", text, hits, step("find_objects", query=many(kind.text), room=room.label)),)
+    trace = step("find_objects", query=many(kind.text), room=room.label)
+    return (_counted("count_room", text, hits(pair), trace),)
 
 
-def things(family: str) -> Callable[[Asker], Drafts]:
-    """What, or how many things, are on, in, under or next to a thing."""
+def count_things(a: Asker) -> Drafts:
+    """How many things are on, in, under or next to a thing."""
+    found = [placed for _ in range(SAMPLED) if (placed := _reference(a))]
+    if not (placed := a.balanced(found, lambda p: len(related(a.graph, p[0], p[1].id)))):
+        return ()
+    hits, text, trace = _all_placed(a, "count_things", placed)
+    return (_counted("count_things", text, hits, trace),)
 
-    def ask(a: Asker) -> Drafts:
-        if not (placed := _reference(a)):
-            return ()
-        predicate, reference, kind = placed
-        hits = related(a.graph, predicate, reference.id)
-        text = a.say(family, rel=a.rng.choice(SPOKEN[predicate]), ref=a.the(kind))
-        trace = step("find_objects", query="objects", relation=predicate, reference=kind.text)
-        return (
-            _listed(family, text, hits, trace) if family == "list_relation" else _counted(family, text, hits, trace),
-        )
 
-    return ask
+def list_relation(a: Asker) -> Drafts:
+    """What is on, in, under or next to a thing."""
+    if not (placed := _reference(a)):
+        return ()
+    hits, text, trace = _all_placed(a, "list_relation", placed)
+    return (_listed("list_relation", text, hits, trace),)
+
+
+def _all_placed(
+    a: Asker, family: str, placed: tuple[str, SceneObject, Kind]
+) -> tuple[tuple[SceneObject, ...], str, tuple[ToolStep, ...]]:
+    predicate, reference, kind = placed
+    text = a.say(family, rel=a.rng.choice(SPOKEN[predicate]), ref=a.the(kind))
+    trace = step("find_objects", query="objects", relation=predicate, reference=kind.text)
+    return related(a.graph, predicate, reference.id), text, trace
 
 
 def list_room(a: Asker) -> Drafts:
@@ -167,16 +220,16 @@ def distance_two(a: Asker) -> Drafts:
 def fits(family: str) -> Callable[[Asker], Drafts]:
     """Whether one thing fits on or in another, by its box; clear cases only."""
 
+    def spare_m(pair: tuple[Named, Named]) -> list[float]:
+        small, large = (edges_m(thing.box)[: 2 if family == "fit_on" else 3] for thing, _ in pair)
+        return [p - q for p, q in zip(sorted(large), sorted(small), strict=True)]
+
     def ask(a: Asker) -> Drafts:
-        if not (pair := _pair(a)):
+        pairs = [pair for _ in range(SAMPLED) if (pair := _pair(a))]
+        clear = [p for p in pairs if min(map(abs, spare_m(p))) >= CLEAR_FIT_M]
+        if not (pair := a.yes_or_no(clear, lambda p: min(spare_m(p)) > 0)):
             return ()
-        small, large = edges_m(pair[0][0].box), edges_m(pair[1][0].box)
-        if family == "fit_on":
-            small, large = small[:2], large[:2]
-        spare = [p - q for p, q in zip(sorted(large), sorted(small), strict=True)]
-        if min(map(abs, spare)) < CLEAR_FIT_M:
-            return ()
-        return (_paired(a, family, family, pair, bool_value(min(spare) > 0)),)
+        return (_paired(a, family, family, pair, bool_value(min(spare_m(pair)) > 0)),)
 
     return ask
 
@@ -185,10 +238,16 @@ def where_am_i(a: Asker) -> Drafts:
     """The wearer's room."""
     eye = a.pose[:3, 3].tolist()
     room = room_at(a.graph, eye[0], eye[2])
-    if not room:
+    if not room or room != a.room_in_turn:
         return ()
     value = TypedValue(kind="room", value=a.graph.rooms[room].label)
     return (Draft(family="where_am_i", text=a.say("where_am_i"), value=value, trace=step("where_am_i")),)
+
+
+def _unknown_kind(a: Asker) -> Kind | None:
+    """Something that was never seen."""
+    kinds = (Kind(name=a.rng.choice(NOUNS)) for _ in range(SAMPLED))
+    return next((k for k in kinds if not members(a.memory, k)), None)
 
 
 Named = tuple[SceneObject, Kind]

@@ -38,7 +38,7 @@ def gazed(family: str) -> Callable[[Asker], Drafts]:
 
 def teach(a: Asker) -> Drafts:
     """A name is taught by looking, used, and sometimes forgotten again."""
-    if not (seen := _looked_at(a)):
+    if not (seen := _looked_at(a, evenly=True)):
         return ()
     obj, uv = seen
     name = "my " + (obj.label if a.rng.random() < 0.5 else invented_word(a.rng))
@@ -172,10 +172,15 @@ def _unknown(a: Asker, family: str, kind: Kind) -> Draft:
     return Draft(family=family, text=text, status="abstained", reason="never_seen", trace=trace)
 
 
-def _looked_at(a: Asker) -> tuple[SceneObject, tuple[float, float]] | None:
-    """An object that shows well in the asked frame, and a pixel on it."""
+def _looked_at(a: Asker, *, evenly: bool = False) -> tuple[SceneObject, tuple[float, float]] | None:
+    """An object that shows well in the asked frame, and a pixel on it.
+
+    ``evenly``: as often one at the left or the right as one straight ahead, where most things are.
+    """
     shown = [i for i in a.visit.pixels[a.frame] if i in a.graph.objects and a.graph.objects[i].label != "window"]
     a.rng.shuffle(shown)
+    if evenly and (first := a.balanced(shown, lambda i: round(a.direction(a.graph.objects[i]).azimuth_deg / 45))):
+        shown = [first]
     rng = a.numpy_rng()
     for object_id in shown:
         uv = a.visit.gaze_at(object_id, a.frame, rng)

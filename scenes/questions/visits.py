@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scenes.questions.memory import MIN_PIXELS, Look, Memory, Place, look_on
 from scenes.render import HEAD_CAMERA, Renderer, camera_rays
-from scenes.types import Relation, SceneGraph
+from scenes.types import Change, Relation, SceneGraph
 from scenes.worlds.changes import Timeline
 from scenes.worlds.visiting import iter_visits
 from scenes.worlds.walk import Walk
@@ -107,12 +107,20 @@ class Visit:
         return tuple(k for n, k in sorted(shown, key=lambda x: (-x[0], x[1])) if n)[:count]
 
     @cached_property
+    def _looks_before(self) -> tuple[Look, ...]:
+        """The looks of the visits before, the newest first."""
+        if self.before is None:
+            return ()
+        return (*reversed(list(self.before.looks.values())), *self.before._looks_before)
+
+    @cached_property
     def _memories(self) -> Mapping[int, Memory]:
         """Frame number -> what is remembered after it."""
         memory = self.before.memory(self.before.frames[-1]).resumed() if self.before else Memory()
         out: dict[int, Memory] = {}
+        earlier = self._looks_before
         for k, look in self.looks.items():
-            memory = look_on(memory, look, self.world_at(k), self.time_of(k), self.pixels[k])
+            memory = look_on(memory, look, self.world_at(k), self.time_of(k), self.pixels[k], earlier)
             out[k] = memory
         return out
 
@@ -146,6 +154,7 @@ class Visit:
             objects=objects,
             relations=self._known_relations(places),
             rooms={i: r for i, r in self.world.rooms.items() if i in entered},
+            changes=None if self.before is None else tuple(_change(i, p) for i, p in places.items() if p.change),
         )
 
     def _known_relations(self, places: Mapping[str, Place]) -> tuple[Relation, ...]:
@@ -174,6 +183,18 @@ class Visit:
         k = int(rng.integers(len(rows)))
         scale = HEAD_CAMERA.width / CAMERA.width
         return (float(columns[k]) + 0.5) * scale, (float(rows[k]) + 0.5) * scale
+
+
+def _change(object_id: str, place: Place) -> Change:
+    box = None if place.earlier is None else place.earlier.box
+    return Change(
+        time_s=place.noticed_s,
+        kind=place.change,
+        object_id=object_id,
+        since_s=place.since_s,
+        from_box=box,
+        to_box=None if place.gone else place.thing.box,
+    )
 
 
 def make_visits(world: World, count: int, step: int = 4) -> Iterator[Visit]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scenes.types import Box3D
 from scenes.worlds.catalogue import CATEGORIES, CATEGORY
 from scenes.worlds.furnish import Furnisher
+from scenes.worlds.leaves import turned_between_visits
 from scenes.worlds.opening import NOWHERE, loose_things, turn_front
 from scenes.worlds.placing import Placed
 from scenes.worlds.walk import Walk
@@ -106,6 +107,7 @@ def change_world(
         next_number=world.next_number,
     )
     furnisher.reserve_openings()
+    furnisher.reserved += [leaf.hull(leaf.open_deg) for leaf in world.leaves]
     for thing in moving:
         if not _put_elsewhere(furnisher, thing, closed):
             furnisher.placed.append(thing)
@@ -180,9 +182,14 @@ def _kind(old: WorldObject | None, new: WorldObject | None) -> EventKind:
 
 
 def between_visits(world: World, visit: int, *, time_s: float) -> tuple[World, tuple[Event, ...]]:
-    """What a few hours change: the world that visit number ``visit`` finds. Same arguments, same change."""
+    """What a few hours change: the world that visit number ``visit`` finds. Same arguments, same change.
+
+    Room doors may be opened and closed too.
+    """
+    before, leaves = world, turned_between_visits(world.plan, world.leaves, world.seed, visit)
+    world = with_things(replace(world, leaves=leaves), world.placed, world.next_number)
     rng = np.random.default_rng((6, world.seed, visit))
-    return change_world(
+    after, _ = change_world(
         world,
         rng,
         time_s=time_s,
@@ -191,6 +198,7 @@ def between_visits(world: World, visit: int, *, time_s: float) -> tuple[World, t
         appeared=int(rng.integers(1, 3)),
         fronts=int(rng.integers(1, 4)),
     )
+    return after, _events(before, after, time_s)
 
 
 def during_visit(world: World, walk: Walk, visit: int, before: tuple[Event, ...] = ()) -> Timeline:

@@ -5,16 +5,12 @@ The result is a ``World`` like any generated one: walks, sensors, recordings and
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from scenes.errors import InputError
@@ -22,8 +18,11 @@ from scenes.records import Record
 from scenes.worlds.catalogue import CATEGORY, build
 from scenes.worlds.colors import COLOR_TERMS, albedo
 from scenes.worlds.floorplan import DOOR_HEIGHT_M, HEIGHT_M, FloorPlan, Opening, Rect, RoomPlan, make_sides, shared_wall
+from scenes.worlds.gltf import read_gltf
 from scenes.worlds.materials import MATERIAL_INDEX
-from scenes.worlds.mesh import Mesh
+from scenes.worlds.mesh import Mesh, Paint
+from scenes.worlds.obj import read_obj
+from scenes.worlds.own_mesh import MeshFileError, OwnMesh, plain
 from scenes.worlds.placing import Placed
 from scenes.worlds.shape import Shape
 from scenes.worlds.walls import room_shell
@@ -208,76 +207,50 @@ def _top(carrier: Placed | None) -> float:
 
 
 def read_mesh(folder: Path, name: str, color: str, rng: Generator) -> Mesh:
-    """An own mesh, grounded; vertex colours are kept, image textures are not.
+    """An own mesh, grounded, with its textures. ``color`` paints what has no texture; without one the file's colours
+    are kept.
 
     Raises:
-        DescriptionError: a path that leaves the folder, another file type, or a file without triangles.
+        DescriptionError: a path that leaves the folder, another file type, or a file that cannot be used.
     """
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise DescriptionError(f"mesh {name!r}: expected a file inside the description's folder")
     if path.suffix.lower() not in MESH_SUFFIXES or not path.is_file():
         raise DescriptionError(f"mesh {name!r}: expected an existing file of type {', '.join(MESH_SUFFIXES)}")
-    if path.suffix.lower() == ".gltf":
-        _check_uris(path, folder)
-    vertices, triangles, vertex_colors = _read_obj(path) if path.suffix.lower() == ".obj" else _read_others(path)
-    if not 0 < len(triangles) <= MAX_TRIANGLES:
-        raise DescriptionError(f"mesh {name!r}: expected 1 to {MAX_TRIANGLES} triangles, got {len(triangles)}")
-    if not np.isfinite(vertices).all() or not 0 <= triangles.min() <= triangles.max() < len(vertices):
+    try:
+        own = _read(path, folder)
+    except MeshFileError as error:
+        raise DescriptionError(f"mesh {name!r}: {error}") from error
+    if not 0 < len(own.triangles) <= MAX_TRIANGLES:
+        raise DescriptionError(f"mesh {name!r}: expected 1 to {MAX_TRIANGLES} triangles, got {len(own.triangles)}")
+    if not np.isfinite(own.vertices).all() or not 0 <= own.triangles.min() <= own.triangles.max() < len(own.vertices):
         raise DescriptionError(f"mesh {name!r}: expected finite vertices, and faces of existing vertices")
-    if vertex_colors is not None and not color:
-        colors = vertex_colors[triangles].mean(1)
-    else:
-        colors = np.tile(np.asarray(albedo(color or "gray", rng), np.float32), (len(triangles), 1))
-    materials = np.full(len(triangles), MATERIAL_INDEX["plain"], np.uint8)
-    return Mesh(vertices=vertices, triangles=triangles, colors=colors, materials=materials).grounded()
+    painted = np.tile(np.asarray(albedo(color or "gray", rng), np.float32), (len(own.triangles), 1))
+    textured = (own.picture >= 0)[:, None]
+    kept = np.where(textured | (not color), own.colors, painted) if own.colors is not None else painted
+    return Mesh(
+        vertices=own.vertices,
+        triangles=own.triangles,
+        colors=kept.astype(np.float32),
+        materials=np.full(len(own.triangles), MATERIAL_INDEX["plain"], np.uint8),
+        paint=Paint(uv=own.uv, picture=own.picture, pictures=own.pictures) if own.pictures else None,
+    ).grounded()
 
 
-_Loaded = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32] | None]
+def _read(path: Path, folder: Path) -> OwnMesh:
+    if path.suffix.lower() in (".glb", ".gltf"):
+        return read_gltf(path, folder)
+    return read_obj(path, folder) if path.suffix.lower() == ".obj" else _read_others(path)
 
 
-def _read_others(path: Path) -> _Loaded:
-    """Formats that hold triangles, by Open3D."""
+def _read_others(path: Path) -> OwnMesh:
+    """Formats that hold triangles and at most vertex colours, by Open3D."""
     import open3d as o3d  # lazy: heavy
 
     # What cannot be read comes back without triangles, and is refused as such.
     with o3d.utility.VerbosityContextManager(o3d.utility.VerbosityLevel.Error):
         loaded = o3d.io.read_triangle_mesh(str(path))
-    colors = np.asarray(loaded.vertex_colors, np.float32) if loaded.has_vertex_colors() else None
-    return np.asarray(loaded.vertices, np.float32), np.asarray(loaded.triangles, np.int32), colors
-
-
-def _check_uris(path: Path, folder: Path) -> None:
-    """Buffers and pictures of a glTF file must lie in the folder too."""
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-        parts = [part for key in ("buffers", "images") for part in table.get(key, [])]
-        uris = [str(part["uri"]) for part in parts if "uri" in part]
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise DescriptionError(f"mesh {path.name!r}: expected glTF 2.0 in JSON, got: {error}") from error
-    for uri in uris:
-        if uri.startswith("data:"):
-            continue
-        other = (path.parent / unquote(uri)).resolve()
-        if not other.is_relative_to(folder.resolve()) or not other.is_file():
-            raise DescriptionError(f"mesh {path.name!r}: expected {uri!r} to exist inside the description's folder")
-
-
-def _read_obj(path: Path) -> _Loaded:
-    """OBJ vertices and faces, polygons cut into fans; Open3D's reader drops all meshes that hold a polygon."""
-    vertices: list[list[float]] = []
-    triangles: list[tuple[int, int, int]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        kind, *fields = line.split() or [""]
-        try:
-            if kind == "v":
-                x, y, z = (float(f) for f in fields[:3])
-                vertices.append([x, y, z])
-            elif kind == "f":
-                # Numbers count from 1; negative ones from the newest vertex.
-                indices = [int(f.split("/")[0]) for f in fields]
-                corners = [i - 1 if i > 0 else len(vertices) + i for i in indices]
-                triangles += [(corners[0], b, c) for b, c in pairwise(corners[1:])]
-        except ValueError as error:
-            raise DescriptionError(f"{path.name}: line {number}: expected numbers, got {line[:40]!r}") from error
-    return np.array(vertices, np.float32).reshape(-1, 3), np.array(triangles, np.int32).reshape(-1, 3), None
+    triangles = np.asarray(loaded.triangles, np.int32)
+    colors = np.asarray(loaded.vertex_colors, np.float32)[triangles].mean(1) if loaded.has_vertex_colors() else None
+    return plain(np.asarray(loaded.vertices, np.float32), triangles, colors)

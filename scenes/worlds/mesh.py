@@ -37,6 +37,18 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Paint:
+    """Pictures on faces, in place of the texture of their material."""
+
+    uv: Floats
+    """(M, 3, 2) place of each corner in its picture, whose edges are 1 long; beyond them it repeats."""
+    picture: NDArray[np.int32]
+    """(M,) place in ``pictures``, -1 for a face without one."""
+    pictures: tuple[NDArray[np.uint8], ...]
+    """(H, W, 3) sRGB each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Mesh:
     """Triangles with a finish per face."""
 
@@ -48,6 +60,8 @@ class Mesh:
     """(M, 3) albedo 0..1."""
     materials: NDArray[np.uint8]
     """(M,) index into ``MATERIALS``."""
+    paint: Paint | None = None
+    """Pictures of a mesh that somebody brought; shapes made here have none."""
 
     @property
     def bounds(self) -> tuple[Floats, Floats]:
@@ -69,6 +83,8 @@ class Mesh:
     def without(self, span: tuple[int, int]) -> Mesh:
         """Without the vertices of a span (first, one past the last) and the faces on them."""
         first, last = span
+        if self.paint is not None:
+            raise ValueError("expected a mesh without pictures")
         kept = ((self.triangles < first) | (self.triangles >= last)).all(1)
         triangles = self.triangles[kept]
         return Mesh(
@@ -107,7 +123,9 @@ def painted(vertices: NDArray[np.floating], triangles: NDArray[np.integer], fini
 
 
 def join(*meshes: Mesh) -> Mesh:
-    """All meshes as one."""
+    """All meshes as one; only meshes without pictures."""
+    if any(m.paint is not None for m in meshes):
+        raise ValueError("expected meshes without pictures")
     starts = np.cumsum([0, *(len(m.vertices) for m in meshes[:-1])])
     return Mesh(
         vertices=np.concatenate([m.vertices for m in meshes]),

@@ -55,7 +55,7 @@ def _next_to_limit(a: Box3D, b: Box3D) -> float:
 
 def geometric_relations(objects: Mapping[str, Thing], time_s: float) -> list[Relation]:
     """All derived relations of things in one room."""
-    things = [o for o in objects.values() if o.category not in ("rug", "window")]
+    things = [o for o in objects.values() if o.category not in ("rug", "window", "door")]
     out: list[Relation] = []
 
     def add(subject: Thing, predicate: str, object: Thing) -> None:

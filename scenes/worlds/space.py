@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -107,7 +107,7 @@ def free_space(world: World) -> FreeSpace:
     for room in world.plan.rooms:
         f = room.floor
         free |= span(f.x0, f.x1, f.z0, f.z1)
-    for door in world.plan.doors:
+    for door in world.open_doorways:
         t = HALF_WALL_M + CELL_M
         if door.axis == "x":
             free |= span(door.low, door.high, door.at - t, door.at + t)
@@ -117,7 +117,9 @@ def free_space(world: World) -> FreeSpace:
     for o in world.objects.values():
         if o.support or o.category in ("rug", "window") or o.box.center[1] - o.box.size[1] / 2 > HEAD_CLEAR_M:
             continue
-        free &= ~_inside(points, footprint(o.box))
+        # A thin leaf must not fall between the middles of two cells.
+        grown = replace(o.box, size=(max(o.box.size[0], CELL_M * 1.5), o.box.size[1], max(o.box.size[2], CELL_M * 1.5)))
+        free &= ~_inside(points, footprint(grown))
     distance = ndimage.distance_transform_edt(free)
     assert isinstance(distance, np.ndarray)
     return FreeSpace(x0=x0, z0=z0, clearance_m=distance * CELL_M)

@@ -13,7 +13,7 @@ from scenes.records import BoxRecord, Record
 from scenes.types import Relation, SceneGraph, SceneObject
 from scenes.types import Room as SceneRoom
 from scenes.worlds.changes import Event, EventKind
-from scenes.worlds.floorplan import HALF_WALL_M, RoomPlan
+from scenes.worlds.floorplan import HALF_WALL_M, Opening, RoomPlan
 from scenes.worlds.relations import wall_id
 from scenes.worlds.world import World
 
@@ -60,11 +60,15 @@ class RoomTruth(Record):
 
 
 class DoorTruth(Record):
-    """A doorway between two rooms: its middle on the floor, and its width."""
+    """A doorway between two rooms: its middle on the floor, its width, and its leaf."""
 
     rooms: tuple[str, ...]
     center: tuple[float, float]
     width_m: float
+    leaf: str = ""
+    """Id of the thing that closes it, ``""`` for a doorway without one."""
+    open: bool = True
+    """Whether people can pass."""
 
 
 class WallTruth(Record):
@@ -187,7 +191,7 @@ def world_truth(world: World) -> WorldTruth:
             RoomTruth(id=r.id, label=r.label, floor_polygon=r.floor_polygon, floor_y=r.floor_y, height_m=r.height_m)
             for r in graph.rooms.values()
         ),
-        doors=tuple(DoorTruth(rooms=d.rooms, center=d.center, width_m=d.high - d.low) for d in world.plan.doors),
+        doors=tuple(_door_truth(world, d) for d in world.plan.doors),
         walls=tuple(_wall_truth(room, i) for room in world.plan.rooms for i in range(len(room.sides))),
         objects=tuple(
             ObjectTruth(
@@ -207,6 +211,17 @@ def world_truth(world: World) -> WorldTruth:
         relations=tuple(
             RelationTruth(subject=r.subject, predicate=r.predicate, object=r.object) for r in graph.relations
         ),
+    )
+
+
+def _door_truth(world: World, door: Opening) -> DoorTruth:
+    leaf = next((leaf for leaf in world.leaves if leaf.opening == door), None)
+    return DoorTruth(
+        rooms=door.rooms,
+        center=door.center,
+        width_m=door.high - door.low,
+        leaf=leaf.id if leaf else "",
+        open=leaf is None or leaf.open,
     )
 
 

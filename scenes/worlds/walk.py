@@ -17,6 +17,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from scenes.geometry import look_at
+from scenes.worlds.leaves import most_rooms
 from scenes.worlds.placing import BODY_RADIUS_M
 from scenes.worlds.space import FreeSpace, Point, free_space
 from scenes.worlds.world import World, WorldObject
@@ -70,7 +71,7 @@ def _interesting(world: World, room: str) -> list[WorldObject]:
     carriers = {o.support for o in world.objects.values() if o.support and o.id not in hidden}
     # Nobody stops for a box under a table.
     standing = [o for o in world.objects.values() if o.room == room and not (o.support or o.tucked)]
-    mine = [o for o in standing if o.category not in ("rug", "window")]
+    mine = [o for o in standing if o.category not in ("rug", "window", "door")]
     return sorted(mine, key=lambda o: (o.id not in carriers, -o.box.volume))
 
 
@@ -103,7 +104,7 @@ def _targets(world: World, thing: WorldObject, rng: Generator) -> list[tuple[flo
 def _room_order(world: World, entry: str) -> list[str]:
     """Depth first through the doors, so that the walk crosses as few rooms twice as it can."""
     neighbours: dict[str, list[str]] = {room.id: [] for room in world.plan.rooms}
-    for door in world.plan.doors:
+    for door in world.open_doorways:
         a, b = door.rooms
         neighbours[a].append(b)
         neighbours[b].append(a)
@@ -225,6 +226,12 @@ class _Body:
                 return
 
 
+def _entry(world: World, visit: int) -> str:
+    """The room by which a visit enters: each another one, but none that is shut off from most others."""
+    rooms, joined = [room.id for room in world.plan.rooms], most_rooms(world.plan, world.leaves)
+    return next(r for k in range(len(rooms)) if (r := rooms[(visit + k) % len(rooms)]) in joined)
+
+
 def make_walk(
     world: World,
     *,
@@ -236,7 +243,7 @@ def make_walk(
     """One visit to a world.
 
     Args:
-        visit: number of the visit; each goes its own way, and enters by another room.
+        visit: number of the visit; each goes its own way, and enters by another room that is not shut off.
         start_s: capture time of the first frame.
         settings: see ``WalkSettings``.
         entry: id of the first room; by default the visit's number chooses.
@@ -250,7 +257,7 @@ def make_walk(
     if entry is not None and entry not in rooms:
         raise ValueError(f"expected an entry room of {rooms}, got {entry!r}")
     space = free_space(world)
-    legs = _plan(world, space, entry or rooms[visit % len(rooms)], settings, rng)
+    legs = _plan(world, space, entry or _entry(world, visit), settings, rng)
     body = _Body(settings, legs[0].path[0], rng)
     for leg in legs:
         if len(leg.path) > 1:

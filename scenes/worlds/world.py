@@ -16,8 +16,9 @@ from scenes.render import Renderer
 from scenes.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from scenes.worlds.catalogue import CATEGORY
-from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, make_plan
+from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
 from scenes.worlds.furnish import Furnisher
+from scenes.worlds.leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
 from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
 from scenes.worlds.placing import Placed
 from scenes.worlds.programme import choose_rooms
@@ -25,10 +26,10 @@ from scenes.worlds.relations import geometric_relations, wall_relations
 from scenes.worlds.tucking import tuck, tucking_generator
 from scenes.worlds.walls import room_shell
 
-GENERATOR_VERSION = 2
-"""Goes up whenever the same seed would give another world. 2 put things under furniture."""
+GENERATOR_VERSION = 3
+"""Goes up whenever the same seed would give another world. 2 put things under furniture, 3 hung doors."""
 _LAYOUT_VERSION = 1
-"""Seeds everything else: version 2 kept the rooms and things of version 1, with their ids."""
+"""Seeds everything else: versions 2 and 3 kept the rooms and things of version 1, with their ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,7 +51,7 @@ class WorldObject:
     position: Vec3
     yaw: float
     open_front: str = ""
-    """Name of its drawer or door that stands open, ``""`` for none."""
+    """Name of its drawer or door that stands open, ``""`` for none; ``leaf`` for a room's door that does."""
     behind: str = ""
     """Name of the support's front that it lies behind, ``""`` for none."""
     tucked: bool = False
@@ -82,6 +83,8 @@ class World:
     lights: tuple[Vec3, ...] = ()
     placed: tuple[Placed, ...] = ()
     """How the things were placed, for later changes."""
+    leaves: tuple[Leaf, ...] = ()
+    """Of the doors between rooms."""
     next_number: int = 0
     """First object number that was never used."""
 
@@ -94,6 +97,12 @@ class World:
     def rooms(self) -> dict[str, Room]:
         """Rooms by id."""
         return {plan.id: plan.to_room() for plan in self.plan.rooms}
+
+    @property
+    def open_doorways(self) -> tuple[Opening, ...]:
+        """Doorways between rooms that nothing closes."""
+        shut = [leaf.opening for leaf in self.leaves if not leaf.open]
+        return tuple(door for door in self.plan.doors if door not in shut)
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -198,6 +207,23 @@ def _windows(plan: FloorPlan, first: int) -> list[WorldObject]:
     return out
 
 
+def _door(leaf: Leaf) -> WorldObject:
+    mesh, yaw = leaf.mesh(leaf.turned_deg), leaf.yaw(leaf.turned_deg)
+    return WorldObject(
+        number=leaf.number,
+        category=DOOR,
+        color=leaf.color,
+        box=yaw_box(mesh, yaw),
+        room=leaf.room,
+        support="",
+        predicate="",
+        mesh=mesh,
+        position=leaf.hinge,
+        yaw=yaw,
+        open_front=OPEN if leaf.open else "",
+    )
+
+
 def make_world(seed: int, *, rooms: int | None = None, style: str | None = None, clutter: float = 1.0) -> World:
     """The world of a seed.
 
@@ -226,6 +252,7 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
     windows = _windows(plan, furnisher.next_number)
     furnisher.rng, furnisher.next_number = tucking_generator(seed), furnisher.next_number + len(windows)
     tuck(furnisher)
+    leaves = hang_leaves(furnisher, leaf_generator(seed))
     world = World(
         seed=seed,
         style=style or "apartment",
@@ -233,13 +260,16 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
         objects={window.id: window for window in windows},
         shells=shells,
         lights=tuple(lights),
+        leaves=leaves,
     )
     return with_things(world, furnisher.placed, furnisher.next_number)
 
 
 def with_things(world: World, placed: Sequence[Placed], next_number: int) -> World:
-    """The same rooms and windows with these things in them."""
-    windows = [o for o in world.objects.values() if o.category == "window"]
-    things = sorted([*(_object(p) for p in placed), *windows], key=lambda o: o.number)
+    """The same rooms and windows with these things in them, and the doors as ``world.leaves`` says."""
+    others = {*(p.number for p in world.placed), *(leaf.number for leaf in world.leaves)}
+    windows = [o for o in world.objects.values() if o.number not in others]
+    doors = [_door(leaf) for leaf in world.leaves]
+    things = sorted([*(_object(p) for p in placed), *windows, *doors], key=lambda o: o.number)
     objects = {o.id: o for o in things}
     return replace(world, objects=objects, placed=tuple(placed), next_number=next_number)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finetune.question_command import main
+from finetune.question_command import main, table
 from finetune.question_data import QuestionSummary, judged, majority_baseline, write_questions
 from scenes.errors import InputError
 from scenes.records import Question, TypedValue
@@ -80,6 +80,43 @@ def test_the_command_shows_the_baseline_of_each_family(tmp_path: Path, capsys: p
         main(["--worlds", "0:3", "--split", "val", "--out", str(tmp_path / "none.jsonl")])
     with pytest.raises(InputError, match="--visits"):
         main(["--worlds", "0:3", "--visits", "0", "--out", str(tmp_path / "none.jsonl")])
+
+
+def test_the_table_shows_a_family_that_was_left_out_altogether_and_one_that_was_never_asked() -> None:
+    summary = QuestionSummary(
+        dialogs=3,
+        questions=4,
+        families={"count": 3, "exist": 1},
+        splits={"test": 4},
+        disagreements=("w1: ...", "w2: ..."),
+        left_out={"changed": 2, "count": 1},
+        never_asked=("route",),
+        majority=0.5,
+        majority_by_family={"count": 0.2, "exist": 0.6},
+    )
+    lines = [line.split() for line in table(Path("out.jsonl"), summary).splitlines()]
+    rows = {line[0]: line[1:] for line in lines if line}
+    assert rows["changed"][:2] == ["0", "2"]
+    assert rows["count"][:2] == ["3", "1"]
+    assert rows["exist"][-3:] == ["yes", "or", "no"]
+    assert lines[-1] == ["not", "asked", "at", "all:", "route"]
+    assert (summary.mean_of(yes_no=True), summary.mean_of(yes_no=False)) == (0.6, 0.2)
+
+
+def test_what_changed_is_written_and_as_the_tools_say(tmp_path: Path) -> None:
+    out = tmp_path / "later.jsonl"
+    summary = write_questions(out, [9], dialogs_per_world=90, visits=2)
+    assert summary.disagreements == ()
+    assert {"changed", "moved", "missing", "appeared", "moved_since"} <= set(summary.families)
+    for line in map(json.loads, out.read_text(encoding="utf-8").splitlines()):
+        gold = line["questions"][0]
+        if gold["family"] not in ("changed", "moved", "missing", "appeared"):
+            continue
+        said = line["messages"][-1]["tool_calls"][0]["function"]["arguments"]["text"].lower()
+        names = [n for n in gold["value"]["value"].split(", ") if n]
+        assert ("no objects" in said or "nothing" in said) == (not names), said
+        if len(set(names)) <= 3:
+            assert all(n.rstrip("s") in said for n in names), (names, said)
 
 
 def test_an_existing_file_or_no_seed_is_refused(tmp_path: Path) -> None:

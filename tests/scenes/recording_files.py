@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
 from scenes.geometry import inverse, look_at, project, transform
+from scenes.recordings import RecordingError, open_recording
 from scenes.types import Camera, Frame
 
 MARK = (200, 40, 10)
@@ -129,3 +131,12 @@ def example_frame(identity: int = 0, **changes: Any) -> Frame:
         "depth_time_s": 0.1 * identity + 0.35,
     }
     return Frame(**(fields | changes))
+
+
+def refused(path: Path) -> str:
+    """The text of the refusal, which must be one line."""
+    with pytest.raises(RecordingError) as caught:
+        for _ in open_recording(path):
+            pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

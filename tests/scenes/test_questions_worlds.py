@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from scenes.questions.asker import held_out
 from scenes.questions.generate import FAMILIES, balance, split_of_seed, visit_questions
 from scenes.questions.gold import Kind
+from scenes.questions.memory import MOVED_M
 from scenes.questions.visits import Visit, make_visit, make_visits
 from scenes.records import Question
 from scenes.worlds.walk import Walk
 from scenes.worlds.world import make_world
-from tests.scenes.question_oracle import Oracle
+from tests.scenes.question_oracle import CHANGES, Oracle
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def test_a_second_opinion_agrees_on_two_thousand_questions() -> None:
                     wrong.append(f"{q.id} {q.text}: {c}")
     assert wrong == []
     assert count >= 2000
-    assert {"moved", "moved_since", "moved_away"} <= families
+    assert {"changed", "moved", "missing", "appeared", "moved_since", "moved_away"} <= families
 
 
 def shortened(visit: Visit, last: int) -> Visit:
@@ -96,6 +98,7 @@ def later_questions(later: Visit) -> list[Question]:
 
 def test_a_later_visit_asks_about_change(later: Visit, later_questions: list[Question]) -> None:
     families = balance(later_questions)
+    assert all(families[name] >= 2 for name in ("changed", "moved", "missing", "appeared"))
     assert families["moved_since"] >= 2
     assert families["moved_away"] >= 2
     moved = [q for q in later_questions if q.family == "moved_since"]
@@ -106,6 +109,27 @@ def test_a_later_visit_asks_about_change(later: Visit, later_questions: list[Que
     assert all(set(q.objects) <= changed for q in later_questions if q.family in ("moved_away", "moved_since"))
 
 
+def test_what_changed_is_what_the_event_log_says_and_no_more(later: Visit) -> None:
+    """Each change that is known at the end really happened; of those in plain sight none is missing."""
+    assert later.timeline is not None
+    assert later.before is not None
+    changes = {c.object_id: c for c in later.known(later.frames[-1]).changes or ()}
+    kinds = {"opened": {"opened"}, "closed": {"closed"}, "appeared": {"appeared"}}
+    logged: dict[str, set[str]] = {}
+    for event in later.timeline.events:
+        logged.setdefault(event.object_id, set()).add(event.kind)
+    for i, change in changes.items():
+        assert logged[i] & kinds.get(change.kind, {"moved", "vanished", "opened", "closed"}), (i, change.kind)
+        assert change.since_s <= change.time_s
+    assert {c.kind for c in changes.values()} >= {"moved", "vanished", "appeared", "opened"}
+    shown = later.pixels[later.frames[-1]]
+    start, end = later.before.world_at(later.before.frames[-1]), later.world_at(later.frames[-1])
+    known = later.before.known(later.before.frames[-1]).objects
+    for i in set(shown) & set(known) & set(start.objects):
+        far = math.dist(start.objects[i].position, end.objects[i].position) > MOVED_M
+        assert far == (i in changes and changes[i].kind == "moved"), i
+
+
 def test_a_second_opinion_agrees_on_a_later_visit(later: Visit, later_questions: list[Question]) -> None:
     oracle = Oracle(later)
     assert [f"{q.id} {q.text}: {c}" for q in later_questions if (c := oracle.complaint(q))] == []
@@ -114,7 +138,7 @@ def test_a_second_opinion_agrees_on_a_later_visit(later: Visit, later_questions:
 def test_what_has_left_is_not_counted_and_not_pointed_at(later: Visit, later_questions: list[Question]) -> None:
     for q in later_questions:
         gone = {i for i, o in later.known(q.frame_id).objects.items() if not o.present}
-        if q.family not in ("moved", "moved_since", "moved_away"):
+        if q.family not in CHANGES:
             assert not gone & set(q.objects), q.text
 
 
@@ -155,7 +179,7 @@ def test_a_seed_gives_the_same_questions_again(visit: Visit, questions: list[Que
 
 def test_one_visit_gives_most_families(questions: list[Question]) -> None:
     families = balance(questions)
-    missing = {name for name, _ in FAMILIES} - set(families) - {"note", "moved", "moved_since", "moved_away"}
+    missing = {name for name, _ in FAMILIES} - set(families) - {"note", *CHANGES}
     assert len(missing) <= 4, missing
     assert len(families) >= 30
     assert max(families.values()) < 0.1 * len(questions)

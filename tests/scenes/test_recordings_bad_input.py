@@ -12,17 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from scenes.recordings import RecordingError, folder, open_recording
-from tests.scenes.recording_files import write_depth, write_hololens, write_rgb, write_seven_scenes, write_transforms
-
-
-def refused(path: Path) -> str:
-    """The text of the refusal, which must be one line."""
-    with pytest.raises(RecordingError) as caught:
-        for _ in open_recording(path):
-            pass
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+from scenes.recordings import folder, open_recording
+from tests.scenes.recording_files import (
+    refused,
+    write_depth,
+    write_hololens,
+    write_rgb,
+    write_seven_scenes,
+    write_transforms,
+)
 
 
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.scenes.recording_files import write_hololens, write_matrix, write_sev
 from tests.scenes.recording_formats import (
     record3d_metadata,
     sens_bytes,
+    write_aria,
     write_arkitscenes,
     write_polycam,
     write_record3d,
@@ -26,7 +27,6 @@ from tests.scenes.recording_formats import (
     write_stray,
     write_tum,
 )
-from tests.scenes.test_recordings_lens import write_aria
 
 POSE = look_at(torch.tensor([0.0, 1.0, 0.0]).double(), torch.tensor([0.0, 1.0, -1.0]).double())
 

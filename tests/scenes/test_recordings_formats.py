@@ -18,7 +18,7 @@ from PIL import Image
 from scenes.geometry import backproject, transform
 from scenes.recordings import RecordingError, open_recording, write_nerfstudio
 from scenes.types import Frame
-from tests.scenes.recording_files import frames_equal, marked_pixel, pixel_of, write_depth
+from tests.scenes.recording_files import frames_equal, marked_pixel, pixel_of, refused, write_depth
 from tests.scenes.recording_formats import (
     MARK_PX,
     POINT,
@@ -32,7 +32,6 @@ from tests.scenes.recording_formats import (
     write_stray,
     write_tum,
 )
-from tests.scenes.test_recordings_bad_input import refused
 
 LAYOUTS = {
     "tum": write_tum,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from scenes.recordings import open_recording, write_nerfstudio
 from scenes.recordings.aria import open_aria
@@ -17,6 +15,7 @@ from scenes.recordings.inspection import depth_agreement
 from scenes.recordings.lens import BrownConradyLens, FisheyeLens, Rectifier, fisheye_from_aria
 from scenes.types import Camera
 from tests.scenes.recording_files import MARK, frames_equal, pixel_of, write_depth, write_transforms
+from tests.scenes.recording_formats import write_aria
 
 
 def pixel(lens: BrownConradyLens | FisheyeLens, point: tuple[float, float, float], k: tuple[float, ...]) -> list[float]:
@@ -139,40 +138,6 @@ def test_an_unknown_lens_is_refused(tmp_path: Path) -> None:
     write_transforms(tmp_path, camera_model="EQUIRECTANGULAR")
     with pytest.raises(ValueError, match="EQUIRECTANGULAR"):
         open_recording(tmp_path)
-
-
-def write_aria(
-    folder: Path,
-    *,
-    frames: int = 1,
-    size: tuple[int, int] = (8, 6),
-    focal: float = 8.0,
-    mark: tuple[int, int] | None = None,
-) -> None:
-    """Frames that are upright after rectification: a sensor on its side, no distortion beyond the fisheye's own.
-
-    ``mark`` is a sensor pixel around which 5x5 pixels are painted.
-    """
-    width, height = size
-    pixels = np.zeros((height, width, 3), dtype=np.uint8)
-    if mark is not None:
-        pixels[mark[1] - 2 : mark[1] + 3, mark[0] - 2 : mark[0] + 3] = MARK
-    # The sensor's x points down in the world, its y to the left, so that the upright image is level.
-    world_from_device = [[0, -1, 0, 0], [-1, 0, 0, 1.6], [0, 0, -1, 0], [0, 0, 0, 1]]
-    camera = {
-        "model": "CameraModelType.FISHEYE624",
-        "params": [focal, width / 2 - 0.5, height / 2 - 0.5, *[0.0] * 12],
-        "size": [width, height],
-        "T_device_camera": np.eye(4).tolist(),
-    }
-    poses: list[dict[str, object]] = []
-    for k in range(frames):
-        time_ns = 1_000_000_000 + 100_000_000 * k
-        Image.fromarray(pixels).save(folder / f"camera-rgb_{time_ns}.png")
-        write_depth(folder / f"camera-rgb_{time_ns + 100_000}_depth.png", np.full((height, width), 1500))
-        poses.append({"t_ns": time_ns + 100_000, "T": world_from_device})
-    table = {"world_from_device": poses, "cameras": {"camera-rgb": camera}}
-    (folder / "calib_poses.json").write_text(json.dumps(table))
 
 
 def test_aria_projects_a_known_point_to_the_marked_pixel(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from scenes.types import Change
 from tools.context import Gaze
 from tools.errors import ToolError
 from tools.snapshot import SnapshotContext
@@ -181,3 +182,60 @@ def test_schemas_are_lean_and_name_every_tool() -> None:
         for property_schema in parameters["properties"].values():
             assert not {"title", "default", "anyOf", "$ref"} & set(property_schema)
             assert "type" in property_schema
+
+
+@pytest.fixture
+def changed(kitchen: SnapshotContext) -> SnapshotContext:
+    """The red mug came from the sofa, the keys are gone, the bag is new, the table was opened."""
+    objects = kitchen.graph.objects
+    on_sofa = dataclasses.replace(objects["o2"].box, center=(1.0, 0.45, 3.0))
+    log = (
+        Change(time_s=95.0, kind="moved", object_id="o2", since_s=5.0, from_box=on_sofa, to_box=objects["o2"].box),
+        Change(time_s=96.0, kind="vanished", object_id="o5", since_s=6.0, from_box=objects["o5"].box),
+        Change(time_s=97.0, kind="appeared", object_id="o4", since_s=7.0, to_box=objects["o4"].box),
+        Change(time_s=98.0, kind="opened", object_id="o1", since_s=8.0),
+    )
+    return dataclasses.replace(kitchen, graph=dataclasses.replace(kitchen.graph, changes=log))
+
+
+def test_what_changed_is_told_by_the_way_it_changed(changed: SnapshotContext) -> None:
+    result = run_tool("find_objects", {"query": "objects", "when": "moved"}, changed)
+    fact = {f.id: f for f in result.facts}
+    assert fact["f1"].text == "4 objects that changed"
+    assert set(fact["f1"].object_ids) == {"o1", "o2", "o4", "o5"}
+    kinds = result.artifact["kinds"]
+    assert set(fact[kinds["moved"]].object_ids) == {"o2", "o5"}
+    assert fact[kinds["gone"]].object_ids == ("o5",)
+    assert fact[kinds["new"]].text == "new: your bag"
+    assert fact[kinds["opened"]].object_ids == ("o1",)
+    assert fact[kinds["closed"]].text == "nothing is closed"
+    assert {row["id"]: row["kind"] for row in result.artifact["changes"]} == {
+        "o1": "opened",
+        "o2": "moved",
+        "o4": "appeared",
+        "o5": "vanished",
+    }
+
+
+def test_a_thing_found_at_another_place_has_moved_from_where_it_was(changed: SnapshotContext) -> None:
+    result = run_tool("find_objects", {"query": "red mug", "when": "moved"}, changed)
+    assert result.facts[0].text == "1 red mug that moved"
+    assert result.facts[1].text.startswith(
+        "the red mug has moved from the sofa and it is now on the table in the kitchen;"
+    )
+    for name, text in (("blue mug", "no blue mug that moved"), ("bag", "no bag that moved")):
+        assert run_tool("find_objects", {"query": name, "when": "moved"}, changed).text == f"f1 {text}"
+
+
+def test_what_changed_can_be_asked_of_one_room_and_of_nothing(changed: SnapshotContext) -> None:
+    asked = {"query": "objects", "when": "moved", "room": "kitchen"}
+    assert run_tool("find_objects", asked, changed).facts[0].text == "4 objects that changed in the kitchen"
+    still = dataclasses.replace(changed, graph=dataclasses.replace(changed.graph, changes=()))
+    assert run_tool("find_objects", asked, still).text == "f1 no objects that changed in the kitchen"
+
+
+def test_without_a_log_what_left_its_place_has_moved(kitchen: SnapshotContext) -> None:
+    result = run_tool("find_objects", {"query": "objects", "when": "moved"}, kitchen)
+    assert result.facts[0].text == "1 object that moved"
+    assert result.facts[0].object_ids == ("o5",)
+    assert result.facts[1].text == "moved: keys"

@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from scenes.questions.patterns.grammar import groups
 
+
+def edge(how: str, edge: str, own: str, place: int) -> tuple[str, ...]:
+    """Wordings that ask for one edge of a thing: how ``tall`` it is, its ``height``.
+
+    ``own`` is said of this edge only. Its place in the list is given, because that decides the split of all.
+    """
+    shared = groups(f"""
+        how {how} is {{the}}
+        what's the {edge} of {{the}}
+        tell me the {edge} of {{the}}
+        measure the {edge} of {{the}}
+        {edge} of {{the}}
+        [do you know|can you tell me] how {how} {{the}} is
+        how {how} would you say {{the}} is
+        what {edge} does {{the}} have
+        {{the}}, how {how} is it
+        how many centimeters {how} is {{the}}
+        is {{the}} {how}
+    """)
+    return (*shared[:place], own, *shared[place:])
+
+
 MEASURING: dict[str, tuple[str, ...]] = {
     "color": groups("""
         what color is {the}
@@ -87,48 +109,9 @@ MEASURING: dict[str, tuple[str, ...]] = {
         is {the} [big|large]
         {the}, how big is it
     """),
-    "height": groups("""
-        how tall is {the}
-        how high is {the}
-        what's the height of {the}
-        tell me the height of {the}
-        measure the height of {the}
-        height of {the}
-        [do you know|can you tell me] how tall {the} is
-        how tall would you say {the} is
-        what height does {the} have
-        {the}, how tall is it
-        how many centimeters tall is {the}
-        is {the} tall
-    """),
-    "width": groups("""
-        how wide is {the}
-        what's the width of {the}
-        tell me the width of {the}
-        measure the width of {the}
-        width of {the}
-        [do you know|can you tell me] how wide {the} is
-        how wide would you say {the} is
-        what width does {the} have
-        {the}, how wide is it
-        how many centimeters wide is {the}
-        how broad is {the}
-        is {the} wide
-    """),
-    "length": groups("""
-        how long is {the}
-        what's the length of {the}
-        tell me the length of {the}
-        measure the length of {the}
-        length of {the}
-        [do you know|can you tell me] how long {the} is
-        how long would you say {the} is
-        what length does {the} have
-        {the}, how long is it
-        how many centimeters long is {the}
-        what is the longest side of {the}
-        is {the} long
-    """),
+    "height": edge("tall", "height", "how high is {the}", 1),
+    "width": edge("wide", "width", "how broad is {the}", 10),
+    "length": edge("long", "length", "what is the longest side of {the}", 10),
     "fit_on": groups("""
         does {the} fit on {the2}
         will {the} fit on {the2}

@@ -5,21 +5,69 @@ from __future__ import annotations
 from scenes.questions.patterns.grammar import groups
 
 TALKING: dict[str, tuple[str, ...]] = {
+    "changed": groups("""
+        what changed [here|]
+        what has changed since [before|last time|my last visit]
+        what is different [now|here|]
+        tell me what has changed
+        did something change [here|]
+        has anything changed [while i was away|]
+        is anything different [from last time|here|]
+        what is not as it was [before|]
+        is everything [still|] as [i left it|it was]
+        what happened [here|] while i was [away|gone]
+        which changes do you see [here|]
+        show me what is different
+        anything changed since i was here [last|]
+        list what has changed
+    """),
     "moved": groups("""
         what has moved
         what moved
         did anything move
-        what changed [here|]
-        what is different [now|here|]
         has anything been moved
-        which things have moved
-        what has changed since [before|last time]
-        is anything missing
+        which things have moved [since last time|]
         what is no longer where it was
-        tell me what has changed
+        did [somebody|anyone|anybody] move anything
+        what [things|] did they move
+        what has been put somewhere else
+        which things are not where they were [before|]
+        is anything in another place [now|]
+        what was moved [since my last visit|]
+        what is out of its place
+        tell me what moved
+    """),
+    "missing": groups("""
+        is anything missing
         what things are gone
-        did something change [here|]
         has anything disappeared
+        what is missing [here|]
+        did [somebody|anyone|anybody] take anything [away|]
+        what is not here anymore
+        has something been taken [away|]
+        which things have disappeared
+        is something gone [since last time|]
+        what was taken away
+        what did they take
+        what can you not find anymore
+        tell me what is missing
+        did anything vanish
+    """),
+    "appeared": groups("""
+        is anything new [here|]
+        what is new [here|]
+        did [somebody|anyone|anybody] bring anything
+        what was not here [before|last time]
+        are there any new things [here|]
+        which things are new
+        has anything been added
+        what did they bring
+        what was added [since my last visit|]
+        has something new turned up
+        tell me what is new
+        is there something i have not seen here before
+        what has appeared [since last time|]
+        do you see anything new
     """),
     "moved_since": groups("""
         has {the} moved [since|since last time|]
