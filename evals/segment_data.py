@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scenes.types import Box3D, Camera
 from scenes.worlds.catalogue import CATEGORIES
 from scenes.worlds.changes import Timeline
+from scenes.worlds.leaves import DOOR
 from scenes.worlds.sensors import SENSOR
 from scenes.worlds.walk import WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
@@ -23,7 +24,7 @@ from tools.segmenters.network import VOTE_STRIDE, heading, network_input
 from tools.surfaces import SurfaceImage, surface_image
 from tools.upright_boxes import yaw_of
 
-CLASSES = ("", *(c.name for c in CATEGORIES), "window")
+CLASSES = ("", *(c.name for c in CATEGORIES), "window", DOOR)
 """Kind of each class number; 0 is the building itself."""
 CAMERA = Camera(width=320, height=240, fx=228.5, fy=228.5, cx=160.0, cy=120.0)
 """The head camera at half size."""
