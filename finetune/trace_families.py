@@ -179,10 +179,13 @@ def _superlative(w: Writer) -> str:
     return ""
 
 
-def _moved(w: Writer) -> str:
-    w.ask(w.rng.choice(("moved", "changed", "missing")))
-    tell_list(w, w.call("find_objects", query="objects", when="moved"))
-    return ""
+def _changes(family: str) -> Callable[[Writer], str]:
+    def write(w: Writer) -> str:
+        w.ask(family)
+        tell_list(w, w.call("find_objects", query="objects", when="moved"))
+        return ""
+
+    return write
 
 
 def _color(w: Writer) -> str:
@@ -338,7 +341,9 @@ FAMILIES: tuple[tuple[str, float, Callable[[Writer], str]], ...] = (
     ("list_relation", 2.0, _list_relation),
     ("list_room", 1.0, _list_room),
     ("superlative", 1.5, _superlative),
-    ("moved", 0.5, _moved),
+    ("moved", 0.3, _changes("moved")),
+    ("changed", 0.3, _changes("changed")),
+    ("missing", 0.2, _changes("missing")),
     ("color", 1.5, _color),
     ("describe", 1.5, _describe),
     ("distance", 2.5, _distance),

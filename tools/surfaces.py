@@ -186,7 +186,8 @@ def _tangent(points: Floats, depth: Floats, axis: int) -> tuple[Floats, Bools]:
     # A side that jumps much more than the other lies on another surface.
     limit = np.float32(0.02) * here + 2 * np.minimum(jump_ahead, jump_behind)
     use_ahead, use_behind = jump_ahead <= limit, jump_behind <= limit
-    return use_ahead * ahead + use_behind * behind, use_ahead | use_behind
+    total = use_ahead * ahead + use_behind * behind
+    return total.astype(np.float32, copy=False), use_ahead | use_behind
 
 
 def _normals(points: Floats, depth: Floats) -> tuple[Floats, Bools]:

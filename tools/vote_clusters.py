@@ -106,9 +106,10 @@ class FrameVotes:
 
         Blocks without a vote of their own take it from the one at an even row and column that stands for them.
         """
-        grid = np.zeros(self.pixels.shape, np.int32)
+        rows, columns = self.pixels.shape
+        grid = np.zeros((rows, columns), np.int32)
         grid[self.pixels] = value
-        coarse = grid[::2, ::2].repeat(2, 0).repeat(2, 1)[: grid.shape[0], : grid.shape[1]]
+        coarse = grid[::2, ::2].repeat(2, 0).repeat(2, 1)[:rows, :columns]
         grid = np.where(self.pixels, grid, coarse)
         h, w = self.surface.valid.shape
         return grid.repeat(self.stride, 0).repeat(self.stride, 1)[:h, :w]

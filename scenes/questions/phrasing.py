@@ -42,6 +42,8 @@ _MISHEARD = (
     ("away", "a way"),
     ("here", "hear"),
 )
+PLAIN_SHARE = 0.25
+"""Share of training questions in their family's first wording, which is the plainest: most people say just that."""
 _FIXED = re.compile(r"(\{\w+\})")
 
 
@@ -81,9 +83,9 @@ def phrasings(family: str) -> int:
 
 
 def phrase(rng: random.Random, family: str, split: Split) -> Phrase:
-    """A group of the split with its alternatives chosen."""
+    """A group of the split with its alternatives chosen; the plainest wording is said more often than others."""
     groups = [i for i in range(len(patterns_of(family))) if split_of(i) == split]
-    group = rng.choice(groups)
+    group = 0 if split == "train" and rng.random() < PLAIN_SHARE else rng.choice(groups)
     text = _CHOICE.sub(lambda m: rng.choice(m[1].split("|")), patterns_of(family)[group])
     return Phrase(text=" ".join(text.split()), group=group)
 
