@@ -1,4 +1,5 @@
-"""What the terminal shows and reads: answers, progress, pictures, typed words, scripts. Imports nothing heavy."""
+"""What the terminal shows and reads: answers, progress, pictures, typed words, scripts, exit codes. Imports nothing
+heavy."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from agent.map_store import Progress
     from agent.session import Session
     from scenes.records import GroundedAnswer
+
+EXIT_DONE, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
 
 
 def pixel(text: str) -> tuple[float, float]:
