@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def run_ask(args: argparse.Namespace) -> int:
 def run_chat(args: argparse.Namespace) -> int:
     """A conversation: a script, or what is typed."""
     from agent.events import Say, Undo
+    from tools.package_building import IdleBuilder
 
     events = event_lines(args.script) if args.script is not None else None
     recording = recording_of(args)
@@ -60,9 +62,9 @@ def run_chat(args: argparse.Namespace) -> int:
     if first is None and events is not None and recording is not None:
         first = recording.frame_ids[0]
     worst = EXIT_DONE
-    with session_of(args, recording, first) as session:
+    with closing(IdleBuilder()) as builder, session_of(args, recording, first) as session:
         ingest_ms = 0.0
-        for number, event in enumerate(events if events is not None else typed_events(session), 1):
+        for number, event in enumerate(events if events is not None else typed_events(session, builder.waiting), 1):
             if isinstance(event, Undo):
                 undo(session)
                 continue

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent import ask_command, map_command, memory_command, world_command
+from agent import ask_command, doctor, map_command, memory_command, world_command
 from agent.terminal import EXIT_DONE, EXIT_USAGE
 from scenes.errors import InputError
 
@@ -83,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     map_command.add_info(commands)
     world_command.add_command(commands)
     memory_command.add_commands(commands)
+    doctor.add_command(commands)
     for name, text in FORWARDED.items():
         commands.add_parser(name, help=text, add_help=False)
     return parser
