@@ -153,7 +153,7 @@ class KernelSet:
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
     icp_step: Callable[..., Any]
-    plane_sweep: Callable[..., Any]
+    plane_scores: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
 
 
@@ -169,7 +169,7 @@ EAGER = KernelSet(
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
-    plane_sweep=sweep.plane_sweep,
+    plane_scores=sweep.plane_scores,
     detect_and_describe=features.detect_and_describe,
 )
 
@@ -185,7 +185,7 @@ COMPILED = KernelSet(
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step, options=ONE_PASS),
-    plane_sweep=Kernel(sweep.plane_sweep),
+    plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
 )
 

@@ -15,6 +15,7 @@ from torch.nn import functional
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools import compiled
+from tools.core.sweep import depth_of_scores
 from tools.depth import DepthEstimate
 
 WORKING_WIDTH = 160
@@ -97,14 +98,11 @@ def sweep_depth(
     back = torch.linalg.inv(view.intrinsics)
     projection = torch.stack([o.intrinsics @ move[:3, :3] @ back for o, move in zip(full, moves, strict=True)]).float()
     offset = torch.stack([o.intrinsics @ move[:3, 3] for o, move in zip(full, moves, strict=True)]).float()
-    depth, valid, sigma = (kernels or compiled.kernels(compile)).plane_sweep(
-        view.gray,
-        torch.stack([other.gray for other in full]),
-        projection,
-        offset,
-        weight,
-        torch.linspace(1 / FARTHEST_M, 1 / NEAREST_M, PLANES),
+    inverse_depths = torch.linspace(1 / FARTHEST_M, 1 / NEAREST_M, PLANES)
+    scores = (kernels or compiled.kernels(compile)).plane_scores(
+        view.gray, torch.stack([other.gray for other in full]), projection, offset, weight, inverse_depths
     )
+    depth, valid, sigma = depth_of_scores(scores, view.gray, inverse_depths)
     if not bool(valid.any()):
         return None
     size = (frame.camera.height, frame.camera.width)

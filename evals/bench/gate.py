@@ -23,7 +23,7 @@ GATED = (
     "kernel/icp_step",
     "kernel/march_image",
     "kernel/refine",
-    "kernel/plane_sweep",
+    "kernel/plane_scores",
     "integrate@",
     "raycast@",
     "track",
