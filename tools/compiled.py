@@ -35,6 +35,9 @@ INDUCTOR_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 ONE_PASS: dict[str, Any] = {"realize_opcount_threshold": 256, "realize_reads_threshold": 32}
 """Keeps Inductor from writing a long expression to memory half-way. For kernels without loops only: what is used twice
 is traced twice, and nested uses take minutes."""
+ONE_LOOP: dict[str, Any] = ONE_PASS | {"cpp.max_horizontal_fusion_size": 64}
+"""For many sums over the same values: up to 64 of them in one loop (16 by default, and a loop for each further 16 that
+gathers and computes everything again)."""
 
 
 class Kernel:
@@ -184,7 +187,7 @@ COMPILED = KernelSet(
     refine=Kernel(raycast.refine, growing=(0, 1)),
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
-    icp_step=Kernel(registration.icp_step, options=ONE_PASS),
+    icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
 )

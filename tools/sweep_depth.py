@@ -21,8 +21,9 @@ from tools.depth import DepthEstimate
 WORKING_WIDTH = 160
 """Pixels across of the images that are swept."""
 NEIGHBOURS = 4
-BASELINES_M = (0.06, 0.12, 0.2, 0.3)
-"""Wished distances of the neighbours: short ones match everywhere, long ones measure better."""
+BASELINES_M = (0.1, 0.2, 0.35, 0.5)
+"""Wished distances of the neighbours: short ones match everywhere, long ones measure better, and forgive
+poses that are off by a centimetre."""
 BASELINE_SLACK = 0.6
 """A neighbour may be off the wished distance by this share of it."""
 MAX_TURN_RAD = 0.6

@@ -12,7 +12,7 @@ from torch import Tensor
 
 SMALL_STEP = 0.1
 """Cost of a change by one plane between neighbouring pixels, in units of correlation."""
-JUMP = 1.0
+JUMP = 2.0
 """Further cost of any larger change, where the image is even."""
 EDGE = 0.04
 """Difference of intensity (of 1) at which that further cost is halved."""

@@ -1,8 +1,8 @@
 """Depth of a colour image from posed neighbours: plane sweep (Collins 1996) with zero-mean normalised correlation.
 
 Each plane of constant depth maps the reference image into every neighbour; where the surface lies on the plane, the
-windows around the two pixels correlate. Correlation over windows of three sizes is added up: the small one places
-edges, the large ones carry surfaces of little texture. ``plane_scores`` is the kernel; ``depth_of_scores`` chooses a
+windows around the two pixels correlate. Correlation over windows of two sizes is added up: the small one places
+edges, the large one carries surfaces of little texture. ``plane_scores`` is the kernel; ``depth_of_scores`` chooses a
 plane per pixel by semi-global matching, and says where that choice is to be believed.
 """
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from tools.core.semi_global import aggregate
 
-WINDOWS = (5, 9, 17)
+WINDOWS = (5, 9)
 """Edges of the correlation windows, pixels."""
 NOISE_VARIANCE = (2.5 / 255) ** 2
 """Variance of intensity that is the camera's own noise: windows below it correlate with nothing."""
@@ -107,7 +107,7 @@ def depth_of_scores(scores: Tensor, reference: Tensor, inverse_depths: Tensor) -
     step = inverse_depths[1] - inverse_depths[0]
     depth = 1 / (inverse_depths[0] + place * step).clamp_min(1e-3)
     # A flat valley is a vague one: at the noise of a correlation (about 0.02), the parabola says how vague.
-    sigma = depth * depth * step * (0.3 + 0.16 / curvature).clamp_max(3.0)
+    sigma = depth * depth * step * (1.0 + 0.16 / curvature).clamp_max(4.0)
     return torch.where(valid, depth, 0.0), valid, torch.where(valid, sigma, 0.0)
 
 
