@@ -162,7 +162,7 @@ class RootSiftPose:
         import poselib  # pyright: ignore[reportMissingImports]
 
         self._cv2, self._poselib = cv2, poselib
-        self._sift = cv2.SIFT_create(nfeatures=features)
+        self._sift = cv2.SIFT_create(nfeatures=features)  # pyright: ignore[reportAttributeAccessIssue]  # not in its stubs
 
     def describe(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints (N, 2) in pixels and RootSIFT descriptors (N, 128) of an (H, W, 3) uint8 image."""
