@@ -11,6 +11,11 @@ from agent.command_sources import add_model, add_source, recording_of, session_o
 from agent.terminal import EXIT_DONE, EXIT_ERROR, draw, event_lines, pixel, show, tell_forgotten, typed_events, undo
 from scenes.errors import InputError
 
+IDLE_HELP = (
+    "While nothing is typed for 20 seconds, packages of compiled kernels that are missing are built at the lowest "
+    "priority, so that the next start is quick. SIGHTLINE_IDLE_BUILD is that time in seconds; 0 turns it off."
+)
+
 
 def add_commands(commands: Any) -> None:
     """Add ``ask`` and ``chat`` to the subparsers of the command line."""
@@ -23,7 +28,9 @@ def add_commands(commands: Any) -> None:
     add_model(ask)
     ask.set_defaults(run=run_ask)
 
-    chat = commands.add_parser("chat", help="talk in the terminal, or play a script; remembered with --map")
+    chat = commands.add_parser(
+        "chat", help="talk in the terminal, or play a script; remembered with --map", epilog=IDLE_HELP
+    )
     add_source(chat)
     chat.add_argument(
         "--at", type=int, metavar="FRAME", help="start at this frame (default: the first with a script, else the last)"
