@@ -106,8 +106,8 @@ def depth_of_scores(scores: Tensor, reference: Tensor, inverse_depths: Tensor) -
     valid = confident & _smooth(place, confident)
     step = inverse_depths[1] - inverse_depths[0]
     depth = 1 / (inverse_depths[0] + place * step).clamp_min(1e-3)
-    # A plane for poses that are a little off, which moves whole surfaces; and a flat valley is a vague one: at the noise
-    # of a correlation (about 0.02), the parabola says how vague.
+    # One plane for poses that are a little off, which moves whole surfaces; and a flat valley is a vague one: at the
+    # noise of a correlation (about 0.02), the parabola says how vague.
     sigma = depth * depth * step * (1.0 + 0.16 / curvature).clamp_max(4.0)
     return torch.where(valid, depth, 0.0), valid, torch.where(valid, sigma, 0.0)
 
