@@ -1,10 +1,12 @@
-"""What the terminal shows and reads: answers, progress, pictures, typed words, scripts. Imports nothing heavy."""
+"""What the terminal shows and reads: answers, progress, pictures, typed words, scripts, exit codes. Imports nothing
+heavy."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from agent.map_store import Progress
     from agent.session import Session
     from scenes.records import GroundedAnswer
+
+EXIT_DONE, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
 
 
 def pixel(text: str) -> tuple[float, float]:
@@ -87,8 +91,13 @@ def draw(session: Session, answer: GroundedAnswer, question: str, path: Path) ->
     print(f"drawn on frame {session.frame.id}: {path}", file=sys.stderr)
 
 
-def typed_events(session: Session) -> Iterator[Event]:
-    """Events from standard input: words, `/to FRAME`, `/gaze U,V WORDS` or `/undo`; ends with `/quit` or the input."""
+def typed_events(
+    session: Session, waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Iterator[Event]:
+    """Events from standard input: words, `/to FRAME`, `/gaze U,V WORDS` or `/undo`; ends with `/quit` or the input.
+
+    ``waiting``: entered while nothing is asked.
+    """
     from agent.events import Say, ToFrame, Undo
 
     assert session.frame is not None
@@ -98,7 +107,8 @@ def typed_events(session: Session) -> Iterator[Event]:
     )
     while True:
         try:
-            line = input("> ").strip()
+            with waiting():
+                line = input("> ").strip()
         except EOFError:
             return
         command, _, rest = line.partition(" ")

@@ -26,6 +26,8 @@ from tools.sweep_depth import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT_DATA = (SHARED / "hololens", SHARED / "redkitchen")
+MAX_ABS_REL, MIN_COVERAGE = 0.10, 0.5
+"""What is wanted of each frame."""
 FIRST = 20
 """The first frames have no neighbours yet."""
 
@@ -87,7 +89,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the suite."""
     parser.add_argument("--data", type=Path, nargs="+", default=DEFAULT_DATA, metavar="PATH", help="RGB-D recordings")
     parser.add_argument("--every", type=int, default=25, help="measure every n-th frame")
+    parser.add_argument("--ids", type=_ids, metavar="FIRST:LAST", help="only frames with these ids (default: all)")
     parser.add_argument("--depth-model", metavar="NAME", help="also run a depth model, a folder or a hub id")
+
+
+def _ids(text: str) -> range:
+    """``FIRST:LAST`` of the command line, both included."""
+    try:
+        first, last = (int(part) for part in text.split(":"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected FIRST:LAST, e.g. 0:248; got {text!r}") from None
+    return range(first, last + 1)
+
+
+def _chosen(recording: Recording, ids: range | None, every: int) -> range:
+    """Indices of the frames to measure: every n-th whose id is wanted and that has neighbours behind it."""
+    wanted = [i for i, frame_id in enumerate(recording.frame_ids) if ids is None or frame_id in ids]
+    if not wanted or wanted[-1] < FIRST:
+        raise InputError(
+            f"expected --ids with frames of {recording.path.name} after its {FIRST}th, e.g. "
+            f"{recording.frame_ids[0]}:{recording.frame_ids[-1]}, got none of them"
+        )
+    return range(max(FIRST, wanted[0]), wanted[-1] + 1, every)
 
 
 def run(args: argparse.Namespace) -> Report:
@@ -99,20 +122,27 @@ def run(args: argparse.Namespace) -> Report:
         if not path.exists():
             raise InputError(f"expected a recording in {path}, found nothing; give one with --data PATH")
         recording = open_recording(path)
-        records = measure(recording, range(FIRST, len(recording), args.every), model)
+        records = measure(recording, _chosen(recording, args.ids, args.every), model)
         items += [{"recording": path.name} | record for record in records]
         known = [r["abs_rel"] for r in records if not math.isnan(r["abs_rel"])]
         name = f"{path.name}: {'model' if model else 'sweep'}"
         count = len(records)
         error = statistics.fmean(known) if known else None
         coverage = statistics.fmean(r["coverage"] for r in records)
+        good = sum(r["abs_rel"] <= MAX_ABS_REL and r["coverage"] >= MIN_COVERAGE for r in records)
         spent = statistics.median(r["ms"] for r in records)
         rows += [
-            Row(what=f"{name}, AbsRel where valid", value=error, target=0.10, better="lower", count=len(known)),
-            Row(what=f"{name}, coverage", value=coverage, target=0.5, count=count),
+            Row(what=f"{name}, AbsRel where valid", value=error, target=MAX_ABS_REL, better="lower", count=len(known)),
+            Row(what=f"{name}, coverage", value=coverage, target=MIN_COVERAGE, count=count),
+            Row(what=f"{name}, frames that reach both", value=good / count, target=1.0, count=count),
             Row(what=f"{name}, median a frame", value=spent, unit="ms", count=count),
         ]
-    settings = {"data": [p.name for p in args.data], "every": args.every, "depth_model": args.depth_model}
+    settings = {
+        "data": [p.name for p in args.data],
+        "every": args.every,
+        "ids": None if args.ids is None else f"{args.ids.start}:{args.ids.stop - 1}",
+        "depth_model": args.depth_model,
+    }
     return Report(
         suite="depth", settings=settings | {"threads": torch.get_num_threads()}, rows=tuple(rows), items=tuple(items)
     )

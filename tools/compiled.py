@@ -35,6 +35,9 @@ INDUCTOR_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 ONE_PASS: dict[str, Any] = {"realize_opcount_threshold": 256, "realize_reads_threshold": 32}
 """Keeps Inductor from writing a long expression to memory half-way. For kernels without loops only: what is used twice
 is traced twice, and nested uses take minutes."""
+ONE_LOOP: dict[str, Any] = ONE_PASS | {"cpp.max_horizontal_fusion_size": 64}
+"""For many sums over the same values: up to 64 of them in one loop (16 by default, and a loop for each further 16 that
+gathers and computes everything again)."""
 
 
 class Kernel:
@@ -52,7 +55,8 @@ class Kernel:
         self._growing = growing
         self._options = INDUCTOR_OPTIONS | (options or {})
         self._ready: dict[tuple[Any, ...], Callable[..., Any]] = {}
-        self._requested: set[tuple[Any, ...]] = set()
+        self._requested: dict[tuple[Any, ...], list[Any]] = {}
+        """Sketch (``packages.sketch``) of the first arguments of each signature."""
 
     def __call__(self, *args: Any) -> Any:
         if any(args[position].shape[0] < 2 for position in self._growing):
@@ -65,7 +69,7 @@ class Kernel:
             with torch.no_grad():
                 return ready(*args)
         if key not in self._requested:
-            self._requested.add(key)
+            self._requested[key] = packages.sketch(args)
             _WORKER.submit(self, key, _snapshot(args))
         with torch.no_grad():
             return self.eager(*args)
@@ -77,7 +81,7 @@ class Kernel:
         """
         key = self._signature(args)
         if key not in self._ready:
-            self._requested.add(key)
+            self._requested[key] = packages.sketch(args)
             self.compile(key, _snapshot(args))
         return key in self._ready
 
@@ -90,7 +94,7 @@ class Kernel:
             return
         if not compiler_available():
             return
-        os.environ.setdefault(CACHE_VARIABLE, str(default_cache_folder()))
+        os.environ.setdefault(CACHE_VARIABLE, str(cache_folder()))
         for position in self._growing:
             torch._dynamo.mark_dynamic(args[position], 0)
         compiled = torch.compile(
@@ -107,6 +111,14 @@ class Kernel:
     def build(self, *args: Any) -> Path:
         """An ahead-of-time package for these arguments' shapes; see ``tools.packages``."""
         return packages.build(self.eager, args, self._growing, self._options)
+
+    def missing_packages(self) -> list[list[Any]]:
+        """Sketches of the arguments that this process called the kernel with and for which there is no package."""
+        return [
+            sketch
+            for sketch in list(self._requested.values())
+            if not packages.exists(self.eager, packages.arguments_like(sketch), self._growing)
+        ]
 
     def export(self, *args: Any) -> ExportedProgram:
         """``torch.export`` of the kernel, for another runtime."""
@@ -144,7 +156,7 @@ class KernelSet:
     sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
     icp_step: Callable[..., Any]
-    plane_sweep: Callable[..., Any]
+    plane_scores: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
 
 
@@ -160,7 +172,7 @@ EAGER = KernelSet(
     sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
-    plane_sweep=sweep.plane_sweep,
+    plane_scores=sweep.plane_scores,
     detect_and_describe=features.detect_and_describe,
 )
 
@@ -175,8 +187,8 @@ COMPILED = KernelSet(
     refine=Kernel(raycast.refine, growing=(0, 1)),
     sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
     forward_warp=Kernel(warp.forward_warp),
-    icp_step=Kernel(registration.icp_step, options=ONE_PASS),
-    plane_sweep=Kernel(sweep.plane_sweep),
+    icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
+    plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
 )
 
@@ -195,22 +207,32 @@ def kernels(compiled: bool | None = None) -> KernelSet:
     return COMPILED if compiled and (packages.any_built() or compiler_available()) else EAGER
 
 
-def default_cache_folder() -> Path:
-    """Where compiled code is kept between processes, unless ``TORCHINDUCTOR_CACHE_DIR`` says otherwise."""
+def cache_folder() -> Path:
+    """Where compiled code is kept between processes: ``TORCHINDUCTOR_CACHE_DIR``, else the user's cache."""
+    named = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "sightline" / "inductor"
+    return Path(named) if named else Path(base) / "sightline" / "inductor"
+
+
+def compiler_name() -> str | None:
+    """The C++ compiler that Inductor would use (``CXX``, else g++ or clang++); None where there is none."""
+    return next((name for name in _compiler_names() if shutil.which(name)), None)
 
 
 def compiler_available() -> bool:
     """Whether a C++ compiler is there; the first time that it is not, one warning says so."""
     global _warned
-    names = (os.environ["CXX"],) if os.environ.get("CXX") else ("g++", "clang++")
-    if any(shutil.which(name) for name in names):
+    if compiler_name() is not None:
         return True
     if not _warned:
         _warned = True
-        logger.warning("no C++ compiler (%s): kernels run eagerly, several times slower", " or ".join(names))
+        names = " or ".join(_compiler_names())
+        logger.warning("no C++ compiler (%s): kernels run eagerly, several times slower", names)
     return False
+
+
+def _compiler_names() -> tuple[str, ...]:
+    return (os.environ["CXX"],) if os.environ.get("CXX") else ("g++", "clang++")
 
 
 _warned = False

@@ -109,6 +109,11 @@ class TextEncoder:
             self._loaded = model, tokenizer
         return self._loaded
 
+    def verify(self) -> None:
+        """Raises ``EncoderError`` when a file is missing or is not the official one. Loads nothing."""
+        for name in SHA256:
+            self._verified(name)
+
     def _verified(self, name: str) -> bytes:
         """The bytes of a file whose hash is the expected one: what is checked is what is used."""
         path = self.folder / name

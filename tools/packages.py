@@ -13,7 +13,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "SIGHTLINE_PACKAGES"
 SUFFIX = ".pt2"
+PARTIAL = "partial"
+"""Folder inside ``folder()`` for what is being built: a package appears whole or not at all."""
 
 
 def folder() -> Path:
@@ -60,8 +63,8 @@ def build(function: FunctionType, args: tuple[Any, ...], growing: tuple[int, ...
     """
     what = description(function, args, growing)
     path = _path(what)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.stem}.{os.getpid()}.part{SUFFIX}")
+    part = path.parent / PARTIAL / f"{os.getpid()}-{path.name}"
+    part.parent.mkdir(parents=True, exist_ok=True)
     torch._inductor.aoti_compile_and_package(
         exported(function, args, growing), package_path=str(part), inductor_configs=options
     )
@@ -90,12 +93,72 @@ def description(function: FunctionType, args: tuple[Any, ...], growing: tuple[in
     """Everything that machine code depends on, JSON-ready."""
     return {
         "kernel": function.__name__,
+        **_machine(),
+        "arguments": [_argument(arg, i in growing) for i, arg in enumerate(args)],
+    }
+
+
+def _machine() -> dict[str, Any]:
+    """What a package must share with the process that runs it, besides the arguments."""
+    return {
         "isa": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "source": _source_digest(),
-        "arguments": [_argument(arg, i in growing) for i, arg in enumerate(args)],
     }
+
+
+def exists(function: FunctionType, args: tuple[Any, ...], growing: tuple[int, ...]) -> bool:
+    """Whether there is a package for a kernel and the shapes of ``args`` on this machine; it is not loaded."""
+    return _path(description(function, args, growing)).is_file()
+
+
+def fitting() -> dict[str, int]:
+    """Kernel -> number of packages that fit this machine, this number of threads, this torch and these sources."""
+    here = _machine()
+    found: dict[str, int] = {}
+    for what in _descriptions():
+        if all(what.get(key) == value for key, value in here.items()):
+            found[what["kernel"]] = found.get(what["kernel"], 0) + 1
+    return found
+
+
+def sketch(args: Sequence[Any]) -> list[Any]:
+    """Shapes and types of arguments, JSON-ready: enough to build a package for them in another process."""
+    return [_argument(arg, grows=False) for arg in args]
+
+
+def arguments_like(sketched: Sequence[Any]) -> tuple[Any, ...]:
+    """Arguments of the shapes and types of a ``sketch``, all zeros: exporting a kernel does not look at values.
+
+    Raises:
+        ValueError: not a sketch.
+    """
+    return tuple(_argument_like(one) for one in sketched)
+
+
+def _argument_like(one: Any) -> Any:
+    match one:
+        case None:
+            return None
+        case [value]:
+            return value
+        case [list(shape), str(name)] if isinstance(
+            dtype := getattr(torch, name.removeprefix("torch."), None), torch.dtype
+        ):
+            return torch.zeros(shape, dtype=dtype)
+        case _:
+            raise ValueError(f"expected null, [value] or [shape, dtype] of a kernel's argument, got {one!r}")
+
+
+def _descriptions() -> Iterator[dict[str, Any]]:
+    for path in sorted(folder().glob(f"*{SUFFIX}")):
+        try:
+            what = json.loads(path.with_suffix(".json").read_text())
+        except (OSError, json.JSONDecodeError):  # not whole; ``load`` says so when it is asked for
+            continue
+        if isinstance(what, dict) and isinstance(what.get("kernel"), str):
+            yield what
 
 
 def _argument(arg: Any, grows: bool) -> list[Any] | None:
@@ -105,8 +168,12 @@ def _argument(arg: Any, grows: bool) -> list[Any] | None:
     return None if arg is None else [arg]
 
 
+@lru_cache(maxsize=1)
 def _source_digest() -> str:
-    """Of all kernels: they call each other, so any change makes every package old."""
+    """Of all kernels: they call each other, so any change makes every package old.
+
+    Asked for first when all of them are imported (by ``tools.compiled``), and they do not change afterwards.
+    """
     digest = hashlib.sha256()
     modules = sorted(name for name in sys.modules if name.startswith("tools.core."))
     for name in modules:

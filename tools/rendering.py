@@ -13,12 +13,12 @@ from scenes.types import Camera
 from tools.compiled import KernelSet
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import unpacked_rgb
-from tools.core.raycast import TILE
+from tools.core.raycast import IMAGE_STEPS, REST_STEPS, TILE
 from tools.volume import BlockVolume, BlockWindow
 
 CELL = 4
 """Pixels along the edge of the square that one cone covers."""
-MAX_ROUNDS = 60
+MAX_ROUNDS = 30
 """Calls of ``march`` at most; hundreds of steps of at least three quarters of a voxel or one skipped block each."""
 NEAREST_M = 0.05
 """Nothing nearer than this is rendered."""
@@ -140,7 +140,7 @@ def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor
     """
     shared = (scene.volume.tsdf, *scene.window, scene.pose)
     depth, previous, state = scene.kernels.march_image(
-        *shared, *rays, near, far, torch.full((1, 1), UNKNOWN), cone, *scene.sizes
+        *shared, *rays, near, far, torch.full((1, 1), UNKNOWN), cone, *scene.sizes, IMAGE_STEPS
     )
     result = torch.where(state == 1, depth, 0.0).reshape(-1)
     index = (state.reshape(-1) == 0).nonzero()[:, 0]
@@ -150,7 +150,9 @@ def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor
     for _ in range(MAX_ROUNDS):
         if len(index) == 0:
             break
-        depth, previous, state = scene.kernels.march(*shared, x, y, depth, far, previous, cone, *scene.sizes)
+        depth, previous, state = scene.kernels.march(
+            *shared, x, y, depth, far, previous, cone, *scene.sizes, REST_STEPS
+        )
         result.index_copy_(0, index, torch.where(state == 1, depth, 0.0))
         going = (state == 0).nonzero()[:, 0]
         index, x, y, depth, far, previous = (values[going] for values in (index, x, y, depth, far, previous))

@@ -15,13 +15,15 @@ from torch.nn import functional
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools import compiled
+from tools.core.sweep import depth_of_scores
 from tools.depth import DepthEstimate
 
 WORKING_WIDTH = 160
 """Pixels across of the images that are swept."""
 NEIGHBOURS = 4
-BASELINES_M = (0.06, 0.12, 0.2, 0.3)
-"""Wished distances of the neighbours: short ones match everywhere, long ones measure better."""
+BASELINES_M = (0.1, 0.2, 0.35, 0.5)
+"""Wished distances of the neighbours: short ones match everywhere, long ones measure better, and forgive
+poses that are off by a centimetre."""
 BASELINE_SLACK = 0.6
 """A neighbour may be off the wished distance by this share of it."""
 MAX_TURN_RAD = 0.6
@@ -97,14 +99,11 @@ def sweep_depth(
     back = torch.linalg.inv(view.intrinsics)
     projection = torch.stack([o.intrinsics @ move[:3, :3] @ back for o, move in zip(full, moves, strict=True)]).float()
     offset = torch.stack([o.intrinsics @ move[:3, 3] for o, move in zip(full, moves, strict=True)]).float()
-    depth, valid, sigma = (kernels or compiled.kernels(compile)).plane_sweep(
-        view.gray,
-        torch.stack([other.gray for other in full]),
-        projection,
-        offset,
-        weight,
-        torch.linspace(1 / FARTHEST_M, 1 / NEAREST_M, PLANES),
+    inverse_depths = torch.linspace(1 / FARTHEST_M, 1 / NEAREST_M, PLANES)
+    scores = (kernels or compiled.kernels(compile)).plane_scores(
+        view.gray, torch.stack([other.gray for other in full]), projection, offset, weight, inverse_depths
     )
+    depth, valid, sigma = depth_of_scores(scores, view.gray, inverse_depths)
     if not bool(valid.any()):
         return None
     size = (frame.camera.height, frame.camera.width)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scenes.errors import InputError
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools.depth import register_depth
@@ -161,7 +162,7 @@ class RootSiftPose:
         import poselib  # pyright: ignore[reportMissingImports]
 
         self._cv2, self._poselib = cv2, poselib
-        self._sift = cv2.SIFT_create(nfeatures=features)
+        self._sift = cv2.SIFT_create(nfeatures=features)  # pyright: ignore[reportAttributeAccessIssue]  # not in its stubs
 
     def describe(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints (N, 2) in pixels and RootSIFT descriptors (N, 128) of an (H, W, 3) uint8 image."""
@@ -189,7 +190,7 @@ def as_open3d_sees(frame: Frame) -> Frame:
 
     depth_m = register_depth(frame, compile=False)
     if depth_m is None:
-        raise ValueError(f"frame {frame.id} has no depth; expected an RGB-D recording")
+        raise InputError(f"frame {frame.id} has no depth; expected an RGB-D recording")
     return replace(
         frame,
         depth_m=depth_m,

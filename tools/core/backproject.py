@@ -41,21 +41,22 @@ def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, T
     depth_m = rimmed_m[1:-1, 1:-1]
     height, width = depth_m.shape
     fx, fy, cx, cy = intrinsics.unbind()
-    x = ((torch.arange(width, dtype=torch.float32) + 0.5 - cx) / fx)[None, :]
-    y = ((torch.arange(height, dtype=torch.float32) + 0.5 - cy) / fy)[:, None]
+    # Reciprocals: a vector division takes as long as several products.
+    inverse_fx, inverse_fy = 1 / fx, 1 / fy
+    x = ((torch.arange(width, dtype=torch.float32) + 0.5 - cx) * inverse_fx)[None, :]
+    y = ((torch.arange(height, dtype=torch.float32) + 0.5 - cy) * inverse_fy)[:, None]
     right, left = rimmed_m[1:-1, 2:], rimmed_m[1:-1, :-2]
     below, above = rimmed_m[2:, 1:-1], rimmed_m[:-2, 1:-1]
     # The point of a neighbour that does not join is the pixel's own, so that the difference is one-sided.
     to_right, to_left, to_below, to_above = (_joined(depth_m, d) for d in (right, left, below, above))
-    right, left = torch.where(to_right, right, depth_m), torch.where(to_left, left, depth_m)
-    below, above = torch.where(to_below, below, depth_m), torch.where(to_above, above, depth_m)
-    du_x = x * (right - left) + (torch.where(to_right, right, 0.0) + torch.where(to_left, left, 0.0)) / fx
-    dv_y = y * (below - above) + (torch.where(to_below, below, 0.0) + torch.where(to_above, above, 0.0)) / fy
-    du_z, dv_z = right - left, below - above
-    # (x dv_z, dv_y, dv_z) x (du_x, y du_z, du_z): the depth that both share makes the other components.
-    nx = du_z * (dv_y - y * dv_z)
-    ny = dv_z * (du_x - x * du_z)
-    nz = x * y * du_z * dv_z - dv_y * du_x
+    across = (torch.where(to_right, right, 0.0) + torch.where(to_left, left, 0.0)) * inverse_fx
+    down = (torch.where(to_below, below, 0.0) + torch.where(to_above, above, 0.0)) * inverse_fy
+    du_z = torch.where(to_right, right, depth_m) - torch.where(to_left, left, depth_m)
+    dv_z = torch.where(to_below, below, depth_m) - torch.where(to_above, above, depth_m)
+    # The differences of points are (x du_z + across, y du_z, du_z) and (x dv_z, y dv_z + down, dv_z); most of their
+    # cross product cancels.
+    nx, ny = du_z * down, dv_z * across
+    nz = -(x * nx + y * ny + across * down)
     squared = nx * nx + ny * ny + nz * nz
     valid = (to_right | to_left) & (to_below | to_above) & (squared > 1e-24)
     scale = torch.where(valid, torch.rsqrt(squared.clamp_min(1e-24)), 0.0)

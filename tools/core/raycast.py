@@ -29,8 +29,9 @@ COARSE = 4
 """Blocks near the camera go into tiles this many times as large."""
 REACH = 6
 """A block may cover this many tiles along each axis of its level; one that covers more bounds all tiles."""
-MARCH_STEPS = 4
-"""Steps in one call of ``march``; unfinished rays go through another call."""
+IMAGE_STEPS, REST_STEPS = 4, 8
+"""Steps in one call of ``march``, for all rays of an image and for the few that go on after it: of few rays, taking out
+those that have ended costs more than the steps that they would waste."""
 CAUTION = 0.8
 """Share of a stored distance that a ray may advance: the distance was measured along other rays."""
 
@@ -116,8 +117,9 @@ def march(
     cone: Tensor,
     voxel_m: Tensor,
     truncation_m: Tensor,
+    steps: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Advance R rays, or cones, by ``MARCH_STEPS`` steps.
+    """Advance R rays, or cones, by a number of steps; unfinished ones go through another call.
 
     Args:
         tsdf: (C, 512) float16. table: (L,) int32, block slot per window cell.
@@ -136,7 +138,7 @@ def march(
     is_cone = cone > 0
     slack = torch.where(is_cone, 0.5 * voxel_m, 0.0)
     state = torch.zeros_like(depth, dtype=torch.int32)
-    for _ in range(MARCH_STEPS):
+    for _ in range(steps):
         position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
         voxel = [torch.floor(p).int() for p in position]
         value, allocated = _fetch(tsdf, table, window_origin, window_size, voxel)

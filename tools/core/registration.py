@@ -70,15 +70,18 @@ def icp_step(
     weight = (huber / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / variance
     weight = torch.where(matched, weight, 0.0)
     # Scalar products, not one matrix product: they are sums in the same pass over the pixels, and nothing is stored.
+    # For that, all sums must go into one tensor: compiled code makes one loop of what one result needs.
     system = (y * nz - z * ny, z * nx - x * nz, x * ny - y * nx, nx, ny, nz, residual)
     weighted = [weight * part for part in system]
     products = {(i, j): torch.dot(weighted[i], system[j]) for i in range(7) for j in range(i, 7)}
-    normal = torch.stack([products[min(i, j), max(i, j)] for i in range(6) for j in range(7)]).double().reshape(6, 7)
+    entries = [products[min(i, j), max(i, j)] for i in range(6) for j in range(7)]
+    counts = [products[6, 6], weight.sum(), matched.float().sum(), rendered.float().sum()]
+    normal, stats = torch.stack([*entries, *counts]).double().split((len(entries), len(counts)))
+    normal = normal.reshape(6, 7)
     hessian, gradient = normal[:, :6], normal[:, 6]
     # Damping far below the data's own curvature only keeps the system solvable when nothing corresponds.
     damped = hessian + 1e-6 * torch.eye(6, dtype=torch.float64)
     step = torch.linalg.solve(damped, -gradient)
-    stats = torch.stack([products[6, 6], weight.sum(), matched.float().sum(), rendered.float().sum()]).double()
     return rigid_exp(step) @ model_from_live, hessian, stats
 
 

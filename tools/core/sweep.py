@@ -1,8 +1,9 @@
 """Depth of a colour image from posed neighbours: plane sweep (Collins 1996) with zero-mean normalised correlation.
 
 Each plane of constant depth maps the reference image into every neighbour; where the surface lies on the plane, the
-windows around the two pixels correlate. Correlation over windows of three sizes is added up: the small one places
-edges, the large ones carry surfaces of little texture. Pure kernel.
+windows around the two pixels correlate. Correlation over windows of two sizes is added up: the small one places
+edges, the large one carries surfaces of little texture. ``plane_scores`` is the kernel; ``depth_of_scores`` chooses a
+plane per pixel by semi-global matching, and says where that choice is to be believed.
 """
 
 from __future__ import annotations
@@ -11,27 +12,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-WINDOWS = (5, 9, 17)
+from tools.core.semi_global import aggregate
+
+WINDOWS = (5, 9)
 """Edges of the correlation windows, pixels."""
 NOISE_VARIANCE = (2.5 / 255) ** 2
 """Variance of intensity that is the camera's own noise: windows below it correlate with nothing."""
-MIN_SCORE = 0.55
+MIN_SCORE = 0.4
 """Mean correlation below which a pixel has no depth."""
-MIN_LEAD = 0.02
-"""By how much the best plane must beat every plane that is not its neighbour: repeated texture, bare walls."""
-AGREE_PLANES = 2.5
+MIN_LEAD = 0.2
+"""By how much the best plane's aggregated cost must beat every plane that is not its neighbour: repeated texture, bare
+walls."""
+NEAR_PLANES = 3
+"""Planes that count as neighbours of the best one."""
+MIN_AGREE, AGREE_WITHIN = 3, 2
+"""So many of the four paths must, each by itself, lead to within so many planes of the best one."""
+SMOOTH_PLANES = 2.5
 """A pixel must lie within so many planes of the mean of its 5x5 neighbourhood."""
+MIN_SHARE = 0.3
+"""Share of that neighbourhood that must be believed itself."""
 
 
-def plane_sweep(
+def plane_scores(
     reference: Tensor,
     neighbours: Tensor,
     projection: Tensor,
     offset: Tensor,
     weight: Tensor,
     inverse_depths: Tensor,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Depth of a reference image.
+) -> Tensor:
+    """How well each plane of depth explains the views.
 
     Args:
         reference: (H, W) float32 intensities 0..1. neighbours: (K, H, W).
@@ -41,41 +51,8 @@ def plane_sweep(
         inverse_depths: (D,) float32, 1/m, evenly spaced and ascending.
 
     Returns:
-        depth_m (H, W) float32 (0 where invalid), valid (H, W) bool, sigma_m (H, W) float32 (0 where invalid).
+        (D, H, W) float32 correlation, averaged over windows and over the neighbours that see the pixel.
     """
-    score = _mean_correlation(reference, neighbours, projection, offset, weight, inverse_depths)
-    planes = score.shape[0]
-    best, index = score.max(0)
-    # The peak of the parabola through the best plane and those beside it.
-    inner = index.clamp(1, planes - 2)
-    below, middle, above = (score.gather(0, (inner + d)[None])[0] for d in (-1, 0, 1))
-    curvature = (2 * middle - below - above).clamp_min(1e-4)
-    shift = (0.5 * (above - below) / curvature).clamp(-1, 1)
-    apart = (torch.arange(planes)[:, None, None] - index).abs() > 3
-    second = torch.where(apart, score, -1.0).amax(0)
-    place = inner + shift
-    confident = (best > MIN_SCORE) & (best - second > MIN_LEAD) & (index > 0) & (index < planes - 1)
-    # Agreement with the confident pixels around.
-    mask = confident.float()[None, None]
-    share = functional.avg_pool2d(mask, 5, stride=1, padding=2)[0, 0]
-    mean = functional.avg_pool2d(mask * place, 5, stride=1, padding=2)[0, 0] / share.clamp_min(1e-6)
-    valid = confident & (share > 0.3) & ((place - mean).abs() < AGREE_PLANES)
-    step = inverse_depths[1] - inverse_depths[0]
-    depth = 1 / (inverse_depths[0] + place * step).clamp_min(1e-3)
-    # A flat peak is a vague one: at the noise of a correlation (about 0.02), the parabola says how vague.
-    sigma = depth * depth * step * (0.3 + 0.04 / curvature).clamp_max(3.0)
-    return torch.where(valid, depth, 0.0), valid, torch.where(valid, sigma, 0.0)
-
-
-def _mean_correlation(
-    reference: Tensor,
-    neighbours: Tensor,
-    projection: Tensor,
-    offset: Tensor,
-    weight: Tensor,
-    inverse_depths: Tensor,
-) -> Tensor:
-    """(D, H, W) correlation, averaged over windows and over the neighbours that see the pixel."""
     height, width = reference.shape
     u = torch.arange(width, dtype=torch.float32)[None, :] + 0.5
     v = torch.arange(height, dtype=torch.float32)[:, None] + 0.5
@@ -100,6 +77,47 @@ def _mean_correlation(
         total = total + score * (use / len(WINDOWS))
         seen = seen + use
     return total / seen
+
+
+def depth_of_scores(scores: Tensor, reference: Tensor, inverse_depths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Depth of a reference image from its planes' scores.
+
+    Args:
+        scores, inverse_depths: as of ``plane_scores``. reference: (H, W) float32.
+
+    Returns:
+        depth_m (H, W) float32 (0 where invalid), valid (H, W) bool, sigma_m (H, W) float32 (0 where invalid).
+    """
+    planes = scores.shape[0]
+    paths = aggregate((1 - scores).clamp(0, 1.5), reference)
+    cost = paths.sum(0)
+    best, index = cost.min(-1)
+    # The lowest point of the parabola through the best plane and those beside it.
+    inner = index.clamp(1, planes - 2)
+    below, middle, above = (cost.gather(-1, (inner + d)[..., None])[..., 0] for d in (-1, 0, 1))
+    curvature = (below + above - 2 * middle).clamp_min(1e-4)
+    place = inner + (0.5 * (below - above) / curvature).clamp(-1, 1)
+    apart = (torch.arange(planes) - index[..., None]).abs() > NEAR_PLANES
+    second = torch.where(apart, cost, torch.inf).amin(-1)
+    agree = ((paths.argmin(-1) - index).abs() <= AGREE_WITHIN).sum(0)
+    score = scores.gather(0, index[None])[0]
+    confident = (score > MIN_SCORE) & (agree >= MIN_AGREE) & (second - best > MIN_LEAD)
+    confident = confident & (index > 0) & (index < planes - 1)
+    valid = confident & _smooth(place, confident)
+    step = inverse_depths[1] - inverse_depths[0]
+    depth = 1 / (inverse_depths[0] + place * step).clamp_min(1e-3)
+    # One plane for poses that are a little off, which moves whole surfaces; and a flat valley is a vague one: at the
+    # noise of a correlation (about 0.02), the parabola says how vague.
+    sigma = depth * depth * step * (1.0 + 0.16 / curvature).clamp_max(4.0)
+    return torch.where(valid, depth, 0.0), valid, torch.where(valid, sigma, 0.0)
+
+
+def _smooth(place: Tensor, confident: Tensor) -> Tensor:
+    """Whether a pixel's plane is that of the confident pixels around it."""
+    mask = confident.float()[None, None]
+    share = functional.avg_pool2d(mask, 5, stride=1, padding=2)[0, 0]
+    mean = functional.avg_pool2d(mask * place, 5, stride=1, padding=2)[0, 0] / share.clamp_min(1e-6)
+    return (share > MIN_SHARE) & ((place - mean).abs() < SMOOTH_PLANES)
 
 
 def _moments(images: Tensor, window: int) -> tuple[Tensor, Tensor]:
