@@ -75,8 +75,8 @@ def build_map(
         index.offer(frame)
     correction = index.settle()
     for frame in frames:
-        if frame.depth_m is not None:
-            surface.integrate(replace(frame, depth_m=correction(frame.depth_m)))
+        if frame.depth_m is not None and frame.depth_camera is not None:
+            surface.integrate(replace(frame, depth_m=correction.of_image(frame.depth_m, frame.depth_camera)))
     return surface, index
 
 

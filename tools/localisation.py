@@ -172,6 +172,7 @@ class Localiser:
             size = f"{frame.camera.width}x{frame.camera.height}"
             raise _Refused("bad_image", f"{size} pixels, at least {extractor.least_px} on a side needed")
         features = extractor(frame.rgb)
+        features = replace(features, uv=self._index.undistorted(features.uv, frame.camera))
         if len(features) < MIN_FEATURES:
             raise _Refused("no_texture", f"{len(features)} features, at least {MIN_FEATURES} needed")
         return features

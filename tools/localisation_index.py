@@ -20,15 +20,17 @@ from scenes.geometry import backproject, pose_error, transform
 from scenes.types import Camera, Frame
 from tools.depth import estimate_depth
 from tools.localisation_features import FeatureExtractor, Features
-from tools.localisation_tracks import MIN_CORRECTION, DepthCorrection, SightedView, triangulated
+from tools.localisation_tracks import MIN_CORRECTION, DepthCorrection, SightedView, triangulated, undistorted
 from tools.map_file import MapError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FILE_NAME = "keyframes.safetensors"
 WORDS = 64
 """Visual words of the VLAD (Jegou et al. 2010); made from the map's own features."""
 SPACING_M, SPACING_RAD = 0.08, 0.08
 """A frame this far or this turned (5 degrees) from every keyframe becomes one."""
+SAME_CAMERA = 0.01
+"""Cameras whose relative focal lengths differ by less are taken for one, whose distortion is known."""
 EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on an edge: its place is not known."""
 
@@ -82,11 +84,13 @@ class KeyframeIndex:
         if estimate is None or frame.world_from_camera is None or min(frame.rgb.shape[:2]) < self.extractor.least_px:
             return False
         features = self.extractor(frame.rgb)
-        depth, known = depth_at_points(estimate.depth_m, features.uv)
+        straight = self.undistorted(features.uv, frame.camera)
+        depth, known = depth_at_points(estimate.depth_m, straight)
         if int(known.sum()) < 16:
             return False
-        features, depth = features.chosen(known), depth[known]
-        p_camera = backproject(frame.camera, features.uv.double(), self.correction(depth.double()))
+        features, depth, straight = features.chosen(known), depth[known], straight[known].double()
+        rays = backproject(frame.camera, straight, torch.ones(len(straight), dtype=torch.float64))
+        p_camera = rays * self.correction(depth.double(), rays)[:, None]
         self.keyframes.append(
             Keyframe(
                 frame_id=frame.id,
@@ -121,11 +125,18 @@ class KeyframeIndex:
             if correction.count >= MIN_CORRECTION or first == 0:
                 self.correction = correction
             self.keyframes[first:] = [
-                replace(k, points=view.points(depth).float())
+                replace(k, points=replace(view, radial=correction.radial).points(depth).float())
                 for k, view, depth in zip(self.keyframes[first:], views[first:], depths, strict=True)
             ]
             self._changed()
         return self.correction
+
+    def undistorted(self, uv: Tensor, camera: Camera) -> Tensor:
+        """(N, 2) keypoints of an image as a pinhole would show them, where it is the keyframes' camera that took it."""
+        own = self.camera
+        if own is None or abs(camera.fx / camera.width - own.fx / own.width) > SAME_CAMERA * own.fx / own.width:
+            return uv
+        return undistorted(uv, camera, self.correction.radial)
 
     def nearest_views(self, features: Features, count: int) -> list[int]:
         """Indices of the keyframes that look most like an image, best first."""

@@ -94,7 +94,9 @@ def resampled(frame: Frame, small: Camera, correction: DepthCorrection) -> Tenso
     uv, inside = project(small, p_camera)
     at = uv[inside][:, 1].long() * small.width + uv[inside][:, 0].long()
     out = torch.full((small.width * small.height,), torch.inf)
-    out.scatter_reduce_(0, at, correction(p_camera[inside][:, 2]).float(), "amin")
+    seen = p_camera[inside]
+    corrected = correction(seen[:, 2], seen[:, :2] / seen[:, 2:])
+    out.scatter_reduce_(0, at, corrected.float(), "amin")
     return torch.where(torch.isfinite(out), out, 0.0).reshape(small.height, small.width)
 
 
@@ -116,7 +118,7 @@ def align_depth(
     if frame.depth_m is None or frame.depth_camera is None:
         return None
     depth_m, camera = working_image(frame.depth_m, frame.depth_camera, surface.max_depth_m)
-    depth_m = correction(depth_m).contiguous()
+    depth_m = correction.of_image(depth_m, camera).contiguous()
     world_from_model = world_from_camera @ frame.camera_from_depth
     view = surface.raycast(camera, world_from_model, color=False)
     intrinsics = intrinsics_of(camera)

@@ -12,7 +12,7 @@ from scenes.errors import InputError
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
 from tools.core.registration import rigid_exp
-from tools.localisation_cells import detect_and_describe
+from tools.core.cells import pooled_gradients
 from tools.localisation_features import PooledGradients
 from tools.localisation_learned import LearnedFeatures, extractor_named
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
@@ -31,8 +31,8 @@ def texture(height: int = 240, width: int = 320, seed: int = 0) -> Tensor:
 
 def test_features_move_with_the_image() -> None:
     gray = texture()
-    uv, _, descriptors, valid = detect_and_describe(gray, 300)
-    moved_uv, _, moved_descriptors, moved_valid = detect_and_describe(gray.roll((8, 16), (0, 1)), 300)
+    uv, _, descriptors, valid = pooled_gradients(gray, 300)
+    moved_uv, _, moved_descriptors, moved_valid = pooled_gradients(gray.roll((8, 16), (0, 1)), 300)
     likeness = descriptors[valid] @ moved_descriptors[moved_valid].T
     best, choice = likeness.max(1)
     shift = moved_uv[moved_valid][choice] - uv[valid]
@@ -47,7 +47,7 @@ def test_keypoints_of_every_level_lie_on_the_blob_that_they_show(size: tuple[int
     centre = (241.5, 190.5)
     for sigma in (2.0, 4.0, 8.0):
         gray = torch.exp(-((u - centre[0]) ** 2 + (v - centre[1]) ** 2) / (2 * sigma**2))
-        uv, scale, _, valid = detect_and_describe(gray, 20)
+        uv, scale, _, valid = pooled_gradients(gray, 20)
         near = (uv[valid] - torch.tensor(centre)).norm(dim=-1)
         assert float(near.min()) < 0.1 * float(scale[valid][near.argmin()])
 
