@@ -20,7 +20,8 @@ from scenes.types import Camera, Frame
 from tools import compiled
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
-from tools.localisation_pose import INLIER_PX, REFERENCE_FOCAL, PoseFit, Surroundings, solve_pose
+from tools.localisation_matching import agreeing_matches, matches_near
+from tools.localisation_pose import GUIDED_PX, INLIER_PX, REFERENCE_FOCAL, PoseFit, fitted, matches_of, solve_pose
 from tools.localisation_surface import (
     MAX_MOVE_M,
     Aligned,
@@ -134,15 +135,8 @@ class Localiser:
         features = self._features(frame)
         camera = frame.camera
         has_depth = frame.depth_m is not None and bool((frame.depth_m > 0).any())
-        near = Surroundings.around(features, self._keypoint_depth(frame, features, has_depth), camera, self._index)
-        matches, likeness = near.mutual()
-        if len(matches) < MIN_MATCHES:
-            raise _Refused("too_few_matches", f"{len(matches)} matches, at least {MIN_MATCHES} needed")
-        hypothesis = solve_pose(matches, likeness, camera, seed=self._seed)
-        fit = None if hypothesis is None else near.guided(hypothesis, camera)
-        if fit is None or fit.support < MIN_SUPPORT:
-            support = 0.0 if fit is None else fit.support
-            raise _Refused("no_consistent_pose", f"support {support:.0f}, at least {MIN_SUPPORT:.0f} needed")
+        depth_m = self._keypoint_depth(frame, features, has_depth)
+        fit = self._fit(features, depth_m, camera)
         aligned = self._aligned(fit, frame) if has_depth else None
         pose = fit.camera_from_world if aligned is None else inverse(aligned.world_from_camera)
         checked = self._checked(pose, fit, frame)
@@ -163,6 +157,25 @@ class Localiser:
             agreement=checked.agreement,
             ms=0.0,
         )
+
+    def _fit(self, features: Features, depth_m: Tensor, camera: Camera) -> PoseFit:
+        pairs = agreeing_matches(features, camera, self._index)
+        if len(pairs) < MIN_MATCHES:
+            raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
+        pose = solve_pose(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
+        support = 0.0
+        if pose is not None:
+            for radius_px in GUIDED_PX:
+                radius_px *= camera.fx / REFERENCE_FOCAL
+                found = matches_near(features, camera, pose, self._index, radius_px=radius_px)
+                if len(found) < MIN_MATCHES:
+                    break
+                fit = fitted(pose, matches_of(found, features, depth_m, camera), camera)
+                pose, support = fit.camera_from_world, fit.support
+            else:
+                if support >= MIN_SUPPORT:
+                    return fit
+        raise _Refused("no_consistent_pose", f"support {support:.0f}, at least {MIN_SUPPORT:.0f} needed")
 
     def _features(self, frame: Frame) -> Features:
         if self._map.is_empty or len(self._index) == 0:

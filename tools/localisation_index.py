@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from scenes.geometry import backproject, pose_error, transform
+from scenes.geometry import backproject, pose_error, project, transform
 from scenes.types import Camera, Frame
 from tools.depth import estimate_depth
 from tools.localisation_features import FeatureExtractor, Features
@@ -31,6 +31,8 @@ SPACING_M, SPACING_RAD = 0.08, 0.08
 """A frame this far or this turned (5 degrees) from every keyframe becomes one."""
 SAME_CAMERA = 0.01
 """Cameras whose relative focal lengths differ by less are taken for one, whose distortion is known."""
+COVISIBILITY_SAMPLES = 64
+"""Points of a keyframe that tell whether a pose sees it."""
 EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on an edge: its place is not known."""
 
@@ -62,7 +64,8 @@ class KeyframeIndex:
         """What the map's poses say of its depth sensor, once ``settle`` has run."""
         self._words: Tensor | None = None
         self._vlads: Tensor | None = None
-        self._stack: tuple[Tensor, Tensor, Tensor] | None = None
+        self._stack: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+        self._samples: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.keyframes)
@@ -146,17 +149,38 @@ class KeyframeIndex:
         likeness = vlads @ vlad(features.descriptors, words)
         return likeness.topk(min(count, len(self.keyframes))).indices.tolist()
 
-    def stacked(self, views: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Of V keyframes: descriptors (V, K, D), points (V, K, 3) float32, and (V, K) bool which of the K are there."""
+    def screened(
+        self, views: Sequence[int], screen: Callable[[Features], Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Of V keyframes, the features that ``screen`` picks, K at most, padded.
+
+        Returns:
+            descriptors (V, K, D); positions (V, K, 2) in widths of the image; points (V, K, 3) float32; and (V, K) bool
+            which of the K are there.
+        """
         if self._stack is None:
-            sizes = [len(k.features) for k in self.keyframes]
-            real = torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]
-            descriptors = pad_sequence([k.features.descriptors for k in self.keyframes], batch_first=True)
-            points = pad_sequence([k.points for k in self.keyframes], batch_first=True)
-            self._stack = (descriptors, points, real)
-        chosen = torch.tensor(views)
-        descriptors, points, real = (part[chosen] for part in self._stack)
-        return descriptors, points, real
+            chosen = [screen(k.features) for k in self.keyframes]
+            sizes = torch.tensor([len(c) for c in chosen])
+            kept = list(zip(self.keyframes, chosen, strict=True))
+            self._stack = (
+                pad_sequence([k.features.descriptors[c] for k, c in kept], batch_first=True),
+                pad_sequence([k.features.uv[c] / k.camera.width for k, c in kept], batch_first=True),
+                pad_sequence([k.points[c] for k, c in kept], batch_first=True),
+                torch.arange(int(sizes.max())) < sizes[:, None],
+            )
+        some = torch.tensor(views)
+        descriptors, uv, points, real = self._stack
+        return descriptors[some], uv[some], points[some], real[some]
+
+    def covisible(self, camera_from_world: Tensor, camera: Camera, count: int) -> list[int]:
+        """Indices of the keyframes of whose points a pose sees most, the best first; none that it sees nothing of."""
+        if self._samples is None:
+            spread = torch.linspace(0, 1, COVISIBILITY_SAMPLES)
+            self._samples = torch.stack([k.points[(spread * (len(k.points) - 1)).long()] for k in self.keyframes])
+        uv, inside = project(camera, transform(camera_from_world, self._samples.reshape(-1, 3).double()))
+        shared = inside.reshape(len(self.keyframes), -1).sum(-1)
+        best = shared.topk(min(count, len(shared)))
+        return best.indices[best.values > 0].tolist()
 
     def transformed(self, new_from_old: Tensor) -> None:
         """Move every keyframe into a corrected map frame: (4, 4) float64."""
@@ -168,10 +192,10 @@ class KeyframeIndex:
             )
             for k in self.keyframes
         ]
-        self._stack = None
+        self._stack = self._samples = None
 
     def _changed(self) -> None:
-        self._words = self._vlads = self._stack = None
+        self._words = self._vlads = self._stack = self._samples = None
 
     def _is_new(self, world_from_camera: Tensor) -> bool:
         if not self.keyframes:
