@@ -20,8 +20,19 @@ from scenes.types import Camera, Frame
 from tools import compiled
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
-from tools.localisation_matching import agreeing_matches, matches_near
-from tools.localisation_pose import GUIDED_PX, INLIER_PX, REFERENCE_FOCAL, PoseFit, fitted, matches_of, solve_pose
+from tools.localisation_matching import Keypoints, agreeing_matches, matches_near
+from tools.localisation_pose import (
+    GUIDED_PX,
+    INLIER_PX,
+    REFERENCE_FOCAL,
+    WIDER_PX,
+    PoseFit,
+    fitted,
+    matches_of,
+    nearer,
+    solve_poses,
+)
+from tools.localisation_refine import Matches
 from tools.localisation_surface import (
     MAX_MOVE_M,
     Aligned,
@@ -159,23 +170,29 @@ class Localiser:
         )
 
     def _fit(self, features: Features, depth_m: Tensor, camera: Camera) -> PoseFit:
+        """The pose that the matches give, searched for ever nearer to where it puts the map's points."""
+        scale = camera.fx / REFERENCE_FOCAL
         pairs = agreeing_matches(features, camera, self._index)
         if len(pairs) < MIN_MATCHES:
             raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
-        pose = solve_pose(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
-        support = 0.0
-        if pose is not None:
-            for radius_px in GUIDED_PX:
-                radius_px *= camera.fx / REFERENCE_FOCAL
-                found = matches_near(features, camera, pose, self._index, radius_px=radius_px)
-                if len(found) < MIN_MATCHES:
-                    break
-                fit = fitted(pose, matches_of(found, features, depth_m, camera), camera)
-                pose, support = fit.camera_from_world, fit.support
-            else:
-                if support >= MIN_SUPPORT:
-                    return fit
-        raise _Refused("no_consistent_pose", f"support {support:.0f}, at least {MIN_SUPPORT:.0f} needed")
+        poses = solve_poses(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
+        if len(poses) == 0:
+            raise _Refused("no_consistent_pose", "no three matches give a pose")
+        found = Keypoints.of(features, camera)
+
+        def near(pose: Tensor, radius_px: float) -> Matches:
+            pairs = matches_near(found, pose, self._index, radius_px=radius_px)
+            return matches_of(pairs, features, depth_m, camera)
+
+        fits = []
+        for pose in poses:
+            for radius_px in WIDER_PX:
+                pose = nearer(pose, near(pose, radius_px * scale), radius_px * scale)
+            fits.append(fitted(pose, near(pose, GUIDED_PX * scale), camera))
+        fit = max(fits, key=lambda fit: fit.support)
+        if fit.support < MIN_SUPPORT:
+            raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
+        return fit
 
     def _features(self, frame: Frame) -> Features:
         if self._map.is_empty or len(self._index) == 0:

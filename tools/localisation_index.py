@@ -64,8 +64,9 @@ class KeyframeIndex:
         """What the map's poses say of its depth sensor, once ``settle`` has run."""
         self._words: Tensor | None = None
         self._vlads: Tensor | None = None
-        self._stack: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
+        self._stack: tuple[Tensor, Tensor, Tensor] | None = None
         self._samples: Tensor | None = None
+        self._all: tuple[Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.keyframes)
@@ -151,26 +152,32 @@ class KeyframeIndex:
 
     def screened(
         self, views: Sequence[int], screen: Callable[[Features], Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Of V keyframes, the features that ``screen`` picks, K at most, padded.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of V keyframes, the features that ``screen`` picks, K at most, the rest of the K zero.
 
         Returns:
-            descriptors (V, K, D); positions (V, K, 2) in widths of the image; points (V, K, 3) float32; and (V, K) bool
-            which of the K are there.
+            descriptors (V, K, D); positions (V, K, 2) in widths of the image; points (V, K, 3) float32.
         """
         if self._stack is None:
             chosen = [screen(k.features) for k in self.keyframes]
-            sizes = torch.tensor([len(c) for c in chosen])
             kept = list(zip(self.keyframes, chosen, strict=True))
             self._stack = (
                 pad_sequence([k.features.descriptors[c] for k, c in kept], batch_first=True),
                 pad_sequence([k.features.uv[c] / k.camera.width for k, c in kept], batch_first=True),
                 pad_sequence([k.points[c] for k, c in kept], batch_first=True),
-                torch.arange(int(sizes.max())) < sizes[:, None],
             )
         some = torch.tensor(views)
-        descriptors, uv, points, real = self._stack
-        return descriptors[some], uv[some], points[some], real[some]
+        descriptors, uv, points = self._stack
+        return descriptors[some], uv[some], points[some]
+
+    def points_of(self, views: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """All points (P, 3) float32 and descriptors (P, D) of the index, and the rows (R,) that some keyframes own."""
+        if self._all is None:
+            points = torch.cat([k.points for k in self.keyframes])
+            self._all = (points, torch.cat([k.features.descriptors for k in self.keyframes]))
+        ends = torch.tensor([len(k.points) for k in self.keyframes]).cumsum(0).tolist()
+        rows = [torch.arange(ends[v] - len(self.keyframes[v].points), ends[v]) for v in views]
+        return *self._all, torch.cat([torch.zeros(0, dtype=torch.int64), *rows])
 
     def covisible(self, camera_from_world: Tensor, camera: Camera, count: int) -> list[int]:
         """Indices of the keyframes of whose points a pose sees most, the best first; none that it sees nothing of."""
@@ -192,10 +199,10 @@ class KeyframeIndex:
             )
             for k in self.keyframes
         ]
-        self._stack = self._samples = None
+        self._stack = self._samples = self._all = None
 
     def _changed(self) -> None:
-        self._words = self._vlads = self._stack = self._samples = None
+        self._words = self._vlads = self._stack = self._samples = self._all = None
 
     def _is_new(self, world_from_camera: Tensor) -> bool:
         if not self.keyframes:

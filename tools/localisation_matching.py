@@ -18,7 +18,7 @@ from scenes.types import Camera
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex
 
-SCREENED = 0.4
+SCREENED = 0.3
 """Share of keypoints, the strongest of every scale, that are matched by likeness alone."""
 CANDIDATES = 24
 """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
@@ -33,6 +33,8 @@ MIN_AGREEING = 2
 """Matches that must agree with one for it to be tried: chance gives 0.3."""
 COVISIBLE = 12
 """Keyframes that show most of what a pose sees; their points are looked for in the image."""
+MOST_POINTS = 4000
+"""Map points that are looked for near a pose, evenly from all keyframes: more make no pose better."""
 CELL_PX, CELL_ROOM = 32, 20
 """Keypoints are looked up in cells of this size; a cell holds so many, the strongest of each scale first."""
 LEAST_DEPTH_M = 0.1
@@ -66,15 +68,16 @@ def screened(features: Features) -> Tensor:
 def agreeing_matches(features: Features, camera: Camera, index: KeyframeIndex) -> Pairs:
     """Matches by likeness that other matches of the same keyframe agree with."""
     chosen = screened(features)
-    descriptors, uv, points, real = index.screened(index.nearest_views(features, CANDIDATES), screened)
+    # A row of padding is as unlike all others as can be: their likeness is 0, that of two histograms 0.4 at least.
+    descriptors, uv, points = index.screened(index.nearest_views(features, CANDIDATES), screened)
     likeness = torch.matmul(features.descriptors[chosen], descriptors.mT)
-    likeness = torch.where(real[:, None, :], likeness, -1.0)
-    best, choice = likeness.topk(2, dim=2)
+    best, choice = likeness.max(2)
     back = likeness.argmax(1)
-    distance = (2 - 2 * best).clamp_min(0)
-    mutual = back.gather(1, choice[..., 0]) == torch.arange(len(chosen))
-    view, row = (mutual & (distance[..., 0] < RATIO**2 * distance[..., 1])).nonzero(as_tuple=True)
-    column = choice[view, row, 0]
+    view, row = (back.gather(1, choice) == torch.arange(len(chosen))).nonzero(as_tuple=True)
+    column = choice[view, row]
+    second = likeness[view, row].scatter_(1, column[:, None], -1.0).amax(1)
+    clear = (2 - 2 * best[view, row]).clamp_min(0) < RATIO**2 * (2 - 2 * second).clamp_min(0)
+    view, row, column = view[clear], row[clear], column[clear]
     keypoint = chosen[row]
     support = agreement(view, features.uv[keypoint] / camera.width, uv[view, column])
     keep = support >= MIN_AGREEING
@@ -99,54 +102,63 @@ def agreement(view: Tensor, here: Tensor, there: Tensor) -> Tensor:
     return agreed.sum(-1)[there_now]
 
 
-def matches_near(
-    features: Features,
-    camera: Camera,
-    camera_from_world: Tensor,
-    index: KeyframeIndex,
-    *,
-    radius_px: float,
-) -> Pairs:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypoints:
+    """An image's keypoints in a grid of cells, to be looked up by place."""
+
+    features: Features
+    camera: Camera
+    across: int
+    """Cells in a row; one more than needed on every side."""
+    table: Tensor
+    """(cells, CELL_ROOM) int64 keypoints, -1 = none."""
+    uv: Tensor
+    """(cells, CELL_ROOM, 2), infinite where there is none."""
+
+    @classmethod
+    def of(cls, features: Features, camera: Camera) -> Keypoints:
+        """The grid of an image; a cell keeps ``CELL_ROOM`` keypoints, from fine to coarse."""
+        across = camera.width // CELL_PX + 3
+        cells = across * (camera.height // CELL_PX + 3)
+        place = (features.uv / CELL_PX).long() + 1
+        cell = (place[:, 1] * across + place[:, 0]).clamp(0, cells - 1)
+        order = cell.argsort(stable=True)
+        sizes = torch.bincount(cell, minlength=cells)
+        rank = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[cell[order]]
+        fits = rank < CELL_ROOM
+        at, order = (cell[order][fits], rank[fits]), order[fits]
+        table = torch.full((cells, CELL_ROOM), -1)
+        uv = torch.full((cells, CELL_ROOM, 2), torch.inf)
+        table[at], uv[at] = order, features.uv[order]
+        return cls(features=features, camera=camera, across=across, table=table, uv=uv)
+
+    def within(self, places: Tensor, radius_px: float) -> tuple[Tensor, Tensor]:
+        """Rows of (P, 2) places and keypoints at most ``radius_px`` (and one cell) from them, as (R,) and (R,)."""
+        cell = (places / CELL_PX).long() + 1
+        block = torch.tensor([y * self.across + x for y in (-1, 0, 1) for x in (-1, 0, 1)])
+        cell = (cell[:, 1] * self.across + cell[:, 0])[:, None] + block
+        row, around, slot = (
+            ((self.uv[cell] - places[:, None, None]).square().sum(-1) < radius_px**2).nonzero(as_tuple=True)
+        )
+        return row, self.table[cell[row, around], slot]
+
+
+def matches_near(found: Keypoints, camera_from_world: Tensor, index: KeyframeIndex, *, radius_px: float) -> Pairs:
     """For every map point that a pose puts into the image, the most alike keypoint within ``radius_px``.
 
     Only keypoints at least as alike as the extractor asks for. Points of the ``COVISIBLE`` keyframes that share most.
     """
-    views = index.covisible(camera_from_world, camera, COVISIBLE)
-    if not views:
-        return Pairs(keypoint=torch.zeros(0).long(), points=torch.zeros(0, 3).double(), weight=torch.zeros(0).double())
-    points = torch.cat([index.keyframes[v].points for v in views])
-    descriptors = torch.cat([index.keyframes[v].features.descriptors for v in views])
-    p_camera = transform(camera_from_world, points.double())
-    uv, inside = project(camera, p_camera)
-    point = (inside & (p_camera[:, 2] > LEAST_DEPTH_M)).nonzero()[:, 0]
-    candidate = keypoints_by_cell(features.uv, camera, uv[point].float())
-    offset = features.uv[candidate.clamp_min(0)] - uv[point].float()[:, None]
-    near = (candidate >= 0) & (offset.square().sum(-1) < radius_px**2)
-    row, slot = near.nonzero(as_tuple=True)
-    keypoint, own = candidate[row, slot], point[row]
+    points, descriptors, rows = index.points_of(index.covisible(camera_from_world, found.camera, COVISIBLE))
+    p_camera = transform(camera_from_world, points[rows].double())
+    uv, inside = project(found.camera, p_camera)
+    seen = (inside & (p_camera[:, 2] > LEAST_DEPTH_M)).nonzero()[:, 0]
+    most = MOST_POINTS if radius_px < CELL_PX / 2 else MOST_POINTS // 4
+    seen = seen[:: len(seen) // most + 1]
+    row, keypoint = found.within(uv[seen].float(), radius_px)
+    own = rows[seen][row]
+    features = found.features
     likeness = (features.descriptors[keypoint] * descriptors[own]).sum(-1)
-    best = torch.full((len(point),), -1.0).scatter_reduce_(0, row, likeness, "amax")
+    best = torch.full((len(seen),), -1.0).scatter_reduce_(0, row, likeness, "amax")
     keep = (likeness == best[row]) & (likeness > index.extractor.least_likeness)
     times = torch.bincount(keypoint[keep], minlength=len(features)).double()
     return Pairs(keypoint=keypoint[keep], points=points[own[keep]].double(), weight=1 / times[keypoint[keep]])
-
-
-def keypoints_by_cell(uv: Tensor, camera: Camera, around: Tensor) -> Tensor:
-    """(P, 4 CELL_ROOM) int64 indices of keypoints (N, 2) in the four cells next to each of (P, 2) places, -1 = none.
-
-    They hold every keypoint within half a cell, but for cells with more than ``CELL_ROOM``.
-    """
-    across = camera.width // CELL_PX + 3
-    cells = across * (camera.height // CELL_PX + 3)
-    place = (uv / CELL_PX).long() + 1
-    cell = (place[:, 1] * across + place[:, 0]).clamp(0, cells - 1)
-    order = cell.argsort(stable=True)
-    sizes = torch.bincount(cell, minlength=cells)
-    rank = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[cell[order]]
-    table = torch.full((cells, CELL_ROOM), -1)
-    there = rank < CELL_ROOM
-    table[cell[order][there], rank[there]] = order[there]
-    corner = (around / CELL_PX + 0.5).long()  # the cell up and left of the place, counted from one
-    first = corner[:, 1] * across + corner[:, 0]
-    block = torch.tensor([0, 1, across, across + 1])
-    return table[(first[:, None] + block).clamp(0, cells - 1)].flatten(1)

@@ -18,12 +18,18 @@ from tools.localisation_features import Features
 from tools.localisation_matching import Pairs
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 
-GUIDED_PX = (12.0, 12.0)
-"""How far from its projection a point is looked for, each time, at ``REFERENCE_FOCAL``."""
+GUIDED_PX = 12.0
+"""How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
+WIDER_PX = (30.0, 16.0)
+"""The same before: a hypothesis from one corner of an image is tens of pixels off in another."""
+GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
+"""Gate and scale of the robust loss, in search radii."""
 HYPOTHESES = 512
 MAX_SAY = 4.0
 """Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
-FINALISTS = 3
+RIVALS, APART_M = 3, 0.15
+"""Poses that go on to the search near them, and how far apart their cameras are."""
+FINALISTS = 12
 """Hypotheses that are refined."""
 INLIER_PX = 8.0
 """Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
@@ -61,12 +67,18 @@ def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera
     )
 
 
+def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float) -> Tensor:
+    """A pose (4, 4) refined on matches that were found within ``radius_px`` of it: the next search is narrower."""
+    gate_px, scale_px = GATE_SHARE * radius_px, CAUCHY_SHARE * radius_px
+    return refine_poses(camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5)[0][0]
+
+
 def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera) -> PoseFit:
     """A pose refined on matches that were found near it."""
     scale = camera.fx / REFERENCE_FOCAL
     pose = camera_from_world[None]
     for cauchy in CAUCHY_PX:
-        pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=5)
+        pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4)
     error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
     independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
     _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
@@ -93,8 +105,8 @@ def support_of(error_px: Tensor, weight: Tensor) -> float:
     from what lies within 4 px, whose area is a fifth of the ring's. ``weight`` (M,): one per keypoint in all, however
     many keyframes show it.
     """
-    inside = float(weight[error_px < GUIDED_PX[-1] / 3].sum())
-    ring = float(weight[(error_px > 2 * GUIDED_PX[-1] / 3) & (error_px < GUIDED_PX[-1])].sum())
+    inside = float(weight[error_px < GUIDED_PX / 3].sum())
+    ring = float(weight[(error_px > 2 * GUIDED_PX / 3) & (error_px < GUIDED_PX)].sum())
     return inside - ring / 5
 
 
@@ -110,22 +122,40 @@ def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
     return 1 / (1 + crowd / CELL_NEWS)
 
 
-def solve_pose(matches: Matches, camera: Camera, *, seed: int) -> Tensor | None:
-    """The pose (4, 4) ``camera_from_world`` that most matches support, refined; None when no triple gives one.
+def solve_poses(matches: Matches, camera: Camera, *, seed: int) -> Tensor:
+    """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
-    Triples are drawn in favour of the matches' weight.
+    None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
+    beside the wall tells them apart.
+
+    Triples are drawn in favour of the matches' weight, half of them evenly over the image: right matches crowd, but a
+    triple from a single poster fixes no pose.
     """
     gate = INLIER_PX * camera.fx / REFERENCE_FOCAL
     generator = torch.Generator().manual_seed(seed)
-    triples = torch.multinomial(matches.weight.float().expand(HYPOTHESES, -1), 3, generator=generator)
+    even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
+    spread = even.weight * independence(matches.uv, even.weight, camera.width)
+    chances = torch.stack([even.weight, spread]).float().repeat(HYPOTHESES // 2, 1)
+    triples = torch.multinomial(chances, 3, generator=generator)
     uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)
     poses, valid = p3p(bearing[triples], matches.points[triples])
     poses = poses[valid]
     if len(poses) == 0:
-        return None
-    even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
-    chosen = best_poses(poses, even, gate, FINALISTS)
-    better, _ = refine_poses(chosen, even, gate_px=gate, scale_px=CAUCHY_PX[0], steps=4)
-    return best_poses(better, even, gate, 1)[0]
+        return poses
+    pose = _distinct(best_poses(poses, even, gate, len(poses)), FINALISTS)
+    for wider, steps in ((3.0, 3), (1.0, 3)):
+        pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
+    return _distinct(best_poses(pose, even, gate, FINALISTS), RIVALS)
+
+
+def _distinct(poses: Tensor, count: int) -> Tensor:
+    """The first ``count`` of (B, 4, 4) poses whose cameras stand apart from those before."""
+    places = -(poses[:, :3, :3].mT @ poses[:, :3, 3:])[..., 0]
+    near = (torch.cdist(places, places) < APART_M).tolist()
+    kept: list[int] = []
+    for i in range(len(poses)):
+        if len(kept) < count and not any(near[i][k] for k in kept):
+            kept.append(i)
+    return poses[kept]
