@@ -30,6 +30,7 @@ from tools.localisation_pose import (
     fitted,
     matches_of,
     nearer,
+    orbited,
     solve_poses,
 )
 from tools.localisation_refine import Matches
@@ -50,6 +51,8 @@ Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_
 MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
 MIN_MATCHES = 8
+ORBITS, BETTER = 3, 1.03
+"""How often a pose that is not well fixed is sought again to its sides, as long as that gives so much more support."""
 MIN_SUPPORT = 20.0
 """Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a
 map of its other half."""
@@ -184,12 +187,21 @@ class Localiser:
             pairs = matches_near(found, pose, self._index, radius_px=radius_px)
             return matches_of(pairs, features, depth_m, camera)
 
-        fits = []
-        for pose in poses:
+        def search(pose: Tensor) -> PoseFit:
             for radius_px in WIDER_PX:
                 pose = nearer(pose, near(pose, radius_px * scale), radius_px * scale)
-            fits.append(fitted(pose, near(pose, GUIDED_PX * scale), camera))
-        fit = max(fits, key=lambda fit: fit.support)
+            return fitted(pose, near(pose, GUIDED_PX * scale), camera)
+
+        fit = max((search(pose) for pose in poses), key=lambda fit: fit.support)
+        for _ in range(ORBITS):
+            if len(fit.points) < MIN_MATCHES or worst_sigma_m(_covariance(fit, camera, None)) < EXACT_SIGMA_M:
+                break
+            other = max(
+                (search(pose) for pose in orbited(fit.camera_from_world, fit.points)), key=lambda fit: fit.support
+            )
+            if other.support < BETTER * fit.support:
+                break
+            fit = other
         if fit.support < MIN_SUPPORT:
             raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
         return fit

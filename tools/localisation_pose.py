@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from scenes.geometry import transform
 from scenes.types import Camera
 from tools.core.pose import p3p
+from tools.core.registration import rigid_exp
 from tools.localisation_features import Features
 from tools.localisation_matching import Pairs
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
@@ -27,6 +29,8 @@ GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
 HYPOTHESES = 512
 MAX_SAY = 4.0
 """Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
+ORBIT_DEG = (-24.0, -12.0, 12.0, 24.0)
+"""Turns about what is seen from which a pose that is not well fixed is searched for again."""
 RIVALS, APART_M = 3, 0.15
 """Poses that go on to the search near them, and how far apart their cameras are."""
 FINALISTS = 12
@@ -92,6 +96,20 @@ def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera) -> PoseF
         rms_px=_weighted_rms(error[inlier], matches.weight[inlier]),
         support=support_of(agreed / scale, matches.weight),
     )
+
+
+def orbited(camera_from_world: Tensor, points: Tensor) -> Tensor:
+    """(B, 4, 4) the pose turned to either side about the middle of (M, 3) points that it sees.
+
+    Points on one wall look almost the same from there: what a search from the wrong one of such poses does not find.
+    """
+    middle = transform(camera_from_world, points).median(0).values
+    poses = []
+    for degrees in ORBIT_DEG:
+        turn = rigid_exp(torch.tensor([0.0, math.radians(degrees), 0.0, 0.0, 0.0, 0.0], dtype=torch.float64))
+        turn[:3, 3] = middle - turn[:3, :3] @ middle
+        poses.append(turn @ camera_from_world)
+    return torch.stack(poses)
 
 
 def _weighted_rms(error: Tensor, weight: Tensor) -> float:
