@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from tools import packages
-from tools.core import backproject, blocks, cells, features, fusion, raycast, registration, sweep, warp
+from tools.core import backproject, blocks, features, fusion, raycast, registration, sweep, warp
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,6 @@ class KernelSet:
     icp_step: Callable[..., Any]
     plane_sweep: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
-    pooled_gradients: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -163,7 +162,6 @@ EAGER = KernelSet(
     icp_step=registration.icp_step,
     plane_sweep=sweep.plane_sweep,
     detect_and_describe=features.detect_and_describe,
-    pooled_gradients=cells.pooled_gradients,
 )
 
 COMPILED = KernelSet(
@@ -180,7 +178,6 @@ COMPILED = KernelSet(
     icp_step=Kernel(registration.icp_step, options=ONE_PASS),
     plane_sweep=Kernel(sweep.plane_sweep),
     detect_and_describe=Kernel(features.detect_and_describe),
-    pooled_gradients=Kernel(cells.pooled_gradients),
 )
 
 

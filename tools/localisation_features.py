@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tools import compiled
+from tools.core import cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,8 @@ class PooledGradients:
     least_likeness = 0.8
     """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
 
-    def __init__(self, *, keypoints: int = 2500, compile: bool | None = None) -> None:
-        """``compile`` as for ``SurfaceMap``."""
+    def __init__(self, *, keypoints: int = 2500) -> None:
         self.keypoints = keypoints
-        self._kernels = compiled.kernels(compile)
 
     @torch.no_grad()
     def __call__(self, rgb: Tensor) -> Features:
@@ -66,7 +65,7 @@ class PooledGradients:
             ValueError: the image is smaller than ``least_px`` on a side.
         """
         check_size(rgb, self.least_px)
-        uv, scale, descriptors, valid = self._kernels.pooled_gradients(luma(rgb), self.keypoints)
+        uv, scale, descriptors, valid = cells.pooled_gradients(luma(rgb), self.keypoints)
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
 
 

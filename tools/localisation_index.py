@@ -150,9 +150,7 @@ class KeyframeIndex:
         likeness = vlads @ vlad(features.descriptors, words)
         return likeness.topk(min(count, len(self.keyframes))).indices.tolist()
 
-    def screened(
-        self, views: Sequence[int], screen: Callable[[Features], Tensor]
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def screened(self, views: Sequence[int], screen: Callable[[Features], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Of V keyframes, the features that ``screen`` picks, K at most, the rest of the K zero.
 
         Returns:
@@ -184,7 +182,7 @@ class KeyframeIndex:
         if self._samples is None:
             spread = torch.linspace(0, 1, COVISIBILITY_SAMPLES)
             self._samples = torch.stack([k.points[(spread * (len(k.points) - 1)).long()] for k in self.keyframes])
-        uv, inside = project(camera, transform(camera_from_world, self._samples.reshape(-1, 3).double()))
+        _, inside = project(camera, transform(camera_from_world, self._samples.reshape(-1, 3).double()))
         shared = inside.reshape(len(self.keyframes), -1).sum(-1)
         best = shared.topk(min(count, len(shared)))
         return best.indices[best.values > 0].tolist()

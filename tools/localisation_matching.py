@@ -137,8 +137,8 @@ class Keypoints:
         cell = (places / CELL_PX).long() + 1
         block = torch.tensor([y * self.across + x for y in (-1, 0, 1) for x in (-1, 0, 1)])
         cell = (cell[:, 1] * self.across + cell[:, 0])[:, None] + block
-        row, around, slot = (
-            ((self.uv[cell] - places[:, None, None]).square().sum(-1) < radius_px**2).nonzero(as_tuple=True)
+        row, around, slot = ((self.uv[cell] - places[:, None, None]).square().sum(-1) < radius_px**2).nonzero(
+            as_tuple=True
         )
         return row, self.table[cell[row, around], slot]
 

@@ -80,8 +80,8 @@ def hessian_determinant(level: Tensor) -> Tensor:
 def keypoints_of(level: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The strongest keypoints of one level: (count, 2) positions in its pixels, (count,) responses, 0 = none.
 
-    At most one in a tile of ``TILE_PX`` pixels, so that few candidates are sorted; a level too small for ``count`` tiles
-    is filled up with none.
+    At most one in a tile of ``TILE_PX`` pixels, so that few are sorted; a level too small for ``count`` tiles is
+    filled up with none.
     """
     response = hessian_determinant(level)
     highest = functional.max_pool2d(response, (1, NEIGHBOURHOOD), stride=1, padding=(0, NEIGHBOURHOOD // 2))
