@@ -5,8 +5,8 @@
 PATH holds ``redkitchen`` (7-Scenes frames), ``redkitchen_poses`` (reference poses) and ``hololens`` (another place).
 The map is built from the frames up to 248, the queries are those from 250 on; map and judgement use the same pose
 source, whose poses are of the colour camera. A query without a pose counts as an infinite error. The queries
-were looked at while the localiser was written: support and ICP limits come from map frames alone, the structure does
-not.
+were looked at while the localiser was written: the lens and the correction of depth come from map frames alone, the
+structure does not.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def build_map(
         index.offer(frame)
     correction = index.settle()
     for frame in frames:
-        if frame.depth_m is not None:
-            surface.integrate(replace(frame, depth_m=correction(frame.depth_m)))
+        if frame.depth_m is not None and frame.depth_camera is not None:
+            surface.integrate(replace(frame, depth_m=correction.of_image(frame.depth_m, frame.depth_camera)))
     return surface, index
 
 

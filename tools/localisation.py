@@ -1,8 +1,9 @@
 """The pose of a single image in a saved map, or the reason why there is none: rather none than a wrong one.
 
 Retrieval of similar keyframes, matching of local features, P3P hypotheses, robust refinement; then the pose is judged
-by what the map would look like from it. An image's own depth, where it has some, takes part in the refinement, in the
-judgement, and in a last alignment with the surface. Knows nothing of tracking.
+by what the map would look like from it. An image's own depth, where it has some, takes part in the refinement and in
+the judgement. It is not aligned with the surface by itself: where a map is seen from the side, surfaces in view slide
+along each other, and on a real recording alignment moved true poses by 3 to 15 cm. Knows nothing of tracking.
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from scenes.geometry import inverse, transform
+from scenes.geometry import inverse
 from scenes.types import Camera, Frame
-from tools import compiled
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
-from tools.localisation_pose import INLIER_PX, REFERENCE_FOCAL, PoseFit, Surroundings, solve_pose
+from tools.localisation_matching import Keypoints, agreeing_matches, matches_near
+from tools.localisation_pose import (
+    GUIDED_PX,
+    REFERENCE_FOCAL,
+    WIDER_PX,
+    PoseFit,
+    fitted,
+    matches_of,
+    nearer,
+    orbited,
+    solve_poses,
+)
+from tools.localisation_refine import Matches
 from tools.localisation_surface import (
-    MAX_MOVE_M,
-    Aligned,
     Checked,
-    align_depth,
     check_depth,
     check_pose,
     resampled,
@@ -38,6 +47,8 @@ Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_
 MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
 MIN_MATCHES = 8
+ORBITS, BETTER = 3, 1.03
+"""How often a pose that is not well fixed is sought again to its sides, as long as that gives so much more support."""
 MIN_SUPPORT = 20.0
 """Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a
 map of its other half."""
@@ -48,10 +59,7 @@ SURE_SIGMA_M = 0.06
 MAX_SIGMA_M = 0.5
 """A position known worse than this is none."""
 EXACT_SIGMA_M = 0.06
-"""A pose that the matches give better than this is not aligned with the surface: on frames of a map that was built
-without them, alignment made such poses worse (1.5 cm became 3.5)."""
-SURFACE_ERROR_M = 0.05
-"""What an alignment is off by, however small its residuals: the same frames show it."""
+"""A pose that the matches give better than this is not sought to its sides."""
 MIN_AGREEMENT = 0.4
 """Share of inliers (and, with depth, of pixels) that the map's rendered depth must confirm."""
 
@@ -105,10 +113,8 @@ class _Refused(Exception):
 class Localiser:
     """Finds images in one map."""
 
-    def __init__(
-        self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0, compile: bool | None = None
-    ) -> None:
-        """``seed`` fixes the random triples, so that an image always gives the same pose; ``compile`` as for the map.
+    def __init__(self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0) -> None:
+        """``seed`` fixes the random triples, so that an image always gives the same pose.
 
         Raises:
             ValueError: the index belongs to another map.
@@ -118,7 +124,6 @@ class Localiser:
         self._map = surface_map
         self._index = index
         self._seed = seed
-        self._kernels = compiled.kernels(compile)
 
     @torch.no_grad()
     def localise(self, frame: Frame) -> Localisation | NotLocalised:
@@ -134,23 +139,15 @@ class Localiser:
         features = self._features(frame)
         camera = frame.camera
         has_depth = frame.depth_m is not None and bool((frame.depth_m > 0).any())
-        near = Surroundings.around(features, self._keypoint_depth(frame, features, has_depth), camera, self._index)
-        matches, likeness = near.mutual()
-        if len(matches) < MIN_MATCHES:
-            raise _Refused("too_few_matches", f"{len(matches)} matches, at least {MIN_MATCHES} needed")
-        hypothesis = solve_pose(matches, likeness, camera, seed=self._seed)
-        fit = None if hypothesis is None else near.guided(hypothesis, camera)
-        if fit is None or fit.support < MIN_SUPPORT:
-            support = 0.0 if fit is None else fit.support
-            raise _Refused("no_consistent_pose", f"support {support:.0f}, at least {MIN_SUPPORT:.0f} needed")
-        aligned = self._aligned(fit, frame) if has_depth else None
-        pose = fit.camera_from_world if aligned is None else inverse(aligned.world_from_camera)
+        depth_m = self._keypoint_depth(frame, features, has_depth)
+        fit = self._fit(features, depth_m, camera)
+        pose = fit.camera_from_world
         checked = self._checked(pose, fit, frame)
         if checked.agreement < MIN_AGREEMENT:
             raise _Refused(
                 "contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed"
             )
-        covariance = _covariance(fit, camera, aligned)
+        covariance = _covariance(fit, camera)
         sigma_m = worst_sigma_m(covariance)
         if not sigma_m < MAX_SIGMA_M:
             raise _Refused("no_consistent_pose", f"position known to {sigma_m:.2f} m, {MAX_SIGMA_M} m needed")
@@ -164,6 +161,40 @@ class Localiser:
             ms=0.0,
         )
 
+    def _fit(self, features: Features, depth_m: Tensor, camera: Camera) -> PoseFit:
+        """The pose that the matches give, searched for ever nearer to where it puts the map's points."""
+        scale = camera.fx / REFERENCE_FOCAL
+        pairs = agreeing_matches(features, camera, self._index)
+        if len(pairs) < MIN_MATCHES:
+            raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
+        poses = solve_poses(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
+        if len(poses) == 0:
+            raise _Refused("no_consistent_pose", "no three matches give a pose")
+        found = Keypoints.of(features, camera)
+
+        def near(pose: Tensor, radius_px: float) -> Matches:
+            pairs = matches_near(found, pose, self._index, radius_px=radius_px)
+            return matches_of(pairs, features, depth_m, camera)
+
+        def search(pose: Tensor) -> PoseFit:
+            for radius_px in WIDER_PX:
+                pose = nearer(pose, near(pose, radius_px * scale), radius_px * scale)
+            return fitted(pose, near(pose, GUIDED_PX * scale), camera)
+
+        fit = max((search(pose) for pose in poses), key=lambda fit: fit.support)
+        for _ in range(ORBITS):
+            if len(fit.points) < MIN_MATCHES or worst_sigma_m(_covariance(fit, camera)) < EXACT_SIGMA_M:
+                break
+            other = max(
+                (search(pose) for pose in orbited(fit.camera_from_world, fit.points)), key=lambda fit: fit.support
+            )
+            if other.support < BETTER * fit.support:
+                break
+            fit = other
+        if fit.support < MIN_SUPPORT:
+            raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
+        return fit
+
     def _features(self, frame: Frame) -> Features:
         if self._map.is_empty or len(self._index) == 0:
             raise _Refused("empty_map", "the map has no keyframes")
@@ -172,6 +203,7 @@ class Localiser:
             size = f"{frame.camera.width}x{frame.camera.height}"
             raise _Refused("bad_image", f"{size} pixels, at least {extractor.least_px} on a side needed")
         features = extractor(frame.rgb)
+        features = replace(features, uv=self._index.undistorted(features.uv, frame.camera))
         if len(features) < MIN_FEATURES:
             raise _Refused("no_texture", f"{len(features)} features, at least {MIN_FEATURES} needed")
         return features
@@ -184,21 +216,6 @@ class Localiser:
         shrink = torch.tensor([small.width / frame.camera.width, small.height / frame.camera.height])
         depth, known = depth_at_points(own, features.uv * shrink)
         return torch.where(known, depth, 0.0).double()
-
-    def _aligned(self, fit: PoseFit, frame: Frame) -> Aligned | None:
-        """The pose after ICP, where the matches leave room for it: it stays near their pose and fits them as well."""
-        before = worst_sigma_m(_covariance(fit, frame.camera, None))
-        if before < EXACT_SIGMA_M:
-            return None
-        start = inverse(fit.camera_from_world)
-        aligned = align_depth(self._map, frame, start, self._index.correction, self._kernels)
-        if aligned is None:
-            return None
-        if aligned.moved_m > max(MAX_MOVE_M, 3 * before):
-            return None
-        allowed = INLIER_PX * frame.camera.fx / REFERENCE_FOCAL
-        kept = float((_errors(inverse(aligned.world_from_camera), fit, frame.camera) < allowed).double().mean())
-        return aligned if kept > 0.8 else None
 
     def _checked(self, pose: Tensor, fit: PoseFit, frame: Frame) -> Checked:
         checked, view = check_pose(self._map, frame.camera, pose, fit.points)
@@ -221,21 +238,10 @@ def worst_sigma_m(covariance: Tensor) -> float:
     return float(torch.linalg.eigvalsh(covariance[3:, 3:])[-1].clamp_min(0).sqrt())
 
 
-def _errors(camera_from_world: Tensor, fit: PoseFit, camera: Camera) -> Tensor:
-    p = transform(camera_from_world, fit.points)
-    z = p[:, 2].clamp_min(0.05)
-    u, v = p[:, 0] / z * camera.fx + camera.cx, p[:, 1] / z * camera.fy + camera.cy
-    return (torch.stack([u, v], -1) - fit.uv).norm(dim=-1)
-
-
-def _covariance(fit: PoseFit, camera: Camera, aligned: Aligned | None) -> Tensor:
+def _covariance(fit: PoseFit, camera: Camera) -> Tensor:
     """Covariance of a pose from its residuals.
 
-    Twice the formal one in sigma: a map's own errors are larger than what residuals show of them. Of an alignment, one
-    residual in ten is taken as independent; the few centimetres between the two cameras are left out.
+    Twice the formal one in sigma: a map's own errors are larger than what residuals show of them.
     """
     variance = 4 * max(fit.rms_px, 0.5 * camera.fx / REFERENCE_FOCAL) ** 2 / 2
-    information = fit.hessian / variance
-    if aligned is not None:
-        information = information + aligned.hessian / (10 * max(aligned.rms_m, SURFACE_ERROR_M) ** 2)
-    return torch.linalg.inv(information + 1e-9 * torch.eye(6, dtype=torch.float64))
+    return torch.linalg.inv(fit.hessian / variance + 1e-9 * torch.eye(6, dtype=torch.float64))

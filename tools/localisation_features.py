@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tools import compiled, localisation_cells
+from tools import compiled
+from tools.core import cells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,25 +47,25 @@ class FeatureExtractor(Protocol):
 
 
 class PooledGradients:
-    """The offline default: see ``tools.localisation_cells``."""
+    """The offline default: see ``tools.core.cells``."""
 
-    name = "pooled-gradients-1"
+    name = "pooled-gradients-2"
     least_px = 128
     least_likeness = 0.8
     """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
 
-    def __init__(self, *, keypoints: int = 1200) -> None:
+    def __init__(self, *, keypoints: int = 2500) -> None:
         self.keypoints = keypoints
 
     @torch.no_grad()
     def __call__(self, rgb: Tensor) -> Features:
-        """Up to ``keypoints`` features, strongest first; none for an image without texture.
+        """Up to ``keypoints`` features; none for an image without texture.
 
         Raises:
             ValueError: the image is smaller than ``least_px`` on a side.
         """
         check_size(rgb, self.least_px)
-        uv, scale, descriptors, valid = localisation_cells.detect_and_describe(luma(rgb), self.keypoints)
+        uv, scale, descriptors, valid = cells.pooled_gradients(luma(rgb), self.keypoints)
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
 
 

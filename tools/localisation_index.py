@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,19 +16,23 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from scenes.geometry import backproject, pose_error, transform
+from scenes.geometry import backproject, pose_error, project, transform
 from scenes.types import Camera, Frame
 from tools.depth import estimate_depth
 from tools.localisation_features import FeatureExtractor, Features
-from tools.localisation_tracks import MIN_CORRECTION, DepthCorrection, SightedView, triangulated
+from tools.localisation_tracks import MIN_CORRECTION, DepthCorrection, SightedView, triangulated, undistorted
 from tools.map_file import MapError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FILE_NAME = "keyframes.safetensors"
 WORDS = 64
 """Visual words of the VLAD (Jegou et al. 2010); made from the map's own features."""
 SPACING_M, SPACING_RAD = 0.08, 0.08
 """A frame this far or this turned (5 degrees) from every keyframe becomes one."""
+SAME_CAMERA = 0.01
+"""Cameras whose relative focal lengths differ by less are taken for one, whose distortion is known."""
+COVISIBILITY_SAMPLES = 64
+"""Points of a keyframe that tell whether a pose sees it."""
 EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on an edge: its place is not known."""
 
@@ -61,6 +65,8 @@ class KeyframeIndex:
         self._words: Tensor | None = None
         self._vlads: Tensor | None = None
         self._stack: tuple[Tensor, Tensor, Tensor] | None = None
+        self._samples: Tensor | None = None
+        self._all: tuple[Tensor, Tensor] | None = None
 
     def __len__(self) -> int:
         return len(self.keyframes)
@@ -82,11 +88,13 @@ class KeyframeIndex:
         if estimate is None or frame.world_from_camera is None or min(frame.rgb.shape[:2]) < self.extractor.least_px:
             return False
         features = self.extractor(frame.rgb)
-        depth, known = depth_at_points(estimate.depth_m, features.uv)
+        straight = self.undistorted(features.uv, frame.camera)
+        depth, known = depth_at_points(estimate.depth_m, straight)
         if int(known.sum()) < 16:
             return False
-        features, depth = features.chosen(known), depth[known]
-        p_camera = backproject(frame.camera, features.uv.double(), self.correction(depth.double()))
+        features, depth, straight = features.chosen(known), depth[known], straight[known].double()
+        rays = backproject(frame.camera, straight, torch.ones(len(straight), dtype=torch.float64))
+        p_camera = rays * self.correction(depth.double(), rays)[:, None]
         self.keyframes.append(
             Keyframe(
                 frame_id=frame.id,
@@ -121,11 +129,18 @@ class KeyframeIndex:
             if correction.count >= MIN_CORRECTION or first == 0:
                 self.correction = correction
             self.keyframes[first:] = [
-                replace(k, points=view.points(depth).float())
+                replace(k, points=replace(view, radial=correction.radial).points(depth).float())
                 for k, view, depth in zip(self.keyframes[first:], views[first:], depths, strict=True)
             ]
             self._changed()
         return self.correction
+
+    def undistorted(self, uv: Tensor, camera: Camera) -> Tensor:
+        """(N, 2) keypoints of an image as a pinhole would show them, where it is the keyframes' camera that took it."""
+        own = self.camera
+        if own is None or abs(camera.fx / camera.width - own.fx / own.width) > SAME_CAMERA * own.fx / own.width:
+            return uv
+        return undistorted(uv, camera, self.correction.radial)
 
     def nearest_views(self, features: Features, count: int) -> list[int]:
         """Indices of the keyframes that look most like an image, best first."""
@@ -135,17 +150,42 @@ class KeyframeIndex:
         likeness = vlads @ vlad(features.descriptors, words)
         return likeness.topk(min(count, len(self.keyframes))).indices.tolist()
 
-    def stacked(self, views: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Of V keyframes: descriptors (V, K, D), points (V, K, 3) float32, and (V, K) bool which of the K are there."""
+    def screened(self, views: Sequence[int], screen: Callable[[Features], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Of V keyframes, the features that ``screen`` picks, K at most, the rest of the K zero.
+
+        Returns:
+            descriptors (V, K, D); positions (V, K, 2) in widths of the image; points (V, K, 3) float32.
+        """
         if self._stack is None:
-            sizes = [len(k.features) for k in self.keyframes]
-            real = torch.arange(max(sizes)) < torch.tensor(sizes)[:, None]
-            descriptors = pad_sequence([k.features.descriptors for k in self.keyframes], batch_first=True)
-            points = pad_sequence([k.points for k in self.keyframes], batch_first=True)
-            self._stack = (descriptors, points, real)
-        chosen = torch.tensor(views)
-        descriptors, points, real = (part[chosen] for part in self._stack)
-        return descriptors, points, real
+            chosen = [screen(k.features) for k in self.keyframes]
+            kept = list(zip(self.keyframes, chosen, strict=True))
+            self._stack = (
+                pad_sequence([k.features.descriptors[c] for k, c in kept], batch_first=True),
+                pad_sequence([k.features.uv[c] / k.camera.width for k, c in kept], batch_first=True),
+                pad_sequence([k.points[c] for k, c in kept], batch_first=True),
+            )
+        some = torch.tensor(views)
+        descriptors, uv, points = self._stack
+        return descriptors[some], uv[some], points[some]
+
+    def points_of(self, views: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """All points (P, 3) float32 and descriptors (P, D) of the index, and the rows (R,) that some keyframes own."""
+        if self._all is None:
+            points = torch.cat([k.points for k in self.keyframes])
+            self._all = (points, torch.cat([k.features.descriptors for k in self.keyframes]))
+        ends = torch.tensor([len(k.points) for k in self.keyframes]).cumsum(0).tolist()
+        rows = [torch.arange(ends[v] - len(self.keyframes[v].points), ends[v]) for v in views]
+        return *self._all, torch.cat([torch.zeros(0, dtype=torch.int64), *rows])
+
+    def covisible(self, camera_from_world: Tensor, camera: Camera, count: int) -> list[int]:
+        """Indices of the keyframes of whose points a pose sees most, the best first; none that it sees nothing of."""
+        if self._samples is None:
+            spread = torch.linspace(0, 1, COVISIBILITY_SAMPLES)
+            self._samples = torch.stack([k.points[(spread * (len(k.points) - 1)).long()] for k in self.keyframes])
+        _, inside = project(camera, transform(camera_from_world, self._samples.reshape(-1, 3).double()))
+        shared = inside.reshape(len(self.keyframes), -1).sum(-1)
+        best = shared.topk(min(count, len(shared)))
+        return best.indices[best.values > 0].tolist()
 
     def transformed(self, new_from_old: Tensor) -> None:
         """Move every keyframe into a corrected map frame: (4, 4) float64."""
@@ -157,10 +197,10 @@ class KeyframeIndex:
             )
             for k in self.keyframes
         ]
-        self._stack = None
+        self._stack = self._samples = self._all = None
 
     def _changed(self) -> None:
-        self._words = self._vlads = self._stack = None
+        self._words = self._vlads = self._stack = self._samples = self._all = None
 
     def _is_new(self, world_from_camera: Tensor) -> bool:
         if not self.keyframes:

@@ -12,21 +12,28 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from scenes.geometry import project, transform
+from scenes.geometry import transform
 from scenes.types import Camera
 from tools.core.pose import p3p
+from tools.core.registration import rigid_exp
 from tools.localisation_features import Features
-from tools.localisation_index import KeyframeIndex
+from tools.localisation_matching import Pairs
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 
-VIEWS = 8
-"""Keyframes that look most like the image, whose points are matched."""
-RATIO = 0.92
-"""A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
+WIDER_PX = (30.0, 16.0)
+"""The same before: a hypothesis from one corner of an image is tens of pixels off in another."""
+GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
+"""Gate and scale of the robust loss, in search radii."""
 HYPOTHESES = 512
-FINALISTS = 3
+MAX_SAY = 4.0
+"""Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
+ORBIT_DEG = (-24.0, -12.0, 12.0, 24.0)
+"""Turns about what is seen from which a pose that is not well fixed is searched for again."""
+RIVALS, APART_M = 3, 0.15
+"""Poses that go on to the search near them, and how far apart their cameras are."""
+FINALISTS = 12
 """Hypotheses that are refined."""
 INLIER_PX = 8.0
 """Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
@@ -53,87 +60,56 @@ class PoseFit:
     """Keypoints that the pose explains beyond chance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """The keyframes that look like an image, and how like their points are to the image's keypoints."""
+def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
+    """Pairs with where the image shows them; ``depth_m`` (N,) measured at its keypoints, 0 = none."""
+    return Matches(
+        uv=features.uv[pairs.keypoint].double(),
+        points=pairs.points,
+        depth_m=depth_m[pairs.keypoint],
+        weight=pairs.weight,
+        intrinsics=torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64),
+    )
 
-    features: Features
-    depth_m: Tensor
-    """(N,) float64 measured at the keypoints, 0 = none."""
-    points: Tensor
-    """(V, K, 3) float64, world."""
-    real: Tensor
-    """(V, K) bool: false where a keyframe has fewer points than the largest."""
-    likeness: Tensor
-    """(V, N, K) float32."""
-    intrinsics: Tensor
-    """(4,) float64 of the image's camera."""
-    least_likeness: float
 
-    @classmethod
-    def around(cls, features: Features, depth_m: Tensor, camera: Camera, index: KeyframeIndex) -> Surroundings:
-        """The surroundings of an image in a map that has keyframes."""
-        descriptors, points, real = index.stacked(index.nearest_views(features, VIEWS))
-        likeness = torch.matmul(features.descriptors, descriptors.mT)
-        return cls(
-            features=features,
-            depth_m=depth_m,
-            points=points.double(),
-            real=real,
-            likeness=torch.where(real[:, None, :], likeness, -1.0),
-            intrinsics=torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64),
-            least_likeness=index.extractor.least_likeness,
-        )
+def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float) -> Tensor:
+    """A pose (4, 4) refined on matches that were found within ``radius_px`` of it: the next search is narrower."""
+    gate_px, scale_px = GATE_SHARE * radius_px, CAUCHY_SHARE * radius_px
+    return refine_poses(camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5)[0][0]
 
-    def mutual(self) -> tuple[Matches, Tensor]:
-        """Matches that choose each other within a keyframe, and their likeness (M,)."""
-        best, choice = self.likeness.max(2)
-        back = self.likeness.max(1).indices
-        view, keypoint = (back.gather(1, choice) == torch.arange(best.shape[1])).nonzero(as_tuple=True)
-        chosen, value = choice[view, keypoint], best[view, keypoint]
-        others = self.likeness[view, keypoint].scatter_(1, chosen[:, None], -1.0)
-        clear = (2 - 2 * value).clamp_min(0) < RATIO**2 * (2 - 2 * others.max(1).values).clamp_min(0)
-        return self._matches(keypoint[clear], view[clear], chosen[clear]), value[clear]
 
-    def guided(self, camera_from_world: Tensor, camera: Camera) -> PoseFit:
-        """A pose refined on all points, each matched with the most alike keypoint near where the pose puts it."""
-        scale = camera.fx / REFERENCE_FOCAL
-        views, count, _ = self.points.shape
-        uv, visible = project(camera, transform(camera_from_world, self.points.reshape(-1, 3)))
-        alike = self.likeness.amax(1) > self.least_likeness
-        view, point = (visible.reshape(views, count) & alike).nonzero(as_tuple=True)
-        flat = view * count + point
-        apart = torch.cdist(uv[flat].float(), self.features.uv, compute_mode="donot_use_mm_for_euclid_dist")
-        likeness = self.likeness.transpose(1, 2)[view, point]
-        best, keypoint = torch.where(apart < GUIDED_PX * scale, likeness, -1.0).max(1)
-        keep = best > self.least_likeness
-        matches = self._matches(keypoint[keep], view[keep], point[keep])
-        pose = camera_from_world[None]
-        for cauchy in CAUCHY_PX:
-            pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=5)
-        error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
-        independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
-        _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
-        agreed = match_error(pose, matches)[0] if bool((matches.depth_m > 0).any()) else error
-        inlier = error < INLIER_PX * scale
-        return PoseFit(
-            camera_from_world=pose[0],
-            points=matches.points[inlier],
-            uv=matches.uv[inlier],
-            hessian=hessian[0],
-            rms_px=_weighted_rms(error[inlier], matches.weight[inlier]),
-            support=support_of(agreed / scale, matches.weight),
-        )
+def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera) -> PoseFit:
+    """A pose refined on matches that were found near it."""
+    scale = camera.fx / REFERENCE_FOCAL
+    pose = camera_from_world[None]
+    for cauchy in CAUCHY_PX:
+        pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4)
+    error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
+    independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
+    _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
+    agreed = match_error(pose, matches)[0] if bool((matches.depth_m > 0).any()) else error
+    inlier = error < INLIER_PX * scale
+    return PoseFit(
+        camera_from_world=pose[0],
+        points=matches.points[inlier],
+        uv=matches.uv[inlier],
+        hessian=hessian[0],
+        rms_px=_weighted_rms(error[inlier], matches.weight[inlier]),
+        support=support_of(agreed / scale, matches.weight),
+    )
 
-    def _matches(self, keypoint: Tensor, view: Tensor, point: Tensor) -> Matches:
-        times = torch.bincount(keypoint, minlength=len(self.features)).double()
-        return Matches(
-            uv=self.features.uv[keypoint].double(),
-            points=self.points[view, point],
-            depth_m=self.depth_m[keypoint],
-            weight=1 / times[keypoint],
-            intrinsics=self.intrinsics,
-        )
+
+def orbited(camera_from_world: Tensor, points: Tensor) -> Tensor:
+    """(B, 4, 4) the pose turned to either side about the middle of (M, 3) points that it sees.
+
+    Points on one wall look almost the same from there: what a search from the wrong one of such poses does not find.
+    """
+    middle = transform(camera_from_world, points).median(0).values
+    poses = []
+    for degrees in ORBIT_DEG:
+        turn = rigid_exp(torch.tensor([0.0, math.radians(degrees), 0.0, 0.0, 0.0, 0.0], dtype=torch.float64))
+        turn[:3, 3] = middle - turn[:3, :3] @ middle
+        poses.append(turn @ camera_from_world)
+    return torch.stack(poses)
 
 
 def _weighted_rms(error: Tensor, weight: Tensor) -> float:
@@ -164,22 +140,40 @@ def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
     return 1 / (1 + crowd / CELL_NEWS)
 
 
-def solve_pose(matches: Matches, likeness: Tensor, camera: Camera, *, seed: int) -> Tensor | None:
-    """The pose (4, 4) ``camera_from_world`` that most matches support, refined; None when no triple gives one.
+def solve_poses(matches: Matches, camera: Camera, *, seed: int) -> Tensor:
+    """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
-    Triples are drawn in favour of ``likeness`` (M,).
+    None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
+    beside the wall tells them apart.
+
+    Triples are drawn in favour of the matches' weight, half of them evenly over the image: right matches crowd, but a
+    triple from a single poster fixes no pose.
     """
     gate = INLIER_PX * camera.fx / REFERENCE_FOCAL
     generator = torch.Generator().manual_seed(seed)
-    chance = ((likeness - likeness.amin() + 0.05).square() * matches.weight.float()).expand(HYPOTHESES, -1)
-    triples = torch.multinomial(chance, 3, generator=generator)
+    even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
+    spread = even.weight * independence(matches.uv, even.weight, camera.width)
+    chances = torch.stack([even.weight, spread]).float().repeat(HYPOTHESES // 2, 1)
+    triples = torch.multinomial(chances, 3, generator=generator)
     uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)
     poses, valid = p3p(bearing[triples], matches.points[triples])
     poses = poses[valid]
     if len(poses) == 0:
-        return None
-    chosen = best_poses(poses, matches, gate, FINALISTS)
-    better, _ = refine_poses(chosen, matches, gate_px=gate, scale_px=CAUCHY_PX[0], steps=4)
-    return best_poses(better, matches, gate, 1)[0]
+        return poses
+    pose = _distinct(best_poses(poses, even, gate, len(poses)), FINALISTS)
+    for wider, steps in ((3.0, 3), (1.0, 3)):
+        pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
+    return _distinct(best_poses(pose, even, gate, FINALISTS), RIVALS)
+
+
+def _distinct(poses: Tensor, count: int) -> Tensor:
+    """The first ``count`` of (B, 4, 4) poses whose cameras stand apart from those before."""
+    places = -(poses[:, :3, :3].mT @ poses[:, :3, 3:])[..., 0]
+    near = (torch.cdist(places, places) < APART_M).tolist()
+    kept: list[int] = []
+    for i in range(len(poses)):
+        if len(kept) < count and not any(near[i][k] for k in kept):
+            kept.append(i)
+    return poses[kept]

@@ -19,7 +19,7 @@ DEPTH_SIGMA = (0.01, 0.01)
 """Sigma of a map point's depth in the image against the sensor's: metres, plus a share of the depth."""
 SCREENED = 256
 """Matches that every hypothesis is tried on; the best ``FINALISTS`` are tried on all."""
-FINALISTS = 48
+FINALISTS = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a map's surface says of a pose: how much of an image agrees with it, and where depth alone would put the camera.
+"""What a map's surface says of a pose: how much of an image agrees with it.
 
 Renders the map once from the pose, small, and compares. Knows nothing of features.
 """
@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from scenes.geometry import inverse, orthonormalised, pose_error, project, transform
+from scenes.geometry import inverse, project, transform
 from scenes.types import Camera, Frame
-from tools.compiled import KernelSet
 from tools.localisation_tracks import DepthCorrection
 from tools.mapping import SurfaceMap
-from tools.rendering import View, intrinsics_of
+from tools.rendering import View
 from tools.tracking import WORKING_WIDTH, working_image
 
 CHECK_WIDTH = 72
@@ -26,12 +25,6 @@ NEAR_M, NEAR_SHARE = 0.05, 0.03
 """Depths agree within 5 cm and 3%."""
 MIN_OVERLAP = 0.05
 """Share of an image that must have both depths for the comparison to count."""
-ICP_GAPS_M = (0.12, 0.08, 0.06, 0.05, 0.04, 0.04, 0.04, 0.04)
-"""Correspondence distance of each step, from coarse to fine."""
-MAX_MOVE_M = 0.10
-"""Alignment that moves a pose by more has left it (hloc-style refinement practice)."""
-MIN_ALIGNED = 500
-"""Corresponding points without which there is no alignment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,49 +87,7 @@ def resampled(frame: Frame, small: Camera, correction: DepthCorrection) -> Tenso
     uv, inside = project(small, p_camera)
     at = uv[inside][:, 1].long() * small.width + uv[inside][:, 0].long()
     out = torch.full((small.width * small.height,), torch.inf)
-    out.scatter_reduce_(0, at, correction(p_camera[inside][:, 2]).float(), "amin")
+    seen = p_camera[inside]
+    corrected = correction(seen[:, 2], seen[:, :2] / seen[:, 2:])
+    out.scatter_reduce_(0, at, corrected.float(), "amin")
     return torch.where(torch.isfinite(out), out, 0.0).reshape(small.height, small.width)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aligned:
-    """A pose that depth alone would give."""
-
-    world_from_camera: Tensor
-    hessian: Tensor
-    """(6, 6) float64 over (rotation, translation) in the depth camera's frame, of unit weights."""
-    rms_m: float
-    moved_m: float
-
-
-def align_depth(
-    surface: SurfaceMap, frame: Frame, world_from_camera: Tensor, correction: DepthCorrection, kernels: KernelSet
-) -> Aligned | None:
-    """Projective point-to-plane ICP of the image's depth against the map, from a pose; None when too little fits."""
-    if frame.depth_m is None or frame.depth_camera is None:
-        return None
-    depth_m, camera = working_image(frame.depth_m, frame.depth_camera, surface.max_depth_m)
-    depth_m = correction(depth_m).contiguous()
-    world_from_model = world_from_camera @ frame.camera_from_depth
-    view = surface.raycast(camera, world_from_model, color=False)
-    intrinsics = intrinsics_of(camera)
-    points, normals, valid = kernels.backproject_normals(depth_m, intrinsics)
-    live = (points.reshape(-1, 3).T.contiguous(), normals.reshape(-1, 3).T.contiguous(), valid.reshape(-1))
-    model_normals = (view.normal @ world_from_model[:3, :3].float()).permute(2, 0, 1).contiguous()
-    pose = torch.eye(4, dtype=torch.float64)
-    hessian, stats = torch.zeros(6, 6, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
-    for gap_m in ICP_GAPS_M:
-        pose, hessian, stats = kernels.icp_step(
-            *live, view.depth_m, model_normals, intrinsics, pose, torch.tensor(gap_m)
-        )
-    squared, weights, matched, _ = (float(x) for x in stats)
-    if matched < MIN_ALIGNED or not bool(torch.isfinite(pose).all()):
-        return None
-    found = world_from_model @ pose @ inverse(frame.camera_from_depth)
-    found[:3, :3] = orthonormalised(found[:3, :3])
-    return Aligned(
-        world_from_camera=found,
-        hessian=hessian,
-        rms_m=(squared / max(weights, 1e-9)) ** 0.5,
-        moved_m=float(pose_error(found, world_from_camera)[0]),
-    )

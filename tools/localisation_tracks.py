@@ -1,24 +1,28 @@
 """Map points made exact by the other keyframes that see them: depth along each point's ray, from matches and sensor.
 
-A depth sensor is off by a per cent or two, differently near and far, and so are the poses of a recording against it.
-Seen from a metre to the side, that moves a point by several pixels. Matches between keyframes know better: their
-parallax gives the depth that fits the poses. The sensor's depth, corrected by what the matches say of it on the whole,
-stays as a prior for points that few keyframes see.
+A depth sensor is off by a per cent or two, differently near and far, left and right, and so are the poses of a
+recording against it. Seen from a metre to the side, that moves a point by several pixels. Matches between keyframes
+know better: their parallax gives the depth that fits the poses, and their distance from the epipolar lines gives the
+distortion that a recording's pinhole model leaves out. The sensor's depth, corrected by what the matches say of it on
+the whole, stays as a prior for points that few keyframes see.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from scenes.geometry import inverse, transform
+from scenes.types import Camera
 from tools.localisation_features import mutual_pairs
 
 NEIGHBOURS = 8
 """Keyframes that each keyframe is matched with: those that share most of its points' views."""
+LEAST_BASELINE_M = 0.03
+"""Views closer than this have no epipolar lines to speak of."""
 GATE_PX = 20.0
 """A match whose projected point is farther away than this is none."""
 NOISE_PX = 1.0
@@ -29,6 +33,8 @@ MIN_PARALLAX = 4.0
 """How many times better than the loose prior the matches must fix a depth for it to count in the correction."""
 MIN_CORRECTION = 200
 """Depths that a correction needs; with fewer there is none."""
+MAX_RADIAL = 0.2
+"""A radial distortion beyond this is a wrong fit (a lens that strong is undistorted when a recording is read)."""
 MAX_CORRECTION = 0.15
 """A factor farther from one is not a calibration error but a wrong recording; it is not applied."""
 
@@ -47,68 +53,138 @@ class SightedView:
     depth_m: Tensor
     """(N,) float64, measured z-depth."""
 
+    radial: float = 0.0
+    """See ``bent``."""
+
+    @property
+    def flat(self) -> Tensor:
+        """(N, 2) float64 keypoints at depth 1, as measured."""
+        return (self.uv.double() - self.intrinsics[2:]) / self.intrinsics[:2]
+
     @property
     def ray(self) -> Tensor:
         """(N, 3) float64 points at depth 1 in the camera."""
-        fx, fy, cx, cy = self.intrinsics
-        uv = self.uv.double()
-        return torch.stack([(uv[:, 0] - cx) / fx, (uv[:, 1] - cy) / fy, torch.ones(len(uv)).double()], -1)
+        flat = bent(self.flat, self.radial)
+        return torch.cat([flat, torch.ones(len(flat), 1).double()], -1)
 
     def points(self, depth_m: Tensor) -> Tensor:
         """(N, 3) world points of depths along the rays."""
         return transform(self.world_from_camera, self.ray * depth_m[:, None])
 
 
+def bent(flat: Tensor, radial: float | Tensor) -> Tensor:
+    """(N, 2) positions at depth 1 as a lens shows them -> as a pinhole would: ``x (1 + radial |x|^2)`` (Brown 1971)."""
+    return flat * (1 + radial * flat.square().sum(-1, keepdim=True))
+
+
+def undistorted(uv: Tensor, camera: Camera, radial: float) -> Tensor:
+    """(N, 2) ``uv_px`` without a camera's radial distortion."""
+    centre = torch.tensor([camera.cx, camera.cy], dtype=uv.dtype)
+    focal = torch.tensor([camera.fx, camera.fy], dtype=uv.dtype)
+    return bent((uv - centre) / focal, radial) * focal + centre
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepthCorrection:
-    """``true = measured * (scale + slope * measured)``."""
+    """``true = measured * (scale + slope * measured + right * x + down * y)``, for rays (x, y, 1) of the camera.
+
+    A tilt is what a principal point or an extrinsic rotation that is slightly wrong makes of depth.
+    """
 
     scale: float = 1.0
     slope: float = 0.0
     """Per metre."""
+    right: float = 0.0
+    down: float = 0.0
+    radial: float = 0.0
+    """Distortion of the colour camera, see ``bent``."""
     count: int = 0
     """Triangulated depths that it was fitted to."""
 
-    def __call__(self, depth_m: Tensor) -> Tensor:
-        """Corrected depths; 0 stays 0."""
-        return depth_m * (self.scale + self.slope * depth_m)
+    def __call__(self, depth_m: Tensor, rays: Tensor) -> Tensor:
+        """Corrected depths of (..., 2) rays' x and y; 0 stays 0."""
+        return depth_m * (self.scale + self.slope * depth_m + self.right * rays[..., 0] + self.down * rays[..., 1])
+
+    def of_image(self, depth_m: Tensor, camera: Camera) -> Tensor:
+        """A depth image (H, W) of a camera that looks the way the colour camera does, corrected."""
+        x = (torch.arange(depth_m.shape[1]) + 0.5 - camera.cx) / camera.fx
+        y = (torch.arange(depth_m.shape[0]) + 0.5 - camera.cy) / camera.fy
+        tilt = self.scale + self.right * x + self.down * y[:, None]
+        return depth_m * (self.slope * depth_m + tilt.to(depth_m.dtype))
 
 
 def triangulated(views: Sequence[SightedView], *, first: int = 0) -> tuple[list[Tensor], DepthCorrection]:
     """Depth (N,) float64 of every point of the views from ``first`` on, and the correction of their sensor's depth.
 
-    The views before ``first`` only help: they are matched with the later ones, not with each other.
+    The depths are those of rays bent by the correction's ``radial``. The views before ``first`` only help: they are
+    matched with the later ones, not with each other.
     """
-    sights = _sights(views, first)[first:]
-    new = views[first:]
+    seen = _sights(views, first)
+    radial = fitted_radial(views, seen)
+    new = [replace(view, radial=radial) for view in views[first:]]
+    sights = [[replace(s, flat=bent(s.flat, radial)) for s in own] for own in seen[first:]]
     measured = [view.depth_m for view in new]
-    loose = [_depths(view, own, seen, LOOSE) for view, own, seen in zip(new, measured, sights, strict=True)]
+    loose = [_depths(view, own, sight, LOOSE) for view, own, sight in zip(new, measured, sights, strict=True)]
     correction = fitted_correction(
-        torch.cat(measured), torch.cat([depth for depth, _ in loose]), torch.cat([gain for _, gain in loose])
+        torch.cat(measured),
+        torch.cat([view.ray for view in new]),
+        torch.cat([depth for depth, _ in loose]),
+        torch.cat([gain for _, gain in loose]),
     )
-    prior = [correction(depth) for depth in measured]
-    tight = [_depths(view, own, seen, TIGHT)[0] for view, own, seen in zip(new, prior, sights, strict=True)]
+    correction = replace(correction, radial=radial)
+    prior = [correction(view.depth_m, view.ray) for view in new]
+    tight = [_depths(view, own, sight, TIGHT)[0] for view, own, sight in zip(new, prior, sights, strict=True)]
     return tight, correction
 
 
-def fitted_correction(measured: Tensor, found: Tensor, gain: Tensor) -> DepthCorrection:
-    """The robust line of ``found / measured`` over ``measured``, where ``gain`` says that the parallax suffices."""
+def fitted_correction(measured: Tensor, rays: Tensor, found: Tensor, gain: Tensor) -> DepthCorrection:
+    """The robust plane of ``found / measured`` over ``measured`` and the rays, where ``gain`` says that the parallax
+    suffices."""
     good = gain > MIN_PARALLAX
     count = int(good.sum())
     if count < MIN_CORRECTION:
         return DepthCorrection(count=count)
     z, ratio = measured[good], found[good] / measured[good]
-    design = torch.stack([torch.ones_like(z), z], -1)
-    # Without spread in depth the slope is not known: it is held at zero with the weight of a 1% error at 1 m.
-    hold = torch.diag(torch.tensor([0.0, 1.0], dtype=torch.float64))
-    line = torch.stack([ratio.median(), torch.zeros((), dtype=torch.float64)])
+    design = torch.stack([torch.ones_like(z), z, rays[good, 0], rays[good, 1]], -1)
+    # Without spread in depth or image the slopes are not known: held at zero with the weight of a 1% error at 1.
+    hold = torch.diag(torch.tensor([0.0, 1.0, 1.0, 1.0], dtype=torch.float64))
+    plane = torch.cat([ratio.median()[None], torch.zeros(3, dtype=torch.float64)])
     for _ in range(10):
-        weight = 1 / (1 + ((ratio - design @ line) / 0.01).square())
-        line = torch.linalg.solve(design.T @ (weight[:, None] * design) + hold, design.T @ (weight * ratio))
-    factor = design @ line
-    if bool(((factor - 1).abs() > MAX_CORRECTION).any()):
+        weight = 1 / (1 + ((ratio - design @ plane) / 0.01).square())
+        plane = torch.linalg.solve(design.T @ (weight[:, None] * design) + hold, design.T @ (weight * ratio))
+    if bool(((design @ plane - 1).abs() > MAX_CORRECTION).any()):
         return DepthCorrection(count=count)
-    return DepthCorrection(scale=float(line[0]), slope=float(line[1]), count=count)
+    scale, slope, right, down = plane.tolist()
+    return DepthCorrection(scale=scale, slope=slope, right=right, down=down, count=count)
+
+
+def fitted_radial(views: Sequence[SightedView], sights: Sequence[Sequence[_Sight]]) -> float:
+    """The radial distortion with which matches lie best on their epipolar lines; 0 where too few tell."""
+    parts = [
+        (view.flat[sight.point], sight.flat, sight.camera_from_own, sight.intrinsics)
+        for view, own in zip(views, sights, strict=True)
+        for sight in own
+        if float(sight.camera_from_own[:3, 3].norm()) > LEAST_BASELINE_M
+    ]
+    if sum(len(part[0]) for part in parts) < MIN_CORRECTION:
+        return 0.0
+    radial, step = 0.0, 1e-3
+    for _ in range(6):
+        error = torch.cat([_epipolar_px(*part, radial) for part in parts])
+        slope = (torch.cat([_epipolar_px(*part, radial + step) for part in parts]) - error) / step
+        weight = 1 / (1 + (error / NOISE_PX).square())
+        radial -= float((weight * slope * error).sum() / (weight * slope.square()).sum().clamp_min(1e-9))
+    return radial if abs(radial) < MAX_RADIAL else 0.0
+
+
+def _epipolar_px(own: Tensor, other: Tensor, motion: Tensor, intrinsics: Tensor, radial: float) -> Tensor:
+    """(M,) signed distance in pixels of the other view's keypoints from the epipolar lines of the own."""
+    x, y, z = motion[:3, 3].tolist()
+    cross = torch.tensor([[0, -z, y], [z, 0, -x], [-y, x, 0]], dtype=torch.float64)
+    one = torch.ones(len(own), 1, dtype=torch.float64)
+    line = torch.cat([bent(own, radial), one], -1) @ (cross @ motion[:3, :3]).T
+    at = torch.cat([bent(other, radial), one], -1)
+    return (at * line).sum(-1) / line[:, :2].norm(dim=-1).clamp_min(1e-9) * intrinsics[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +196,8 @@ class _Sight:
     camera_from_own: Tensor
     """(4, 4) float64: from the view's camera to the other's."""
     intrinsics: Tensor
-    uv: Tensor
-    """(M, 2) float64 in the other image."""
+    flat: Tensor
+    """(M, 2) float64 in the other image, at depth 1."""
 
 
 def _sights(views: Sequence[SightedView], first: int) -> list[list[_Sight]]:
@@ -133,12 +209,12 @@ def _sights(views: Sequence[SightedView], first: int) -> list[list[_Sight]]:
             here, there = pairs[:, column], pairs[:, 1 - column]
             view, far = views[own], views[other]
             motion = inverse(far.world_from_camera) @ view.world_from_camera
-            uv = far.uv[there].double()
-            error, _ = _residual(view.ray[here], view.depth_m[here], motion, far.intrinsics, uv)
+            flat = far.flat[there]
+            error, _ = _residual(view.ray[here], view.depth_m[here], motion, far.intrinsics, flat)
             near = error.norm(dim=-1) < GATE_PX * float(far.intrinsics[0]) / 525.0
             if bool(near.any()):
                 seen[own].append(
-                    _Sight(point=here[near], camera_from_own=motion, intrinsics=far.intrinsics, uv=uv[near])
+                    _Sight(point=here[near], camera_from_own=motion, intrinsics=far.intrinsics, flat=flat[near])
                 )
     return seen
 
@@ -162,13 +238,13 @@ def _pairs(views: Sequence[SightedView]) -> set[tuple[int, int]]:
     return found
 
 
-def _residual(ray: Tensor, depth_m: Tensor, motion: Tensor, intrinsics: Tensor, uv: Tensor) -> tuple[Tensor, Tensor]:
+def _residual(ray: Tensor, depth_m: Tensor, motion: Tensor, intrinsics: Tensor, flat: Tensor) -> tuple[Tensor, Tensor]:
     """Reprojection error (M, 2) of points on rays in another view, and its derivative by depth (M, 2)."""
     turned = ray @ motion[:3, :3].T
     p = turned * depth_m[:, None] + motion[:3, 3]
     z = p[:, 2].clamp_min(0.05)
-    focal, centre = intrinsics[:2], intrinsics[2:]
-    error = p[:, :2] / z[:, None] * focal + centre - uv
+    focal = intrinsics[:2]
+    error = (p[:, :2] / z[:, None] - flat) * focal
     slope = (turned[:, :2] - p[:, :2] / z[:, None] * turned[:, 2:]) / z[:, None] * focal
     return torch.where((p[:, 2] > 0.05)[:, None], error, 1e3), slope
 
@@ -183,7 +259,7 @@ def _depths(view: SightedView, prior_m: Tensor, seen: Sequence[_Sight], sigma: f
         information, gradient = hold.clone(), hold * (depth - prior_m)
         for sight in seen:
             error, slope = _residual(
-                ray[sight.point], depth[sight.point], sight.camera_from_own, sight.intrinsics, sight.uv
+                ray[sight.point], depth[sight.point], sight.camera_from_own, sight.intrinsics, sight.flat
             )
             weight = 1 / (1 + error.square().sum(-1) / (2 * NOISE_PX) ** 2)
             information.index_add_(0, sight.point, weight * slope.square().sum(-1))

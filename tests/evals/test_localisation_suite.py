@@ -27,7 +27,7 @@ def query(metres: float, *, confidence: float = 0.9, reason: str = "", ms: float
 def test_a_frame_is_asked_without_its_pose_and_judged_against_the_truth() -> None:
     frames = [SCENE.frame(p, camera=CAMERA, id=i) for i, p in enumerate(orbit(8))]
     surface, index = build_map(frames, PooledGradients(keypoints=600), compile=False)
-    localiser = Localiser(surface, index, compile=False)
+    localiser = Localiser(surface, index)
     found = ask(localiser, SCENE.frame(QUERY_POSE, camera=CAMERA), QUERY_POSE, with_depth=False)
     assert found.reason == ""
     assert found.metres < 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,10 +12,12 @@ from torch import Tensor
 from scenes.errors import InputError
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
+from tools.core.cells import pooled_gradients
 from tools.core.registration import rigid_exp
-from tools.localisation_cells import detect_and_describe
-from tools.localisation_features import PooledGradients
+from tools.localisation_features import Features, PooledGradients
 from tools.localisation_learned import LearnedFeatures, extractor_named
+from tools.localisation_matching import Keypoints, agreement
+from tools.localisation_pose import orbited
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 from tools.localisation_tracks import DepthCorrection, SightedView, triangulated
 
@@ -31,8 +34,8 @@ def texture(height: int = 240, width: int = 320, seed: int = 0) -> Tensor:
 
 def test_features_move_with_the_image() -> None:
     gray = texture()
-    uv, _, descriptors, valid = detect_and_describe(gray, 300)
-    moved_uv, _, moved_descriptors, moved_valid = detect_and_describe(gray.roll((8, 16), (0, 1)), 300)
+    uv, _, descriptors, valid = pooled_gradients(gray, 300)
+    moved_uv, _, moved_descriptors, moved_valid = pooled_gradients(gray.roll((8, 16), (0, 1)), 300)
     likeness = descriptors[valid] @ moved_descriptors[moved_valid].T
     best, choice = likeness.max(1)
     shift = moved_uv[moved_valid][choice] - uv[valid]
@@ -47,7 +50,7 @@ def test_keypoints_of_every_level_lie_on_the_blob_that_they_show(size: tuple[int
     centre = (241.5, 190.5)
     for sigma in (2.0, 4.0, 8.0):
         gray = torch.exp(-((u - centre[0]) ** 2 + (v - centre[1]) ** 2) / (2 * sigma**2))
-        uv, scale, _, valid = detect_and_describe(gray, 20)
+        uv, scale, _, valid = pooled_gradients(gray, 20)
         near = (uv[valid] - torch.tensor(centre)).norm(dim=-1)
         assert float(near.min()) < 0.1 * float(scale[valid][near.argmin()])
 
@@ -148,6 +151,61 @@ def test_parallax_finds_the_error_of_the_depth_sensor() -> None:
     assert correction.slope == pytest.approx(-0.012, abs=0.002)
     error = torch.cat([(found / right - 1).abs() for found, right in zip(depths, true, strict=True)])
     assert float(error.median()) < 0.002
+
+
+def test_parallax_finds_a_tilt_of_the_depth_and_the_lens() -> None:
+    views, true = sighted(1.0, 0.0)
+    radial = 0.03
+    bent_views = []
+    for view, depth in zip(views, true, strict=True):
+        straight = view.flat
+        seen = straight.clone()
+        for _ in range(30):  # the inverse of ``bent``
+            seen = straight / (1 + radial * seen.square().sum(-1, keepdim=True))
+        uv = (seen * INTRINSICS[:2] + INTRINSICS[2:]).float()
+        tilt = 1.01 + 0.03 * straight[:, 0] + 0.02 * straight[:, 1]
+        bent_views.append(replace(view, uv=uv, depth_m=depth / tilt))
+    depths, correction = triangulated(bent_views)
+    assert correction.radial == pytest.approx(radial, abs=0.003)
+    assert (correction.scale, correction.right, correction.down) == pytest.approx((1.01, 0.03, 0.02), abs=0.004)
+    error = torch.cat([(found / right - 1).abs() for found, right in zip(depths, true, strict=True)])
+    assert float(error.median()) < 0.002
+    image = torch.full((480, 640), 2.0)
+    rays = torch.tensor([[(400.5 - 320) / 520, (100.5 - 240) / 520]], dtype=torch.float64)
+    assert float(correction.of_image(image, CAMERA)[100, 400]) == pytest.approx(
+        float(correction(torch.tensor([2.0]), rays)[0]), abs=1e-4
+    )
+
+
+def test_matches_that_move_together_agree_and_scattered_ones_do_not() -> None:
+    g = torch.Generator().manual_seed(4)
+    there = torch.rand(60, 2, generator=g) * torch.tensor([1.0, 0.75])
+    here = there * 0.9 + torch.tensor([0.1, 0.02])
+    here[40:] = torch.rand(20, 2, generator=g) * torch.tensor([1.0, 0.75])
+    view = torch.tensor([2]).repeat(60)
+    support = agreement(view, here, there)
+    assert float(support[:40].double().mean()) > 3
+    assert float(support[40:].double().mean()) < 1
+    assert torch.equal(agreement(torch.cat([view, view + 3]), here.repeat(2, 1), there.repeat(2, 1)), support.repeat(2))
+
+
+def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds() -> None:
+    g = torch.Generator().manual_seed(5)
+    size = torch.tensor([640.0, 480.0])
+    uv, places = torch.rand(700, 2, generator=g) * size, torch.rand(300, 2, generator=g) * size
+    features = Features(uv=uv, descriptors=torch.zeros(700, 8), scale=torch.ones(700))
+    row, keypoint = Keypoints.of(features, CAMERA).within(places, 30.0)
+    found = torch.zeros(300, 700, dtype=torch.bool)
+    found[row, keypoint] = True
+    assert torch.equal(found, torch.cdist(places, uv, compute_mode="donot_use_mm_for_euclid_dist") < 30)
+
+
+def test_a_pose_turned_about_what_it_sees_still_sees_it() -> None:
+    matches, true = scene_matches(depth=False)
+    middle = transform(true, matches.points).median(0).values
+    for pose in orbited(true, matches.points):
+        assert float((transform(pose, matches.points).median(0).values - middle).norm()) < 0.1
+        assert float(pose_error(inverse(pose), inverse(true))[0]) > 0.5
 
 
 def test_older_views_help_the_new_ones_and_keep_their_own_depths() -> None:

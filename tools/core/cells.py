@@ -35,6 +35,10 @@ HALF_BIN_COS = math.cos(math.pi / 4)
 """A gradient counts for an orientation up to one bin of 45 degrees away."""
 WINDOW_CELLS = 2.0
 """Standard deviation of the Gaussian weight over the cells (Lowe)."""
+TILE_PX = 4
+"""Pixels of a level in which there is one keypoint at most."""
+SHARE_FALL = 0.62
+"""A level gives this share of the keypoints that the finer one before it gives; half of the pixels would be 0.5."""
 LEVEL_BLUR_PX = 1.5
 """Blur of a level in its own pixels: what a keypoint's scale is a multiple of."""
 
@@ -74,15 +78,23 @@ def hessian_determinant(level: Tensor) -> Tensor:
 
 
 def keypoints_of(level: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The strongest keypoints of one level: (count, 2) positions in its pixels, (count,) responses, 0 = none."""
+    """The strongest keypoints of one level: (count, 2) positions in its pixels, (count,) responses, 0 = none.
+
+    At most one in a tile of ``TILE_PX`` pixels, so that few are sorted; a level too small for ``count`` tiles is
+    filled up with none.
+    """
     response = hessian_determinant(level)
     highest = functional.max_pool2d(response, (1, NEIGHBOURHOOD), stride=1, padding=(0, NEIGHBOURHOOD // 2))
     highest = functional.max_pool2d(highest, (NEIGHBOURHOOD, 1), stride=1, padding=(NEIGHBOURHOOD // 2, 0))
-    flat = response.reshape(-1)
-    strength, at = torch.where((response == highest) & (response > CONTRAST), response, 0.0).reshape(-1).topk(count)
-    width = level.shape[-1]
+    peaks = torch.where((response == highest) & (response > CONTRAST), response, 0.0)
+    best, place = functional.max_pool2d(peaks, TILE_PX, return_indices=True)
+    missing = max(0, count - best.numel())
+    best = functional.pad(best.reshape(-1), (0, missing))
+    place = functional.pad(place.reshape(-1), (0, missing))
+    strength, chosen = best.topk(count)
+    at, flat, width = place[chosen], response.reshape(-1), level.shape[-1]
+    at = at.clamp(width, flat.shape[0] - width - 1)
     centre = flat[at]
-    at = at.clamp(width, len(flat) - width - 1)
     shifts = [_peak(flat[at - step], centre, flat[at + step]) for step in (1, width)]
     column, row = (at % width).float(), (at // width).float()
     return torch.stack([column + shifts[0] + 0.5, row + shifts[1] + 0.5], -1), strength
@@ -99,10 +111,11 @@ def orientation_maps(level: Tensor) -> Tensor:
     dx = functional.pad(level[..., 1:-1, 2:] - level[..., 1:-1, :-2], (1, 1, 1, 1))
     dy = functional.pad(level[..., 2:, 1:-1] - level[..., :-2, 1:-1], (1, 1, 1, 1))
     size = (dx * dx + dy * dy).sqrt() * HALF_BIN_COS
-    angle = torch.arange(ORIENTATIONS) * (2 * math.pi / ORIENTATIONS)
-    steer = torch.stack([angle.cos(), angle.sin(), -torch.ones(ORIENTATIONS)], -1)[:, :, None, None]
-    energy = functional.conv2d(torch.cat([dx, dy, size], 1), steer).relu_()
-    return functional.avg_pool2d(energy, POOL_PX, STRIDE_PX)[0].permute(1, 2, 0)
+    turns = [i * (2 * math.pi / ORIENTATIONS) for i in range(ORIENTATIONS)]
+    energy = torch.cat([(math.cos(a) * dx + math.sin(a) * dy - size).relu() for a in turns], 1)
+    # Windows of 4 pixels at every second one, in two steps: the gradients are read once.
+    halved = functional.avg_pool2d(energy, STRIDE_PX)
+    return functional.avg_pool2d(halved, POOL_PX // STRIDE_PX, 1)[0].permute(1, 2, 0)
 
 
 def described(maps: Tensor, uv: Tensor) -> Tensor:
@@ -126,8 +139,17 @@ def described(maps: Tensor, uv: Tensor) -> Tensor:
     return (histogram / histogram.sum(-1, keepdim=True).clamp_min(1e-9)).sqrt()
 
 
-def detect_and_describe(gray: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Keypoints and descriptors of an image, the strongest first.
+def shares(count: int) -> list[int]:
+    """How many of ``count`` keypoints each level gives: fewer from coarse ones, which have fewer to give."""
+    weights = [SHARE_FALL**level for level in range(LEVELS)]
+    parts = [int(count * weight / sum(weights)) for weight in weights]
+    return [parts[0] + count - sum(parts), *parts[1:]]
+
+
+def pooled_gradients(gray: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Keypoints and descriptors of an image, from fine levels to coarse ones, the strongest of a level first.
+
+    A fixed share comes from every level: a blurred image keeps its coarse keypoints only.
 
     Args:
         gray: (H, W) float32, 0..1, at least 128 pixels on each side. count: number of keypoints.
@@ -137,15 +159,11 @@ def detect_and_describe(gray: Tensor, count: int) -> tuple[Tensor, Tensor, Tenso
         valid (count,) bool.
     """
     levels, spans = pyramid(gray)
-    places, strengths = zip(*[keypoints_of(level, min(count, level.numel())) for level in levels], strict=True)
-    strength, order = torch.cat(strengths).topk(count)
-    member = torch.cat([torch.full((len(s),), i) for i, s in enumerate(strengths)])[order]
-    place = torch.cat(places)[order]
-    uv, scale = torch.zeros_like(place), torch.zeros(count)
-    descriptor = torch.zeros(count, 16 * ORIENTATIONS)
-    for i, (level, span) in enumerate(zip(levels, spans, strict=True)):
-        mine = ((member == i) & (strength > 0)).nonzero()[:, 0]
-        uv[mine] = place[mine] * torch.tensor(span)
-        scale[mine] = LEVEL_BLUR_PX * span[0]
-        descriptor[mine] = described(orientation_maps(level), place[mine])
-    return uv, scale, descriptor, strength > 0
+    uv, scale, descriptor, valid = [], [], [], []
+    for level, span, share in zip(levels, spans, shares(count), strict=True):
+        place, strength = keypoints_of(level, share)
+        uv.append(torch.stack([place[:, 0] * span[0], place[:, 1] * span[1]], -1))
+        scale.append(torch.full((share,), LEVEL_BLUR_PX * span[0]))
+        descriptor.append(described(orientation_maps(level), place))
+        valid.append(strength > 0)
+    return torch.cat(uv), torch.cat(scale), torch.cat(descriptor), torch.cat(valid)
