@@ -29,6 +29,8 @@ MIN_ROOM_M2 = 1.5
 WALL_LOOKS = 3
 """Frames that must have seen a wall in a cell; a cell with a wall is no floor."""
 FLOOR_LOOKS = 2
+MAX_HOLE_M2 = 3.0
+"""Largest unseen place within a room: a table with its chairs."""
 MARGIN_CELLS = 40
 
 
@@ -207,6 +209,15 @@ def _distinct(cells: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([keys // span, keys % span], -1) + low
 
 
+def _islands(ground: NDArray[np.bool_], wall: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Unseen places with seen ground all around, such as what a table hides: no walls, unless they touch one."""
+    holes, count = label_components(~ground & ~wall)
+    area = np.bincount(holes.ravel(), minlength=count + 1) * CELL_M * CELL_M
+    inside = (area <= MAX_HOLE_M2) & (np.arange(count + 1) > 0)
+    inside[np.unique(holes[ndimage.binary_dilation(wall)])] = False
+    return inside[holes]
+
+
 def split_rooms(counts: NDArray[np.int32]) -> NDArray[np.int32]:
     """(nx, nz, 2) looks at ground and at wall -> (nx, nz) room labels 1..n.
 
@@ -218,6 +229,7 @@ def split_rooms(counts: NDArray[np.int32]) -> NDArray[np.int32]:
     ground = (counts[..., 0] >= FLOOR_LOOKS) & ~wall
     # Gaps in what was seen are not walls.
     ground = np.asarray(ndimage.binary_closing(ground, iterations=3), bool) & ~wall
+    ground |= _islands(ground, wall)
     clearance = np.asarray(ndimage.distance_transform_edt(ground)) * CELL_M
     cores, count = label_components(clearance > DOOR_HALF_M)
     if count == 0:

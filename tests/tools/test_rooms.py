@@ -62,3 +62,14 @@ def test_a_door_joins_the_rooms_on_both_its_sides() -> None:
     assert abs(door.center[0] - 49 * CELL_M) < 0.3
     assert abs(door.center[1] - 29.5 * CELL_M) < 0.3
     assert 0.6 < door.width_m < 1.4
+
+
+def test_a_table_that_hides_its_floor_does_not_cut_a_room_in_two() -> None:
+    counts = np.zeros((60, 60, 2), np.int32)
+    counts[10:50, 10:50, 0] = 9
+    counts[10:50, [9, 50], 1] = counts[[9, 50], 10:50, 1] = 9
+    assert split_rooms(counts).max() == 1
+    counts[20:42, 24:36, 0] = 0
+    labels = split_rooms(counts)
+    assert labels.max() == 1
+    assert (labels[20:42, 24:36] == 1).all()
