@@ -72,7 +72,7 @@ def run_visits(seed: int, make: Callable[[], Segmenter], file: Path, *, sensor: 
     after = timeline.moments[-1][1]
     seen: Counter[str] = Counter()
     looks: Counter[str] = Counter()
-    left = {e.object_id: e.before for e in timeline.events if e.kind != "appeared" and e.before is not None}
+    left = {e.object_id: e.before for e in timeline.events if e.kind in ("moved", "vanished") and e.before is not None}
     times = {e.object_id: e.time_s for e in timeline.events}
     for frame, exact in iter_recorded(timeline, second, SENSOR[sensor], HEAD_CAMERA, visit=1):
         builder.observe(frame)
@@ -101,9 +101,10 @@ def _compare(
     looks: Mapping[str, int],
 ) -> ChangeScore:
     now = matched(graph, after)
-    moved = [k for k in known if k in after.objects and after.objects[k].box != before.objects[k].box]
+    # By the place, not the box: an open drawer or door changes a thing's box, and the thing has not left.
+    moved = [k for k in known if k in after.objects and after.objects[k].position != before.objects[k].position]
     gone = [k for k in known if k not in after.objects] + moved
-    same = [k for k in known if k in after.objects and after.objects[k].box == before.objects[k].box]
+    same = [k for k in known if k in after.objects and after.objects[k].position == before.objects[k].position]
     again = [k for k in moved if seen.get(k, 0) >= SEEN_FRAMES]
     looked = [k for k in gone if looks.get(k, 0) >= LOOKS]
     twice = [k for k in same if seen.get(k, 0) >= SEEN_FRAMES and k in now]

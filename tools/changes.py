@@ -14,7 +14,10 @@ from tools.colors import signature_similarity
 from tools.map_objects import MOVED_M, MapObject
 from tools.phrases import place_text
 
-SIMILAR_COLOR = 0.85
+SIMILAR = 0.8
+"""Least likeness of two sightings of one thing: the mean of how alike colours are and what they are taken for."""
+COLOR_ALONE = 0.05
+"""What colour loses where nothing is known of the kinds."""
 SIZE_SLACK_M = 0.05
 SIZE_RATIO = 1.5
 """Two sightings of one thing from different sides differ in size by less than this factor plus the slack."""
@@ -73,11 +76,11 @@ def match_moved(things: Sequence[MapObject]) -> list[tuple[MapObject, MapObject]
     if not old or not new:
         return []
     score = np.array([[_likeness(a, b) for b in new] for a in old])
-    return [(old[r], new[c]) for r, c in one_to_one(score, SIMILAR_COLOR)]
+    return [(old[r], new[c]) for r, c in one_to_one(score, SIMILAR)]
 
 
 def _likeness(old: MapObject, new: MapObject) -> float:
-    """Colour similarity of two things whose sizes and times allow that they are one; else 0."""
+    """How alike two things are in colour and kind, if their sizes and times allow that they are one; else 0."""
     assert old.box is not None
     assert new.box is not None
     if new.first_seen_s < old.last_seen_s:
@@ -86,4 +89,6 @@ def _likeness(old: MapObject, new: MapObject) -> float:
     low, high = np.minimum(a, b), np.maximum(a, b)
     if (high > SIZE_RATIO * low + SIZE_SLACK_M).any():
         return 0.0
-    return signature_similarity(old.signature, new.signature)
+    color, kind = signature_similarity(old.signature, new.signature), old.detected.likeness(new.detected)
+    # Colours alone must agree better: much in a home is white or brown.
+    return color - COLOR_ALONE if kind is None else (color + kind) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -59,6 +60,14 @@ class LabelVotes:
         """Probability of each label by all looks together; less than 1 in sum where they are not sure."""
         total = max(1.0, sum(self.weights.values()))
         return {label: weight / total for label, weight in self.weights.items()}
+
+    def likeness(self, other: LabelVotes) -> float | None:
+        """Cosine between two distributions, 0..1; None where one of them is empty."""
+        if not self.weights or not other.weights:
+            return None
+        product = sum(weight * other.weights.get(label, 0.0) for label, weight in self.weights.items())
+        norms = [math.sqrt(sum(w * w for w in votes.weights.values())) for votes in (self, other)]
+        return product / max(norms[0] * norms[1], 1e-12)
 
 
 def clean_name(name: str) -> str:

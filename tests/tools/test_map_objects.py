@@ -39,3 +39,10 @@ def test_two_doubtful_opinions_name_nothing() -> None:
 
 def test_many_looks_are_one_distribution() -> None:
     assert sum(LabelVotes(weights={"mug": 2.0, "cup": 1.0}).shares().values()) == pytest.approx(1.0)
+
+
+def test_likeness_of_distributions_is_their_cosine() -> None:
+    mug, same, cup = (LabelVotes(weights=w) for w in ({"mug": 0.6, "cup": 0.3}, {"mug": 2.0, "cup": 1.0}, {"cup": 1.0}))
+    assert mug.likeness(same) == pytest.approx(1.0)
+    assert mug.likeness(cup) == pytest.approx(0.3 / 0.45**0.5)
+    assert mug.likeness(LabelVotes()) is None
