@@ -162,8 +162,10 @@ def open_session(
         )
         session.to_frame(source.frame_ids[-1] if first_frame is None else first_frame)
         yield session
-        if keep and map_folder is not None:
+        if keep and recording is not None and map_folder is not None:
             store.save()
+        elif keep and map_folder is not None:
+            store.save_graph()  # no frame was taken in, so the rest of the map is as it was
 
 
 def open_world(seed: int, render: Callable[[Path], None]) -> Recording:
