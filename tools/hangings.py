@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.merging import BorderWeights
+from tools.quantiles import percentiles
 from tools.regions import hierarchy
 from tools.structure import WALL
 from tools.surfaces import Bools, Floats, SurfaceImage
@@ -70,7 +71,7 @@ def _hangs(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], 
         return False
     points, normal = surface.points[mask], surface.normals[mask].mean(0)
     along = points[:, 2] * normal[0] - points[:, 0] * normal[2]
-    low, high = np.percentile(np.stack([along, points[:, 1]], -1), (2, 98), axis=0)
+    low, high = percentiles(np.stack([along, points[:, 1]], -1), (2.0, 98.0))
     width, height = (high - low) / 0.96
     if min(width, height) < MIN_SIDE_M or not AREA_M2[0] <= width * height <= AREA_M2[1]:
         return False

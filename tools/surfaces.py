@@ -154,21 +154,6 @@ def _reduced_rgb(rgb: NDArray[np.uint8], stride: int) -> NDArray:
     return total / np.float32(stride * stride)
 
 
-def dot(a: NDArray, b: NDArray) -> NDArray:
-    """Inner product over the last axis; ``(a * b).sum(-1)`` is five times slower for three components."""
-    return np.einsum("...i,...i->...", a, b)
-
-
-def shifted(image: NDArray, dy: int, dx: int) -> NDArray:
-    """``out[y, x] = image[y + dy, x + dx]``, edge pixels repeated."""
-    h, w = image.shape[:2]
-    rows = np.clip(np.arange(h) + dy, 0, h - 1)
-    columns = np.clip(np.arange(w) + dx, 0, w - 1)
-    if dx == 0:
-        return image[rows]
-    return image[:, columns] if dy == 0 else image[rows[:, None], columns]
-
-
 def _tangent(points: Floats, depth: Floats, axis: int) -> tuple[Floats, Bools]:
     """Difference along an image axis (1: down, 2: right), taken on the smoother side of a depth edge.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from scenes.types import Box3D
+from tools.quantiles import percentiles
 
 PERCENTILE = 1.0
 """Share of points, in percent, cut at each face of a large point set."""
@@ -43,7 +44,7 @@ def fit_box(points: NDArray, *, preferred_yaw: float | None = None) -> Box3D:
     local = p[:, [0, 2]] @ box_axes(yaw).T
     coordinates = np.stack([local[:, 0], p[:, 1], local[:, 1]], -1)
     cut = PERCENTILE if len(p) >= LARGE_SET else 0.0
-    low, high = np.percentile(coordinates, (cut, 100 - cut), axis=0)
+    low, high = percentiles(coordinates, (cut, 100.0 - cut))
     # Depth noise hides how thin a thing is.
     thin = np.maximum(MIN_EDGE_M - (high - low), 0.0) / 2
     return upright_box(low - thin, high + thin, yaw)
