@@ -24,6 +24,7 @@ from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
 from tools.localisation_features import FeatureExtractor
 from tools.segmenters.choose import EMBEDDED as EMBEDDED_SEGMENTER
+from tools.segmenters.embedded import WEIGHTS as SEGMENT_WEIGHTS
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""
@@ -48,12 +49,13 @@ def cache_folder() -> Path:
 
 
 def model_mark(model: ModelChoice) -> str:
-    """A short mark of the model that named a map's objects: another model means another cached map."""
+    """A short mark of the models that found and named a map's objects: other ones mean another cached map."""
+    parts = [SEGMENT_WEIGHTS.read_bytes()]
     if model.spec == EMBEDDED and model.adapter is None:
         files = sorted(p for p in embedded_folder().rglob("*") if p.suffix in (".safetensors", ".json"))
-        parts = [p.read_bytes() for p in files]
+        parts += [p.read_bytes() for p in files]
     else:
-        parts = [f"{model.spec} {model.adapter}".encode()]
+        parts.append(f"{model.spec} {model.adapter}".encode())
     return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 

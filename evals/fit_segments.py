@@ -2,14 +2,17 @@
 
     python -m evals.fit_segments --worlds 1000:1110 --data DIR --steps 5000 --out ONE
     python -m evals.fit_segments --worlds 1000:1200 --data DIR --steps 6000 --start ONE --out TWO
-    python -m evals.fit_segments --worlds 1060:1280 --data DIR --steps 2500 --start TWO --out FILE.safetensors
+    python -m evals.fit_segments --worlds 1060:1280 --data DIR --steps 2500 --start TWO --out THREE
+    python -m evals.fit_segments --worlds 1000:1280 --data DIR --steps 6000 --start THREE --out FILE.safetensors
 
 renders the frames that are missing (``evals.segment_data``), trains on the CPU, and writes half-precision weights with
 the names of the kinds beside them. Adam with decoupled weight decay; the rate stays at its peak and falls to nothing
 over the last 30% of the steps. The shipped weights come from these commands, in batches of 16 frames (0.27 s a step on
 one core). Worlds 1133 to 1199 were not rendered for the second one; the third one adds the doors, which were new then
-and are only in the frames from 1200 on. Votes on a grid of 80 x 60 instead of 40 x 30 raised the things found in
-world 7 from 56 to 67 of 86, with the first command alone.
+and are only in the frames from 1200 on. The fourth one adds the layer ``fine`` and weights small things more: an
+instance of n pixels had weighed n^0.5 in all and now weighs n^0.3. Of 126 things under 32 cm in worlds 200 to 204 it
+finds 103, the third one 93, with as good an F1 of all things (0.921, 0.922). Votes on a grid of 80 x 60 instead of
+40 x 30 raised the things found in world 7 from 56 to 67 of 86, with the first command alone.
 """
 
 from __future__ import annotations
@@ -94,10 +97,10 @@ def mirrored(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def pixel_weights(number: NDArray[np.int16], kind: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Small things count more than their area: weight 1 / sqrt(pixels of the instance), 0 where nothing is asked."""
+    """(h, w) weights: an instance of n pixels weighs n^0.3 in all; 0 where nothing is asked."""
     count = np.bincount(number.ravel())
-    weight = (1.0 / np.sqrt(np.maximum(count, 9)))[number].astype(np.float32)
-    weight[number == 0] = 0.02
+    weight = (np.maximum(count, 4.0) ** -0.7)[number].astype(np.float32)
+    weight[number == 0] = 0.01
     weight[kind == NOTHING] = 0.0
     return weight
 
@@ -153,10 +156,14 @@ def train(frames: Frames, model: SegmentNetwork, steps: int, batch_size: int, sa
 
 
 def take_over(model: SegmentNetwork, path: Path) -> None:
-    """Start from written weights; kinds that they do not know keep their random rows of the last layer."""
+    """Start from written weights; kinds that they do not know keep their random rows of the last layer.
+
+    The last residual block does nothing where they know none.
+    """
     with safe_open(path, "pt") as file:
         known = (file.metadata() or {})["kinds"].split("\n")
         stored = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118 (not a mapping)
+    torch.nn.init.zeros_(model.fine.norm2.weight)
     state = model.state_dict()
     rows = [CLASSES.index(kind) for kind in known] + [len(CLASSES) + k for k in range(BOX_CHANNELS)]
     for name, value in stored.items():

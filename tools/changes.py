@@ -14,7 +14,7 @@ from tools.colors import signature_similarity
 from tools.map_objects import MOVED_M, MapObject
 from tools.phrases import place_text
 
-SIMILAR = 0.8
+SIMILAR = 0.75
 """Least likeness of two sightings of one thing: the mean of how alike colours are and what they are taken for."""
 COLOR_ALONE = 0.05
 """What colour loses where nothing is known of the kinds."""
@@ -23,16 +23,12 @@ SIZE_RATIO = 1.5
 """Two sightings of one thing from different sides differ in size by less than this factor plus the slack."""
 
 
-Event = Change
-"""An entry of the log: a thing ``moved`` or ``vanished``."""
-
-
 def clock_text(time_s: float) -> str:
     """Capture time as hours and minutes, in UTC where it counts from 1970 and from the visit's start otherwise."""
     return datetime.fromtimestamp(time_s, UTC).strftime("%H:%M")
 
 
-def event_text(event: Event, graph: SceneGraph, clock: Callable[[float], str] = clock_text) -> str:
+def event_text(event: Change, graph: SceneGraph, clock: Callable[[float], str] = clock_text) -> str:
     """An event in words: ``the mug moved from the desk to the shelf between 10:02 and 10:07``."""
     thing = graph.objects.get(event.object_id)
     name = thing.label if thing is not None and thing.label else "a thing"
@@ -45,7 +41,7 @@ def event_text(event: Event, graph: SceneGraph, clock: Callable[[float], str] = 
     return " ".join(x for x in (subject, "left", start or "its place", when) if x)
 
 
-def changes_since(events: Sequence[Event], graph: SceneGraph, start_s: float) -> tuple[Change, ...]:
+def changes_since(events: Sequence[Change], graph: SceneGraph, start_s: float) -> tuple[Change, ...]:
     """What is otherwise than at ``start_s``, by a log in the order of time: one change a thing.
 
     A thing that moved twice has moved once, from where it was; one that was brought back has not moved.

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.types import Box3D
-from tools.changes import Event
+from scenes.types import Box3D, Change
 from tools.map_objects import MapObject, Placement
 from tools.memory_file import CorruptError
 from tools.naming import LabelVotes
@@ -187,7 +186,7 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
         builder.parts.border[(a, b)] = np.frombuffer(sums, "<f8").copy()
     query = "SELECT time_s, since_s, kind, object_id, from_box, to_box FROM events ORDER BY id"
     builder.events = [
-        Event(time_s=t, since_s=s, kind=k, object_id=o, from_box=_unbox(f), to_box=_unbox(n))
+        Change(time_s=t, since_s=s, kind=k, object_id=o, from_box=_unbox(f), to_box=_unbox(n))
         for t, s, k, o, f, n in db.execute(query)
     ]
     return True

@@ -69,6 +69,11 @@ class MapObject:
     points: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     """(N, 3) surface, one point a voxel; kept when the thing has left."""
     lab: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    lost: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    """(M, 3) former surface that frames have seen through since the thing was last seen to be there.
+
+    Without it a thing that has left would shrink to the few voxels that it shared with what it stood on; those stay.
+    """
     box: Box3D | None = None
     room: str = ""
     present: bool = True
@@ -88,6 +93,19 @@ class MapObject:
     def hear(self, kinds: Mapping[str, float]) -> None:
         """What a segmenter that knows names takes it for: shares of each kind, replacing what it said before."""
         self.detected = LabelVotes(weights=dict(kinds))
+
+    def continue_as(self, new: MapObject) -> None:
+        """It has left and was found again as ``new``, elsewhere: take over what was learned of that."""
+        self.parts, self.present = new.parts, True
+        self.negative_looks, self.negative_since_s = 0, None
+        self.intervals += new.intervals
+        self.frames += new.frames
+        self.last_seen_s = new.last_seen_s
+        self.points, self.lab, self.lost, self.box = new.points, new.lab, new.lost, new.box
+        self.placements += new.placements
+        self.views.best = sorted([*self.views.best, *new.views.best], key=lambda v: -v.score)[:3]
+        for label, weight in new.labels.weights.items():
+            self.labels.add(label, weight)
 
     def set_surface(
         self,
@@ -117,6 +135,11 @@ class MapObject:
         assert new is not None
         gap = np.abs(np.array(old.center) - np.array(new.center)) - (np.array(old.size) + np.array(new.size)) / 2
         return bool((gap > 0).any())
+
+    @property
+    def whole(self) -> NDArray[np.float32]:
+        """(N, 3) surface that must be seen, or seen through, to tell whether the thing is still there."""
+        return np.concatenate([self.points, self.lost]) if len(self.lost) else self.points
 
     @property
     def signature(self) -> NDArray[np.float32]:

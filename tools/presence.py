@@ -20,12 +20,19 @@ MIN_IN_VIEW = 0.5
 """Share of a thing's surface that must fall into the frame for a look to count."""
 MIN_UNOCCLUDED = 0.5
 """Share of what is in view that must not be hidden by something nearer."""
-THROUGH_SHARE = 0.75
-"""A look is negative when at least this share of the unhidden surface is seen through."""
+THROUGH_SHARE, STILL_SHARE = 0.45, 0.25
+"""A look is negative when at least this share of the unhidden surface is seen through, and positive up to this one. In
+generated worlds 201 to 206, things that were there had less than 0.1, things that had left 0.4 to 0.9."""
 ABSENT_LOOKS = 3
 ABSENT_AFTER_S = 0.5
 """Several negative looks over some time: one frame may be blurred or badly placed."""
-MAX_SAMPLES = 150
+BEHIND_M, BEHIND_M_PER_M = 0.02, 0.01
+"""What is measured lies behind a point when it is farther by this, and this for each metre of distance."""
+OUT_M, OUT_M_PER_M = 0.015, 0.005
+"""A point stands out before a surface when it is this high above it: a banana on a table is 4 cm high."""
+MAX_SAMPLES = 250
+OWN_CELL_M = 0.05
+"""Of a thing's surface that is seen in one direction this wide, what is this much farther is hidden by the thing."""
 MAX_RANGE_M = 5.0
 
 
@@ -55,13 +62,22 @@ class Look:
         return self.in_view >= MIN_IN_VIEW and self.unoccluded >= MIN_UNOCCLUDED and self.through >= THROUGH_SHARE
 
     @property
+    def doubtful(self) -> bool:
+        """Not what a thing that is there looks like: too much of its surface is seen through."""
+        return self.through > STILL_SHARE
+
+    @property
     def positive(self) -> bool:
         """Evidence that a surface is still there."""
-        return self.in_view * self.unoccluded >= 0.2 and self.through <= 0.4
+        return self.in_view * self.unoccluded >= 0.2 and not self.doubtful
 
 
 def seen_through(surface: SurfaceImage, points: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """(N,) whether each point has unhidden valid depth, and whether that depth lies behind the point."""
+    """(N,) whether each point has unhidden valid depth, and whether the frame sees through it.
+
+    That it does when what was measured lies behind the point and the point stands out before all surfaces around: a ray
+    beside an edge or along a table top meets other depths in the next pixel.
+    """
     pose, camera = surface.world_from_camera, surface.camera
     local = (points - pose[:3, 3]) @ pose[:3, :3]
     z = local[:, 2]
@@ -71,13 +87,35 @@ def seen_through(surface: SurfaceImage, points: NDArray[np.float32]) -> tuple[ND
     row = np.floor(local[:, 1] / safe * camera.fy + camera.cy).astype(np.int64)
     inside = ahead & (column >= 1) & (row >= 1) & (column < camera.width - 1) & (row < camera.height - 1)
     measured = np.where(inside, surface.depth_m[np.where(inside, row, 0), np.where(inside, column, 0)], 0.0)
-    margin = 0.03 + 0.015 * z
-    unhidden = inside & (measured > 0) & (measured > z - margin)
-    return unhidden, unhidden & (measured > z + margin)
+    unhidden = inside & (measured > 0) & (measured > z - (0.03 + 0.015 * z))
+    through = unhidden & (measured > z + BEHIND_M + BEHIND_M_PER_M * z)
+    rows = np.flatnonzero(through)
+    height = _height_above(surface, points[rows], z[rows], row[rows], column[rows])
+    through[rows] = height > OUT_M + OUT_M_PER_M * z[rows]
+    return unhidden, through
+
+
+def _height_above(
+    surface: SurfaceImage, points: NDArray, z: NDArray, row: NDArray[np.int64], column: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(N,) least height of points above what nine pixels show; along the ray where that has no normal."""
+    lowest = np.full(len(points), np.inf)
+    for down in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            at = (row + down, column + right)
+            depth = surface.depth_m[at]
+            above = ((points - surface.points[at]) * surface.normals[at]).sum(-1)
+            height = np.where(surface.valid[at], above, np.where(depth > 0, depth - z, np.inf))
+            lowest = np.minimum(lowest, height)
+    return lowest
 
 
 def look(surface: SurfaceImage, points: NDArray[np.float32]) -> Look:
-    """Judge a thing's (N, 3) surface against a frame."""
+    """Judge a thing's (N, 3) surface against a frame.
+
+    Only the side that it would turn to the wearer is asked: what it stood on or leant against has the place of its
+    other sides, and is still there when it has left.
+    """
     sample = points[:: max(1, len(points) // MAX_SAMPLES)]
     pose, camera = surface.world_from_camera, surface.camera
     local = (sample - pose[:3, 3]) @ pose[:3, :3]
@@ -88,11 +126,24 @@ def look(surface: SurfaceImage, points: NDArray[np.float32]) -> Look:
     if not inside.any():
         return Look(in_view=0.0, unoccluded=0.0, through=0.0)
     unhidden, through = seen_through(surface, sample[inside])
+    if through.any():
+        front = _foremost(local[inside])
+        unhidden, through = unhidden[front], through[front]
     return Look(
         in_view=float(inside.mean()),
         unoccluded=float(unhidden.mean()),
         through=float(through.sum() / max(unhidden.sum(), 1)),
     )
+
+
+def _foremost(local: NDArray) -> NDArray[np.bool_]:
+    """(N, 3) points of one thing in a camera's frame -> (N,) whether nothing of the thing is before them."""
+    depth = np.maximum(local[:, 2], 1e-6)
+    cell = np.floor(local[:, :2] / depth[:, None] * (float(np.median(depth)) / OWN_CELL_M)).astype(np.int64)
+    _, place = np.unique(cell[:, 0] * (1 << 32) + cell[:, 1], return_inverse=True)
+    nearest = np.full(place.max(initial=0) + 1, np.inf)
+    np.minimum.at(nearest, place, depth)
+    return depth <= nearest[place] + OWN_CELL_M
 
 
 def in_view(surface: SurfaceImage, things: Sequence[Seen]) -> list[Seen]:

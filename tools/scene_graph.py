@@ -8,22 +8,22 @@ It never asks who is right about the world: nothing here sees ground truth.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from scenes.types import Frame, Relation, SceneGraph
-from tools.changes import Event, match_moved
+from scenes.types import Change, Frame, Relation, SceneGraph
+from tools.changes import match_moved
 from tools.gazing import Miss, object_at
 from tools.grouping import keep_ids
 from tools.map_objects import MapObject
 from tools.merging import BorderWeights
 from tools.naming import Namer
 from tools.parts import Fit, PartMap
-from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, in_view, look, seen_through
+from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, THROUGH_SHARE, Look, in_view, look, seen_through
 from tools.relations import Body, relations
 from tools.rooms import FloorGrid
 from tools.segmentation import GeometricSegmenter, Segmenter
@@ -57,7 +57,7 @@ class SceneGraphBuilder:
         self.parts = part_map(self.segmenter)
         self.objects: dict[str, MapObject] = {}
         self.object_of_part: dict[int, str] = {}
-        self.events: list[Event] = []
+        self.events: list[Change] = []
         self.floor = FloorGrid()
         self.next_object = 1
         self.time_s = 0.0
@@ -75,15 +75,21 @@ class SceneGraphBuilder:
         if isinstance(self.segmenter, GeometricSegmenter):
             self.floor.observe(segments, self.segmenter.structure)
         shown = self.parts.take_in(segments, frame.time_s)
-        self._credit(frame, segments.surface, shown)
-        self._judge_presence(segments.surface, frame.time_s, set(np.unique(shown).tolist()))
+        here = [t for t in self.objects.values() if t.present and t.box is not None]
+        looks = {t.id: look(segments.surface, t.whole) for t in in_view(segments.surface, here)}
+        self._credit(frame, segments.surface, shown, {k for k, verdict in looks.items() if verdict.doubtful})
+        self._judge_presence(looks, frame.time_s)
+        self._carve(segments.surface)
         if frame.time_s - self._regrouped_s >= REGROUP_EVERY_S or frame.time_s < self._regrouped_s:
             self.regroup(frame.time_s)
 
-    def _credit(self, frame: Frame, surface: SurfaceImage, shown: NDArray[np.int32]) -> None:
-        """Tell each thing that this frame shows it, and keep the view if it is good."""
+    def _credit(self, frame: Frame, surface: SurfaceImage, shown: NDArray[np.int32], doubtful: set[str]) -> None:
+        """Tell each thing that this frame shows it, and keep the view if it is good.
+
+        What stood behind a thing shows up in its voxels when it has left, so what is seen through is not credited.
+        """
         parts = np.unique(shown)
-        ids = sorted({self.object_of_part[p] for p in parts.tolist() if p in self.object_of_part})
+        ids = sorted({self.object_of_part[p] for p in parts.tolist() if p in self.object_of_part} - doubtful)
         number = {object_id: k + 1 for k, object_id in enumerate(ids)}
         lookup = np.zeros(int(parts.max(initial=0)) + 1, np.int32)
         lookup[parts] = [number.get(self.object_of_part.get(p, ""), 0) for p in parts.tolist()]
@@ -93,24 +99,19 @@ class SceneGraphBuilder:
             thing.see(frame.time_s)
             thing.views.consider(frame, surface, image == k)
 
-    def _judge_presence(self, surface: SurfaceImage, time_s: float, seen_parts: set[int]) -> None:
-        waiting = [
-            t
-            for t in self.objects.values()
-            if t.present and t.box is not None and (t.last_seen_s != time_s or t.parts - seen_parts)
-        ]
-        for thing in in_view(surface, waiting):
-            verdict = look(surface, thing.points)
+    def _judge_presence(self, looks: Mapping[str, Look], time_s: float) -> None:
+        for object_id, verdict in looks.items():
+            thing = self.objects[object_id]
             if verdict.positive:
                 thing.negative_looks, thing.negative_since_s = 0, None
                 thing.missed += int(thing.last_seen_s != time_s)
+                thing.lost = thing.lost[:0]
             elif verdict.negative:
                 thing.negative_looks += 1
                 if thing.negative_since_s is None:
                     thing.negative_since_s = time_s
                 if thing.negative_looks >= ABSENT_LOOKS and time_s - thing.negative_since_s >= ABSENT_AFTER_S:
                     self._vanish(thing, time_s)
-        self._carve(surface)
 
     def _carve(self, surface: SurfaceImage) -> None:
         """Remove voxels that several frames saw through: noise, or the trail of something that moved."""
@@ -125,7 +126,7 @@ class SceneGraphBuilder:
         thing.present = False
         self._drop_parts(thing)
         self._note(
-            Event(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s, from_box=thing.box)
+            Change(time_s=time_s, kind="vanished", object_id=thing.id, since_s=thing.last_seen_s, from_box=thing.box)
         )
         self._relations = None
 
@@ -154,7 +155,7 @@ class SceneGraphBuilder:
             alive.add(thing.id)
             for part in group:
                 self.object_of_part[part] = thing.id
-        self._absorb(alive)
+        self._absorb(alive, time_s)
         self._refresh_surfaces()
         for old, new in match_moved(list(self.objects.values())):
             self._continue_as(old, new, time_s)
@@ -175,13 +176,16 @@ class SceneGraphBuilder:
         self.objects[thing.id] = thing
         return thing
 
-    def _absorb(self, alive: set[str]) -> None:
-        """Things without parts that have not vanished were merged into others, or were noise: drop them."""
+    def _absorb(self, alive: set[str], time_s: float) -> None:
+        """Things without parts were seen through bit by bit and have left; or were merged, or noise: drop those."""
         for object_id in [k for k, t in self.objects.items() if t.present and k not in alive]:
             thing = self.objects[object_id]
             if thing.taught or thing.pinned:
                 continue
-            del self.objects[object_id]
+            if thing.shown and (~self.parts.voxels.holds(thing.whole)).mean() >= THROUGH_SHARE:
+                self._vanish(thing, time_s)
+            else:
+                del self.objects[object_id]
 
     def _refresh_surfaces(self) -> None:
         voxels = self.parts.voxels
@@ -209,6 +213,7 @@ class SceneGraphBuilder:
             thing.supported = fit.supported
             # What a person pointed out is as large as what they saw, whatever kind it is taken for.
             box = None if thing.pinned else fit.box
+            thing.lost = thing.whole[~voxels.holds(thing.whole)]
             thing.set_surface(voxels.point[rows], voxels.lab[rows], yaw, box)
 
     def _background(self, points: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -226,29 +231,18 @@ class SceneGraphBuilder:
 
     def _continue_as(self, old: MapObject, new: MapObject, time_s: float) -> None:
         """The new thing is the old one at another place."""
-        assert new.box is not None
-        assert old.box is not None
-        before = old.box
+        before, left_s = old.box, old.last_seen_s
         for part in new.parts:
             self.object_of_part[part] = old.id
-        old.parts, old.present = new.parts, True
-        old.negative_looks, old.negative_since_s = 0, None
-        old.intervals += new.intervals
-        old.frames += new.frames
-        left_s, old.last_seen_s = old.last_seen_s, new.last_seen_s
-        old.points, old.lab, old.box = new.points, new.lab, new.box
-        old.placements += new.placements
-        old.views.best = sorted([*old.views.best, *new.views.best], key=lambda v: -v.score)[:3]
-        for label, weight in new.labels.weights.items():
-            old.labels.add(label, weight)
+        old.continue_as(new)
         del self.objects[new.id]
         if old.pinned:
             self.parts.locked |= old.parts
         self._note(
-            Event(time_s=time_s, kind="moved", object_id=old.id, since_s=left_s, from_box=before, to_box=new.box)
+            Change(time_s=time_s, kind="moved", object_id=old.id, since_s=left_s, from_box=before, to_box=new.box)
         )
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: Change) -> None:
         self.events.append(event)
         logger.debug("%s", event)
 

@@ -70,6 +70,10 @@ class VoxelTable:
         at[at == len(self.keys)] = 0
         return np.where(self.keys[at] == keys, at, -1)
 
+    def holds(self, points: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(N, 3) -> (N,) whether the voxel of each point is there."""
+        return self.rows(pack(voxel_cells(points))) >= 0
+
     def owners_near(self, keys: Keys) -> NDArray[np.int32]:
         """Owner of each key's voxel, or of a face neighbour where the voxel itself is empty; 0 for none."""
         rows = self.rows(keys)

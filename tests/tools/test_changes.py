@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scenes.types import Box3D, SceneGraph, SceneObject
-from tools.changes import Event, changes_since, clock_text, event_text
+from scenes.types import Box3D, Change, SceneGraph, SceneObject
+from tools.changes import changes_since, clock_text, event_text
 
 DESK = SceneObject(id="o1", label="desk", box=Box3D(center=(0.0, 0.37, 0.0), size=(1.4, 0.74, 0.7)))
 SHELF = SceneObject(id="o2", label="shelf", box=Box3D(center=(3.0, 0.6, 0.0), size=(0.8, 1.2, 0.3)))
@@ -16,22 +16,22 @@ TEN = 36_000.0
 
 
 def test_a_move_says_from_where_to_where_and_when() -> None:
-    event = Event(time_s=TEN + 420, kind="moved", object_id="o3", since_s=TEN + 120, from_box=ON_DESK, to_box=MUG.box)
+    event = Change(time_s=TEN + 420, kind="moved", object_id="o3", since_s=TEN + 120, from_box=ON_DESK, to_box=MUG.box)
     assert event_text(event, GRAPH) == "the mug moved from the desk to the shelf between 10:02 and 10:07"
 
 
 def test_a_vanished_thing_left_its_place() -> None:
-    event = Event(time_s=TEN + 420, kind="vanished", object_id="o3", since_s=TEN, from_box=ON_DESK)
+    event = Change(time_s=TEN + 420, kind="vanished", object_id="o3", since_s=TEN, from_box=ON_DESK)
     assert event_text(event, GRAPH) == "the mug left the desk between 10:00 and 10:07"
 
 
 def test_what_has_no_name_and_no_place_is_still_told() -> None:
-    event = Event(time_s=60.0, kind="vanished", object_id="o9", since_s=0.0)
+    event = Change(time_s=60.0, kind="vanished", object_id="o9", since_s=0.0)
     assert event_text(event, GRAPH, clock_text) == "a thing left its place between 00:00 and 00:01"
 
 
-def event(kind: str, time_s: float, start: Box3D, goal: Box3D | None = None) -> Event:
-    return Event(time_s=time_s, kind=kind, object_id="o3", since_s=time_s - 5.0, from_box=start, to_box=goal)
+def event(kind: str, time_s: float, start: Box3D, goal: Box3D | None = None) -> Change:
+    return Change(time_s=time_s, kind=kind, object_id="o3", since_s=time_s - 5.0, from_box=start, to_box=goal)
 
 
 def test_two_moves_are_one_change_from_the_first_place_to_the_last() -> None:

@@ -102,6 +102,7 @@ class SegmentNetwork(nn.Module):
         self.side3, self.up3 = nn.Conv2d(w4, w3, 1), _join(w3, w3)
         self.side2, self.up2 = nn.Conv2d(w3, w2, 1), _join(w2, w2)
         self.across = nn.Conv2d(w1, w2, 1)
+        self.fine = _Residual(w2)
         self.head = nn.Conv2d(w2, classes + BOX_CHANNELS, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ class SegmentNetwork(nn.Module):
         d = F.relu(d + self.around(d.mean((2, 3)))[:, :, None, None])
         c = self.up3(_like(self.side3(d), c) + c)
         b = self.up2(_like(self.side2(c), b) + b)
-        return self.head(F.relu(_like(b, a) + self.across(a)))
+        return self.head(self.fine(F.relu(_like(b, a) + self.across(a))))
 
 
 def _like(x: Tensor, other: Tensor) -> Tensor:
