@@ -40,6 +40,10 @@ STRAY = 4.0
 """Share of a surface, in percent, that may lie outside at each face."""
 THIN_M, LEAST_M = 0.12, 0.05
 """Thinner things are where their surface is, votes are too coarse to say; and how thin they are, noise hides."""
+LYING_M, LYING_LEAST_M, LYING_TOP = 0.06, 0.02, 95.0
+"""Flat things that lie somewhere are seen from above, and what they lie on is in the same voxels: their top is where
+the highest of their surface is, in percent. Like this F1 on worlds 200 to 204 is 0.947; with the middle of the surface
+in the middle of 5 cm it was 0.921."""
 MIN_SUPPORT = 5
 """Pieces that must agree."""
 
@@ -182,7 +186,8 @@ def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
 
     Votes know the size better, because most of a thing is often hidden; the surface knows the place better. Along each
     axis the box is moved until it holds the surface, thin things are put in its middle, and a box that is too small
-    meets it half-way. A thing that is nearly along the walls is along them, and a sheet is turned as its surface is.
+    meets it half-way; the top of what lies flat is where it was seen. A thing that is nearly along the walls is along
+    them, and a sheet is turned as its surface is.
     """
     box = _turned(box, points, room_yaw)
     local = to_box_frame(box, points)
@@ -194,7 +199,10 @@ def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
     middle = np.where(seen >= size, (low + high) / 2, middle)
     middle = np.where(size < THIN_M, np.median(local, axis=0), middle)
     size = np.where(seen > size, np.where(size < THIN_M, size, (size + seen) / 2), size)
-    size = np.maximum(size, LEAST_M)
+    lying = size[1] < LYING_M and size[1] <= size.min()
+    size = np.maximum(size, np.where([False, lying, False], LYING_LEAST_M, LEAST_M))
+    if lying:
+        middle[1] = percentiles(local, (LYING_TOP,))[0][1] - size[1] / 2
     yaw = yaw_of(box)
     turned = box_axes(yaw) @ np.array(box.center)[[0, 2]]
     center = np.array([turned[0], box.center[1], turned[1]]) + middle

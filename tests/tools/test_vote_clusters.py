@@ -116,3 +116,15 @@ def test_a_weighted_median_is_the_median_of_repeated_values() -> None:
     values = np.array([[3.0], [1.0], [2.0]])
     assert weighted_median(values, np.array([1.0, 1.0, 5.0]))[0] == 2.0
     assert weighted_median(values, np.array([5.0, 1.0, 1.0]))[0] == 3.0
+
+
+def test_what_lies_flat_has_its_top_where_it_was_seen() -> None:
+    rng = np.random.default_rng(3)
+    book = Box3D(center=(0.0, 0.735, 0.0), size=(0.2, 0.03, 0.25))
+    # Half of the surface in its voxels is the table's, 3 cm lower.
+    seen = surface(book, 40, rng)[:20]
+    table = seen - np.array([0.0, 0.03, 0.0], np.float32)
+    points = np.concatenate([seen, table]) + rng.normal(0, 0.001, (40, 3)).astype(np.float32)
+    box = settle(Box3D(center=(0.0, 0.72, 0.0), size=book.size), points)
+    assert box.center[1] + box.size[1] / 2 == pytest.approx(0.75, abs=0.003)
+    assert float(iou(box, book)) > 0.8
