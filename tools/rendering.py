@@ -110,7 +110,7 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
     Neighbours count because a cone sees its surroundings only through the band that the map stores around a surface.
     """
     shape = (-(-camera.height // CELL), -(-camera.width // CELL))
-    # A tile without a range starts past its end.
+    near, far = _finite_ranges(near, far)
     near, far = (_spread(tile, TILE // CELL)[: shape[0], : shape[1]].contiguous() for tile in (near, far))
     # The half diagonal of a cell, and half a pixel for the rays of its corners.
     cone = torch.tensor((CELL * 0.7072 + 0.5) / min(camera.fx, camera.fy))
@@ -119,7 +119,14 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
     nearest = -_around(torch.where(stopped > 0, -stopped, -torch.inf)) - scene.volume.voxel_m
     # A cone that nothing stopped holds no surface but the rim of one that stopped its neighbours.
     rim = _around(stopped) + 2 * scene.sizes[1]
-    return nearest.clamp_min(NEAREST_M), torch.where(stopped > 0, far, torch.minimum(far, rim))
+    far = torch.where(stopped > 0, far, torch.minimum(far, rim))
+    return _finite_ranges(nearest.clamp_min(NEAREST_M), far)
+
+
+def _finite_ranges(near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Ranges of which those that start at infinity start past their end instead."""
+    empty = ~torch.isfinite(near)
+    return torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
 
 
 def _around(image: Tensor) -> Tensor:
@@ -156,6 +163,8 @@ def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor
         )
         flat.scatter_(0, index, hit)
         left = going.nonzero()[:, 0]
+        if len(left) == 1:  # Compiled kernels want at least two (``Kernel``): the ray goes twice.
+            left = left.repeat(2)
         kept = tuple(values.index_select(0, left) for values in (index, x, y, ends, depth, previous))
     return result
 

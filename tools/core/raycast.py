@@ -129,7 +129,7 @@ def march(
     per_axis = [1 / torch.where(d.abs() < 1e-6, 1e-6, d) for d in direction]
     is_cone = cone > 0
     slack = torch.where(is_cone, 0.5 * voxel_m, 0.0)
-    state = torch.where(depth <= far, 0, 2).int()  # 1: hit, 2: past its end
+    state = torch.zeros_like(depth, dtype=torch.int32)  # 1: hit, 2: past its end
     for _ in range(steps):
         position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
         voxel = [torch.floor(p).int() for p in position]
