@@ -1,6 +1,8 @@
 """Depth from posed neighbours against the sensor: AbsRel where both are valid, coverage, time.
 
-``depth_metrics`` agrees with the public evaluation of depth estimation on flat arrays; see its docstring.
+A sweep is as good as its poses, so a recording for which reference poses from structure from motion lie beside it is
+measured with its own poses and with those. ``depth_metrics`` agrees with the public evaluation of depth estimation on
+flat arrays; see its docstring.
 """
 
 from __future__ import annotations
@@ -9,15 +11,17 @@ import argparse
 import math
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from evals.pose_metrics import read_poses
 from evals.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
+from scenes.types import Frame
 from tools.compiled import wait_until_compiled
 from tools.depth import register_depth
 from tools.depth_filling import EVERY, LOOK_BACK
@@ -26,6 +30,8 @@ from tools.sweep_depth import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT_DATA = (SHARED / "hololens", SHARED / "redkitchen")
+REFERENCE_POSES = {"redkitchen": Path("redkitchen_poses/pgt_sfm_seq01_first500.txt")}
+"""Recordings and their poses from structure from motion, of the colour camera, in the folder beside them."""
 MAX_ABS_REL, MIN_COVERAGE = 0.10, 0.5
 """What is wanted of each frame."""
 FIRST = 20
@@ -53,12 +59,12 @@ def depth_metrics(predicted: Tensor, target: Tensor) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def measure(recording: Recording, indices: range, model: DepthModel | None) -> list[dict[str, float]]:
+def measure(frame_at: Callable[[int], Frame], indices: range, model: DepthModel | None) -> list[dict[str, float]]:
     """One record per frame: metrics where sweep and sensor are valid, coverage, and milliseconds of the sweep alone."""
     records = []
     for index in indices:
-        frame = recording[index]
-        views = [SweepView.of(recording[i]) for i in range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)]
+        frame = frame_at(index)
+        views = [SweepView.of(frame_at(i)) for i in range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)]
         others = [view for view in views if view is not None]
         if not records:
             sweep_depth(frame, others)
@@ -113,6 +119,25 @@ def _chosen(recording: Recording, ids: range | None, every: int) -> range:
     return range(max(FIRST, wanted[0]), wanted[-1] + 1, every)
 
 
+def pose_sources(recording: Recording) -> dict[str, Callable[[int], Frame]]:
+    """Frames by index, per source of their poses: the recording, and structure from motion where there is such.
+
+    Raises:
+        InputError: a frame of the recording has no reference pose.
+    """
+    sources: dict[str, Callable[[int], Frame]] = {"own poses": recording.__getitem__}
+    file = recording.path.parent / REFERENCE_POSES.get(recording.path.name, Path())
+    if file.is_file():
+        poses = {int(name.rsplit("frame-", 1)[1].split(".")[0]): pose for name, pose in read_poses(file).items()}
+        missing = [frame_id for frame_id in recording.frame_ids if frame_id not in poses]
+        if missing:
+            raise InputError(
+                f"{file}: expected a pose of every frame of {recording.path.name}, got none of {missing[0]}"
+            )
+        sources["SfM poses"] = lambda index: recording[index].with_pose(poses[recording.frame_ids[index]])
+    return sources
+
+
 def run(args: argparse.Namespace) -> Report:
     """Estimate depth without the sensor and compare with it."""
     model = None if args.depth_model is None else DepthModel.load(args.depth_model)
@@ -122,21 +147,11 @@ def run(args: argparse.Namespace) -> Report:
         if not path.exists():
             raise InputError(f"expected a recording in {path}, found nothing; give one with --data PATH")
         recording = open_recording(path)
-        records = measure(recording, _chosen(recording, args.ids, args.every), model)
-        items += [{"recording": path.name} | record for record in records]
-        known = [r["abs_rel"] for r in records if not math.isnan(r["abs_rel"])]
-        name = f"{path.name}: {'model' if model else 'sweep'}"
-        count = len(records)
-        error = statistics.fmean(known) if known else None
-        coverage = statistics.fmean(r["coverage"] for r in records)
-        good = sum(r["abs_rel"] <= MAX_ABS_REL and r["coverage"] >= MIN_COVERAGE for r in records)
-        spent = statistics.median(r["ms"] for r in records)
-        rows += [
-            Row(what=f"{name}, AbsRel where valid", value=error, target=MAX_ABS_REL, better="lower", count=len(known)),
-            Row(what=f"{name}, coverage", value=coverage, target=MIN_COVERAGE, count=count),
-            Row(what=f"{name}, frames that reach both", value=good / count, target=1.0, count=count),
-            Row(what=f"{name}, median a frame", value=spent, unit="ms", count=count),
-        ]
+        indices = _chosen(recording, args.ids, args.every)
+        for source, frame_at in pose_sources(recording).items():
+            records = measure(frame_at, indices, model)
+            items += [{"recording": path.name, "poses": source} | record for record in records]
+            rows += rows_of(records, f"{path.name}, {source}: {'model' if model else 'sweep'}")
     settings = {
         "data": [p.name for p in args.data],
         "every": args.every,
@@ -146,3 +161,19 @@ def run(args: argparse.Namespace) -> Report:
     return Report(
         suite="depth", settings=settings | {"threads": torch.get_num_threads()}, rows=tuple(rows), items=tuple(items)
     )
+
+
+def rows_of(records: list[dict[str, float]], name: str) -> list[Row]:
+    """What is reported of the records of one recording."""
+    known = [r["abs_rel"] for r in records if not math.isnan(r["abs_rel"])]
+    count = len(records)
+    error = statistics.fmean(known) if known else None
+    coverage = statistics.fmean(r["coverage"] for r in records)
+    good = sum(r["abs_rel"] <= MAX_ABS_REL and r["coverage"] >= MIN_COVERAGE for r in records)
+    spent = statistics.median(r["ms"] for r in records)
+    return [
+        Row(what=f"{name}, AbsRel where valid", value=error, target=MAX_ABS_REL, better="lower", count=len(known)),
+        Row(what=f"{name}, coverage", value=coverage, target=MIN_COVERAGE, count=count),
+        Row(what=f"{name}, frames that reach both", value=good / count, target=1.0, count=count),
+        Row(what=f"{name}, median a frame", value=spent, unit="ms", count=count),
+    ]

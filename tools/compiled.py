@@ -153,7 +153,6 @@ class KernelSet:
     march_image: Callable[..., Any]
     march: Callable[..., Any]
     refine: Callable[..., Any]
-    sample_color: Callable[..., Any]
     forward_warp: Callable[..., Any]
     icp_step: Callable[..., Any]
     plane_scores: Callable[..., Any]
@@ -169,7 +168,6 @@ EAGER = KernelSet(
     march_image=raycast.march,
     march=raycast.march,
     refine=raycast.refine,
-    sample_color=raycast.sample_color,
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
     plane_scores=sweep.plane_scores,
@@ -184,8 +182,7 @@ COMPILED = KernelSet(
     tile_ranges=Kernel(raycast.tile_ranges, growing=(0, 1)),
     march_image=Kernel(raycast.march, growing=(0, 1)),
     march=Kernel(raycast.march, growing=(0, 1, 5, 6, 7, 8, 9)),
-    refine=Kernel(raycast.refine, growing=(0, 1)),
-    sample_color=Kernel(raycast.sample_color, growing=(0, 1)),
+    refine=Kernel(raycast.refine, growing=(0, 1, 2)),
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),

@@ -19,7 +19,7 @@ from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools import compiled, map_file, rendering
 from tools.compiled import KernelSet
-from tools.core import raycast, surface
+from tools.core import interpolation, surface
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import packed_rgb, projection_of_voxels, unpacked_rgb
 from tools.map_file import MapError
@@ -216,7 +216,7 @@ class SurfaceMap:
             return torch.zeros(0, 3, dtype=torch.uint8)
         window = self.volume.window(*self.volume.bounds())
         parts = [
-            raycast.color_at(self.volume.color, window.table, window.origin, window.size, list(part.unbind(-1)))
+            interpolation.color_at(self.volume.color, window.table, window.origin, window.size, list(part.unbind(-1)))
             for part in (points / self.voxel_m).split(1 << 18)
         ]
         return unpacked_rgb(torch.cat(parts))

@@ -13,7 +13,7 @@ from scenes.types import Camera
 from tools.compiled import KernelSet
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import unpacked_rgb
-from tools.core.raycast import IMAGE_STEPS, REST_STEPS, TILE
+from tools.core.raycast import CONE_STEPS, IMAGE_STEPS, REST_STEPS, TILE
 from tools.volume import BlockVolume, BlockWindow
 
 CELL = 4
@@ -97,22 +97,11 @@ def raycast(
         sizes=(torch.tensor(volume.voxel_m), torch.tensor(truncation_m)),
         kernels=kernels,
     )
-    near, far = _cell_ranges(scene, camera, near, far)
-    rays = _rays(camera, 1)
-    # A pixel without a range starts past its end. The expansion to pixels comes last: cells are few.
-    empty = ~torch.isfinite(near)
-    near, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
-    rough = _march(scene, rays, _spread(near, CELL, shape), _spread(far, CELL, shape), torch.tensor(0.0))
-    depth, normal = kernels.refine(volume.tsdf, *scene.window, scene.pose, *rays, rough, *scene.sizes)
-    rgb = torch.zeros(shape, dtype=torch.int32)
-    if color:
-        rgb = kernels.sample_color(volume.color, *scene.window, scene.pose, *rays, depth, scene.sizes[0])
-    return View(
-        depth_m=depth,
-        normal=normal.permute(1, 2, 0),
-        rgb=unpacked_rgb(rgb),
-        valid=depth > 0,
+    rough = _march_pixels(scene, camera, *_cell_ranges(scene, camera, near, far))
+    depth, normal, rgb = kernels.refine(
+        volume.tsdf, volume.color, *scene.window, scene.pose, *_rays(camera, 1), rough, *scene.sizes, color
     )
+    return View(depth_m=depth, normal=normal.permute(1, 2, 0), rgb=unpacked_rgb(rgb), valid=depth > 0)
 
 
 def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
@@ -121,42 +110,63 @@ def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tu
     Neighbours count because a cone sees its surroundings only through the band that the map stores around a surface.
     """
     shape = (-(-camera.height // CELL), -(-camera.width // CELL))
-    empty = ~torch.isfinite(near)
-    near, far = torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
-    near, far = (_spread(tile, TILE // CELL, shape) for tile in (near, far))
+    near, far = _finite_ranges(near, far)
+    near, far = (_spread(tile, TILE // CELL)[: shape[0], : shape[1]].contiguous() for tile in (near, far))
     # The half diagonal of a cell, and half a pixel for the rays of its corners.
     cone = torch.tensor((CELL * 0.7072 + 0.5) / min(camera.fx, camera.fy))
-    stopped = _march(scene, _rays(camera, CELL), near, far, cone)
-    stopped = torch.where(stopped > 0, stopped, torch.inf)[None, None]
-    nearest = -torch.nn.functional.max_pool2d(-stopped, 3, stride=1, padding=1)[0, 0]
+    stopped = _march(scene, _rays(camera, CELL), near, far, cone, CONE_STEPS)
     # One voxel back: the distance is that of the nearest voxel's centre.
-    return (nearest - scene.volume.voxel_m).clamp_min(NEAREST_M), far
+    nearest = -_around(torch.where(stopped > 0, -stopped, -torch.inf)) - scene.volume.voxel_m
+    # A cone that nothing stopped holds no surface but the rim of one that stopped its neighbours.
+    rim = _around(stopped) + 2 * scene.sizes[1]
+    far = torch.where(stopped > 0, far, torch.minimum(far, rim))
+    return _finite_ranges(nearest.clamp_min(NEAREST_M), far)
 
 
-def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor) -> Tensor:
-    """Walk the rays of an image from near to far, (H, W) each: the depth where each was stopped, 0 where none was.
+def _finite_ranges(near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Ranges of which those that start at infinity start past their end instead."""
+    empty = ~torch.isfinite(near)
+    return torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
 
-    Most rays end in the first round; those that do not are gathered, so that later rounds are short.
+
+def _around(image: Tensor) -> Tensor:
+    """The greatest of the nine values around each element of (h, w)."""
+    return torch.nn.functional.max_pool2d(image[None, None], 3, stride=1, padding=1)[0, 0]
+
+
+def _march_pixels(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> Tensor:
+    """Rough hits (H, W) of the rays of pixels, 0 where there is none, from the ranges of cells."""
+    near, far = (_spread(cells, CELL)[: camera.height, : camera.width].contiguous() for cells in (near, far))
+    return _march(scene, _rays(camera, 1), near, far, torch.tensor(0.0), IMAGE_STEPS)
+
+
+def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor, steps: int) -> Tensor:
+    """Walk the rays of an image from near to far: the depth where each was stopped, 0 where none was.
+
+    Most rays end in the first round, of some steps; those that do not are gathered, so that later rounds are short.
     """
     shared = (scene.volume.tsdf, *scene.window, scene.pose)
-    depth, previous, state = scene.kernels.march_image(
-        *shared, *rays, near, far, torch.full((1, 1), UNKNOWN), cone, *scene.sizes, IMAGE_STEPS
+    result, depth, previous, going = scene.kernels.march_image(
+        *shared, *rays, near, far, torch.full((1, 1), UNKNOWN), cone, *scene.sizes, steps
     )
-    result = torch.where(state == 1, depth, 0.0).reshape(-1)
-    index = (state.reshape(-1) == 0).nonzero()[:, 0]
-    columns = near.shape[1]
-    x, y = rays[0][0, index % columns], rays[1][index // columns, 0]
-    depth, far, previous = (values.reshape(-1)[index] for values in (depth, far, previous))
+    flat = result.view(-1)
+    index = going.view(-1).nonzero()[:, 0]
+    row, column = index // result.shape[1], index % result.shape[1]
+    x, y = rays[0].view(-1).index_select(0, column), rays[1].view(-1).index_select(0, row)
+    kept = (index, x, y, *(image.view(-1).index_select(0, index) for image in (far, depth, previous)))
     for _ in range(MAX_ROUNDS):
+        index, x, y, ends, depth, previous = kept
         if len(index) == 0:
             break
-        depth, previous, state = scene.kernels.march(
-            *shared, x, y, depth, far, previous, cone, *scene.sizes, REST_STEPS
+        hit, depth, previous, going = scene.kernels.march(
+            *shared, x, y, depth, ends, previous, cone, *scene.sizes, REST_STEPS
         )
-        result.index_copy_(0, index, torch.where(state == 1, depth, 0.0))
-        going = (state == 0).nonzero()[:, 0]
-        index, x, y, depth, far, previous = (values[going] for values in (index, x, y, depth, far, previous))
-    return result.reshape(near.shape)
+        flat.scatter_(0, index, hit)
+        left = going.nonzero()[:, 0]
+        if len(left) == 1:  # Compiled kernels want at least two (``Kernel``): the ray goes twice.
+            left = left.repeat(2)
+        kept = tuple(values.index_select(0, left) for values in (index, x, y, ends, depth, previous))
+    return result
 
 
 def _rays(camera: Camera, cell: int) -> tuple[Tensor, Tensor]:
@@ -166,11 +176,11 @@ def _rays(camera: Camera, cell: int) -> tuple[Tensor, Tensor]:
     return x[None, :], y[:, None]
 
 
-def _spread(image: Tensor, factor: int, shape: tuple[int, int]) -> Tensor:
-    """Each element of (h, w) repeated over a square, cut to ``shape``."""
+def _spread(image: Tensor, factor: int) -> Tensor:
+    """Each element of (h, w) repeated over a square."""
     height, width = image.shape
-    wide = image[:, None, :, None].expand(height, factor, width, factor).reshape(height * factor, width * factor)
-    return wide[: shape[0], : shape[1]].contiguous()
+    wide = image[:, None, :, None].expand(height, factor, width, factor)
+    return wide.reshape(height * factor, width * factor)
 
 
 def _tile_ranges(

@@ -1,10 +1,10 @@
 """Depth, normal and colour of a sparse voxel volume seen from any camera. Pure kernels.
 
-Four stages: ``tile_ranges`` bounds the depth of the surface per 16-pixel tile by projecting the blocks that hold
+Three stages: ``tile_ranges`` bounds the depth of the surface per 16-pixel tile by projecting the blocks that hold
 one; ``march`` walks a cone per 4x4 pixels until the surface is as near as the cone is wide, and then each pixel's ray
 from there until the distance changes sign; ``refine`` finds the zero of the trilinear distance by Newton steps, with
-its gradient as the normal; ``sample_color`` colours it. Rays are scaled to z = 1 in the camera, so that the ray
-parameter *is* z-depth.
+its gradient as the normal, and the colour there. Rays are scaled to z = 1 in the camera, so that the ray parameter
+*is* z-depth.
 """
 
 from __future__ import annotations
@@ -12,16 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tools.core.blocks import (
-    BLOCK,
-    BLOCK_VOXELS,
-    CIRCUMRADIUS,
-    UNKNOWN,
-    cell_of_block,
-    gather,
-    project_blocks,
-)
-from tools.core.fusion import COLORED, unpacked_color
+from tools.core.blocks import BLOCK, CIRCUMRADIUS, project_blocks
+from tools.core.interpolation import Place, cell_corner, corner_places, fetch, mixed_color, trilinear
 
 TILE = 16
 """Pixels along the edge of a depth-range tile."""
@@ -29,9 +21,9 @@ COARSE = 4
 """Blocks near the camera go into tiles this many times as large."""
 REACH = 6
 """A block may cover this many tiles along each axis of its level; one that covers more bounds all tiles."""
-IMAGE_STEPS, REST_STEPS = 4, 8
-"""Steps in one call of ``march``, for all rays of an image and for the few that go on after it: of few rays, taking out
-those that have ended costs more than the steps that they would waste."""
+CONE_STEPS, IMAGE_STEPS, REST_STEPS = 12, 4, 8
+"""Steps in one call of ``march``, for all cones or rays of an image and for the few that go on after it: of few rays,
+taking out those that have ended costs more than the steps that they would waste."""
 CAUTION = 0.8
 """Share of a stored distance that a ray may advance: the distance was measured along other rays."""
 
@@ -118,30 +110,30 @@ def march(
     voxel_m: Tensor,
     truncation_m: Tensor,
     steps: int,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Advance R rays, or cones, by a number of steps; unfinished ones go through another call.
 
     Args:
         tsdf: (C, 512) float16. table: (L,) int32, block slot per window cell.
         ray_x, ray_y: (R,) float32, at z = 1. depth, far: (R,) float32, where a ray stands and where it ends. Instead
-            of R, an image's (1, W), (H, 1) and (H, W) will do, here and in the kernels below.
-        previous: (R,) or (1, 1) float32, the distance at the last step (``UNKNOWN`` at the start).
+            of R, an image will do, here and in ``refine``: any shapes that broadcast to its own.
+        previous: (R,) or one value, float32, the distance at the last step (``UNKNOWN`` at the start).
         cone: 0-d float32, radius per metre of depth. A ray (0) hits where the distance changes sign; a cone is stopped
             where the surface is nearer than its radius and half a voxel.
 
     Returns:
-        depth, previous, state: (R,) int32: 0 still marching, 1 hit, 2 past its end. For a ray's hit, depth is the
-        estimate of where the sign changed.
+        hit: (R,) float32, the depth where a ray hit or a cone was stopped, for a ray the estimate of where the sign
+        changed; 0 where neither. depth, previous: as above. going: (R,) bool, neither hit nor past its end.
     """
     origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
     per_axis = [1 / torch.where(d.abs() < 1e-6, 1e-6, d) for d in direction]
     is_cone = cone > 0
     slack = torch.where(is_cone, 0.5 * voxel_m, 0.0)
-    state = torch.zeros_like(depth, dtype=torch.int32)
+    state = torch.zeros_like(depth, dtype=torch.int32)  # 1: hit, 2: past its end
     for _ in range(steps):
         position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
         voxel = [torch.floor(p).int() for p in position]
-        value, allocated = _fetch(tsdf, table, window_origin, window_size, voxel)
+        value, allocated = fetch(tsdf, table, window_origin, window_size, voxel)
         distance = value * truncation_m
         known = value <= 1
         from_outside = ((previous > 0) & (previous <= 1)) | is_cone
@@ -161,44 +153,11 @@ def march(
         depth = torch.where(marching, depth + move, depth)
         previous = torch.where(marching, value, previous)
         state = torch.where(marching, torch.where(hit, 1, torch.where(depth > far, 2, 0)), state).int()
-    return depth, previous, state
+    return torch.where(state == 1, depth, 0.0), depth, previous, state == 0
 
 
 def refine(
     tsdf: Tensor,
-    table: Tensor,
-    window_origin: Tensor,
-    window_size: Tensor,
-    world_from_camera: Tensor,
-    ray_x: Tensor,
-    ray_y: Tensor,
-    depth: Tensor,
-    voxel_m: Tensor,
-    truncation_m: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Newton steps on the trilinear distance from R rough hits (depth 0: no hit).
-
-    Returns:
-        depth (R,) float32, 0 where there was no surface after all (half a voxel or more of distance was left at the
-        last evaluation); normal (3, R) float32 in the world, towards free space, 0 likewise.
-    """
-    origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
-    start, limit = depth, 0.75 * truncation_m
-    value, gradient = torch.zeros_like(depth), direction
-    for _ in range(2):
-        position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
-        value, gradient = _trilinear(tsdf, table, window_origin, window_size, position)
-        slope = gradient[0] * direction[0] + gradient[1] * direction[1] + gradient[2] * direction[2]
-        # A ray that meets the surface sees the distance fall; the bound keeps grazing rays near their estimate.
-        slope = torch.minimum(slope, -0.2 / truncation_m)
-        depth = torch.maximum(torch.minimum(depth - value / slope, start + limit), start - limit)
-    found = (start > 0) & (value.abs() * truncation_m < 0.5 * voxel_m)
-    squared = gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2
-    scale = torch.where(found, torch.rsqrt(squared.clamp_min(1e-18)), 0.0)
-    return torch.where(found, depth, 0.0), torch.stack([g * scale for g in gradient])
-
-
-def sample_color(
     color: Tensor,
     table: Tensor,
     window_origin: Tensor,
@@ -208,33 +167,40 @@ def sample_color(
     ray_y: Tensor,
     depth: Tensor,
     voxel_m: Tensor,
-) -> Tensor:
-    """Trilinear colour at a depth (R,) along each ray -> (R,) int32, 0x00BBGGRR; 0 where depth or colour is missing."""
+    truncation_m: Tensor,
+    colored: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Newton steps on the stored distance from R rough hits (depth 0: no hit), and the colour there.
+
+    Args:
+        tsdf: (C, 512) float16. color: (C, 512) int32. colored: whether to look colour up.
+
+    Returns:
+        depth (R,) float32, 0 where there was no surface after all (half a voxel or more of distance was left at the
+        last evaluation); normal (3, R) float32 in the world, towards free space, 0 likewise; (R,) int32 0x00BBGGRR,
+        0 likewise, where no colour was observed, and everywhere if not ``colored``.
+    """
     origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
-    position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
-    return torch.where(depth > 0, color_at(color, table, window_origin, window_size, position), 0)
+    start, limit = depth, 0.75 * truncation_m
 
+    def step(depth: Tensor) -> tuple[Tensor, Tensor, list[Tensor], list[Place], list[Tensor]]:
+        base, fraction = cell_corner([o + d * depth for o, d in zip(origin, direction, strict=True)])
+        places = corner_places(table, window_origin, window_size, base)
+        value, gradient = trilinear(tsdf, places, fraction)
+        slope = gradient[0] * direction[0] + gradient[1] * direction[1] + gradient[2] * direction[2]
+        # A ray that meets the surface sees the distance fall; the bound keeps grazing rays near their estimate.
+        slope = torch.minimum(slope, -0.2 / truncation_m)
+        depth = torch.maximum(torch.minimum(depth - value / slope, start + limit), start - limit)
+        return depth, value, gradient, places, fraction
 
-def color_at(
-    color: Tensor, table: Tensor, window_origin: Tensor, window_size: Tensor, position: list[Tensor]
-) -> Tensor:
-    """The same at positions x, y, z in voxels, (R,) each."""
-    base, fraction = _cell_corner(position)
-    total = [torch.zeros_like(position[0]) for _ in range(3)]
-    weight_sum = torch.full_like(position[0], 1e-6)
-    for dx, dy, dz in _CORNERS:
-        voxel = [base[0] + dx, base[1] + dy, base[2] + dz]
-        slot, index = _address(table, window_origin, window_size, voxel)
-        packed = gather(color, index)
-        weight = _corner_weight(fraction, dx, dy, dz)
-        weight = torch.where((slot >= 0) & (packed >= COLORED), weight, 0.0)
-        total = [t + c * weight for t, c in zip(total, unpacked_color(packed), strict=True)]
-        weight_sum = weight_sum + weight
-    red, green, blue = ((t / weight_sum + 0.5).clamp(0, 255).int() for t in total)
-    return red | (green << 8) | (blue << 16)
-
-
-_CORNERS = tuple((dx, dy, dz) for dx in (0, 1) for dy in (0, 1) for dz in (0, 1))
+    depth, value, gradient, places, fraction = step(step(depth)[0])
+    found = (start > 0) & (value.abs() * truncation_m < 0.5 * voxel_m)
+    squared = gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2
+    scale = torch.where(found, torch.rsqrt(squared.clamp_min(1e-18)), 0.0)
+    rgb = torch.zeros_like(depth, dtype=torch.int32)
+    if colored:
+        rgb = torch.where(found, mixed_color(color, places, fraction), 0)
+    return torch.where(found, depth, 0.0), torch.stack([g * scale for g in gradient]), rgb
 
 
 def _voxel_rays(
@@ -244,58 +210,3 @@ def _voxel_rays(
     m = world_from_camera[:3] / voxel_m
     direction = [m[i, 0] * ray_x + m[i, 1] * ray_y + m[i, 2] for i in range(3)]
     return [m[i, 3] for i in range(3)], direction
-
-
-def _address(table: Tensor, window_origin: Tensor, window_size: Tensor, voxel: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Integer voxel coordinates -> pool slot (-1: none) and flat index of the voxel in the pool (of slot 0 if none)."""
-    x, y, z = voxel
-    slot = gather(table, cell_of_block((x >> 3, y >> 3, z >> 3), window_origin, window_size))
-    local = ((x & 7) << 6) | ((y & 7) << 3) | (z & 7)
-    return slot, slot.clamp_min(0).long() * BLOCK_VOXELS + local
-
-
-def _fetch(
-    tsdf: Tensor, table: Tensor, window_origin: Tensor, window_size: Tensor, voxel: list[Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Stored distance at integer voxels (``UNKNOWN`` outside all blocks), and whether the block exists."""
-    slot, index = _address(table, window_origin, window_size, voxel)
-    allocated = slot >= 0
-    return torch.where(allocated, gather(tsdf, index).float(), UNKNOWN), allocated
-
-
-def _cell_corner(position: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """The lowest of the eight voxel centres around a position (in voxels), and the position in that cell, 0..1."""
-    base = [torch.floor(p - 0.5) for p in position]
-    return [b.int() for b in base], [p - 0.5 - b for p, b in zip(position, base, strict=True)]
-
-
-def _corner_weight(fraction: list[Tensor], dx: int, dy: int, dz: int) -> Tensor:
-    fx, fy, fz = fraction
-    return (fx if dx else 1 - fx) * (fy if dy else 1 - fy) * (fz if dz else 1 - fz)
-
-
-def _trilinear(
-    tsdf: Tensor, table: Tensor, window_origin: Tensor, window_size: Tensor, position: list[Tensor]
-) -> tuple[Tensor, list[Tensor]]:
-    """Distance and its gradient (per voxel) at positions in voxels.
-
-    A corner that was never observed takes the mean of those that were, so that the rim of a surface has no hole.
-    """
-    base, (fx, fy, fz) = _cell_corner(position)
-    raw = [
-        _fetch(tsdf, table, window_origin, window_size, [base[0] + dx, base[1] + dy, base[2] + dz])[0]
-        for dx, dy, dz in _CORNERS
-    ]
-    total, count = torch.zeros_like(fx), torch.zeros_like(fx)
-    for value in raw:
-        total = total + torch.where(value <= 1, value, 0.0)
-        count = count + torch.where(value <= 1, 1.0, 0.0)
-    mean = torch.where(count > 0, total / count.clamp_min(1), 1.0)
-    c = [torch.where(value <= 1, value, mean) for value in raw]
-    # Interpolate along x, then y, then z; the differences on the way give the gradient.
-    x00, x01, x10, x11 = (c[i] + (c[i + 4] - c[i]) * fx for i in range(4))
-    y0, y1 = x00 + (x10 - x00) * fy, x01 + (x11 - x01) * fy
-    value = y0 + (y1 - y0) * fz
-    d00, d01, d10, d11 = (c[i + 4] - c[i] for i in range(4))
-    e0, e1 = d00 + (d10 - d00) * fy, d01 + (d11 - d01) * fy
-    return value, [e0 + (e1 - e0) * fz, (x10 - x00) + ((x11 - x01) - (x10 - x00)) * fz, y1 - y0]
