@@ -164,7 +164,8 @@ class Localiser:
     def _fit(self, features: Features, depth_m: Tensor, camera: Camera) -> PoseFit:
         """The pose that the matches give, searched for ever nearer to where it puts the map's points."""
         scale = camera.fx / REFERENCE_FOCAL
-        pairs = agreeing_matches(features, camera, self._index)
+        tables, least = self._index.tables(), self._index.extractor.least_likeness
+        pairs = agreeing_matches(features, camera, tables)
         if len(pairs) < MIN_MATCHES:
             raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
         poses = solve_poses(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
@@ -173,7 +174,7 @@ class Localiser:
         found = Keypoints.of(features, camera)
 
         def near(pose: Tensor, radius_px: float) -> Matches:
-            pairs = matches_near(found, pose, self._index, radius_px=radius_px)
+            pairs = matches_near(found, pose, tables, radius_px=radius_px, least_likeness=least)
             return matches_of(pairs, features, depth_m, camera)
 
         def search(pose: Tensor) -> PoseFit:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tools import compiled
 from tools.core import cells
+from tools.localisation_codes import ROOT_HISTOGRAM, Levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class FeatureExtractor(Protocol):
     """Stored with a map: descriptors of different extractors do not compare."""
     least_px: int
     """Shortest side of an image that it takes."""
+    levels: Levels
+    """How its descriptors are remembered."""
     least_likeness: float
     """Least dot product of two descriptors of one place, where geometry already says that they should be one."""
 
@@ -51,6 +54,7 @@ class PooledGradients:
 
     name = "pooled-gradients-2"
     least_px = 128
+    levels = ROOT_HISTOGRAM
     least_likeness = 0.8
     """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
 
@@ -87,6 +91,7 @@ class RootSift:
 
     name = "upright-rootsift-1"
     least_px = 64
+    levels = ROOT_HISTOGRAM
     least_likeness = 0.8
 
     def __init__(self, *, keypoints: int = 1024, compile: bool | None = None) -> None:

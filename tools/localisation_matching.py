@@ -16,10 +16,8 @@ from torch.nn.utils.rnn import pad_sequence
 from scenes.geometry import project, transform
 from scenes.types import Camera
 from tools.localisation_features import Features
-from tools.localisation_index import KeyframeIndex
+from tools.localisation_tables import KeyframeTables, strongest
 
-SCREENED = 0.3
-"""Share of keypoints, the strongest of every scale, that are matched by likeness alone."""
 CANDIDATES = 24
 """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
 RATIO = 0.95
@@ -55,22 +53,13 @@ class Pairs:
         return len(self.keypoint)
 
 
-def screened(features: Features) -> Tensor:
-    """Indices of the strongest ``SCREENED`` share of each scale; features come strongest first within a scale."""
-    scales, member = features.scale.unique(return_inverse=True)
-    sizes = torch.bincount(member, minlength=len(scales))
-    order = member.argsort(stable=True)
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[member[order]]
-    return (rank < (SCREENED * sizes[member]).ceil()).nonzero()[:, 0]
-
-
-def agreeing_matches(features: Features, camera: Camera, index: KeyframeIndex) -> Pairs:
+def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables) -> Pairs:
     """Matches by likeness that other matches of the same keyframe agree with."""
-    chosen = screened(features)
+    chosen = strongest(features.scale)
+    views = tables.nearest_views(features.descriptors, CANDIDATES)
+    uv, points = tables.screened_uv[views], tables.screened_points[views]
     # A row of padding is as unlike all others as can be: their likeness is 0, that of two histograms 0.4 at least.
-    descriptors, uv, points = index.screened(index.nearest_views(features, CANDIDATES), screened)
-    likeness = torch.matmul(features.descriptors[chosen], descriptors.mT)
+    likeness = torch.matmul(features.descriptors[chosen].bfloat16(), tables.screened_descriptors[views].mT).float()
     best, choice = likeness.max(2)
     back = likeness.argmax(1)
     view, row = (back.gather(1, choice) == torch.arange(len(chosen))).nonzero(as_tuple=True)
@@ -143,22 +132,28 @@ class Keypoints:
         return row, self.table[cell[row, around], slot]
 
 
-def matches_near(found: Keypoints, camera_from_world: Tensor, index: KeyframeIndex, *, radius_px: float) -> Pairs:
+def matches_near(
+    found: Keypoints, camera_from_world: Tensor, tables: KeyframeTables, *, radius_px: float, least_likeness: float
+) -> Pairs:
     """For every map point that a pose puts into the image, the most alike keypoint within ``radius_px``.
 
-    Only keypoints at least as alike as the extractor asks for. Points of the ``COVISIBLE`` keyframes that share most.
+    Only keypoints at least as alike as ``least_likeness``. Points of the ``COVISIBLE`` keyframes that share most.
     """
-    points, descriptors, rows = index.points_of(index.covisible(camera_from_world, found.camera, COVISIBLE))
-    p_camera = transform(camera_from_world, points[rows].double())
+    rows = tables.rows_of(tables.covisible(camera_from_world, found.camera, COVISIBLE))
+    p_camera = transform(camera_from_world, tables.points[rows].double())
     uv, inside = project(found.camera, p_camera)
     seen = (inside & (p_camera[:, 2] > LEAST_DEPTH_M)).nonzero()[:, 0]
     most = MOST_POINTS if radius_px < CELL_PX / 2 else MOST_POINTS // 4
     seen = seen[:: len(seen) // most + 1]
     row, keypoint = found.within(uv[seen].float(), radius_px)
-    own = rows[seen][row]
-    features = found.features
-    likeness = (features.descriptors[keypoint] * descriptors[own]).sum(-1)
+    own = rows[seen]
+    descriptors = tables.levels.decode(tables.codes[own])
+    likeness = (found.features.descriptors[keypoint] * descriptors[row]).sum(-1)
     best = torch.full((len(seen),), -1.0).scatter_reduce_(0, row, likeness, "amax")
-    keep = (likeness == best[row]) & (likeness > index.extractor.least_likeness)
-    times = torch.bincount(keypoint[keep], minlength=len(features)).double()
-    return Pairs(keypoint=keypoint[keep], points=points[own[keep]].double(), weight=1 / times[keypoint[keep]])
+    keep = (likeness == best[row]) & (likeness > least_likeness)
+    times = torch.bincount(keypoint[keep], minlength=len(found.features)).double()
+    return Pairs(
+        keypoint=keypoint[keep],
+        points=tables.points[own[row[keep]]].double(),
+        weight=1 / times[keypoint[keep]],
+    )

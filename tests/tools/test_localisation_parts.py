@@ -14,6 +14,7 @@ from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
 from tools.core.cells import pooled_gradients
 from tools.core.registration import rigid_exp
+from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation_features import Features, PooledGradients
 from tools.localisation_learned import LearnedFeatures, extractor_named
 from tools.localisation_matching import Keypoints, agreement
@@ -255,3 +256,20 @@ def test_features_that_are_gone_are_one_clear_line(tiny_superpoint, tmp_path) ->
         extractor_named("sift of another version")
     with pytest.raises(InputError, match="expected the weights that made the map"):
         extractor_named(f"superpoint 0123456789ab {tiny_superpoint}")
+
+
+@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM, SIGNED])
+def test_descriptors_keep_their_likeness_as_codes(levels: Levels) -> None:
+    g = torch.Generator().manual_seed(4)
+    raw = torch.rand(300, 128, generator=g) ** 2 if levels.low == 0 else torch.randn(300, 128, generator=g)
+    rows = torch.nn.functional.normalize(raw, dim=-1)
+    codes = levels.encode(rows)
+    assert torch.equal(levels.unpacked(levels.packed(codes), 128), codes)
+    again = levels.decode(codes)
+    assert float((again @ again.T - rows @ rows.T).abs().max()) < 0.05
+    assert float((again - rows).norm(dim=-1).max()) < 0.09
+
+
+def test_an_odd_number_of_values_is_stored_as_it_is() -> None:
+    codes = torch.arange(15, dtype=torch.uint8).reshape(3, 5)
+    assert torch.equal(ROOT_HISTOGRAM.unpacked(ROOT_HISTOGRAM.packed(codes), 5), codes)
