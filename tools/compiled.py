@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from tools import packages
-from tools.core import backproject, blocks, features, fusion, raycast, registration, sweep, warp
+from tools.core import backproject, blocks, cells, features, fusion, likeness, raycast, registration, sweep, warp
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +158,8 @@ class KernelSet:
     icp_step: Callable[..., Any]
     plane_scores: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
+    level_features: Callable[..., Any]
+    pair_likeness: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -174,6 +176,8 @@ EAGER = KernelSet(
     icp_step=registration.icp_step,
     plane_scores=sweep.plane_scores,
     detect_and_describe=features.detect_and_describe,
+    level_features=cells.level_features,
+    pair_likeness=likeness.pair_likeness,
 )
 
 COMPILED = KernelSet(
@@ -190,6 +194,8 @@ COMPILED = KernelSet(
     icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
+    level_features=Kernel(cells.level_features),
+    pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
 )
 
 

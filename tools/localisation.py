@@ -18,9 +18,10 @@ from torch import Tensor
 
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
+from tools.compiled import KernelSet, kernels
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
-from tools.localisation_matching import Keypoints, agreeing_matches, matches_near
+from tools.localisation_matching import Effort, Keypoints, agreeing_matches, matches_near
 from tools.localisation_pose import (
     GUIDED_PX,
     REFERENCE_FOCAL,
@@ -60,6 +61,10 @@ MAX_SIGMA_M = 0.5
 """A position known worse than this is none."""
 EXACT_SIGMA_M = 0.06
 """A pose that the matches give better than this is not sought to its sides."""
+QUICK = Effort(candidates=8, share=0.7, hypotheses=256)
+"""What is tried at first: enough for most images."""
+THOROUGH = Effort(candidates=24, share=1.0, hypotheses=512)
+"""What is tried where the pose from the first is not sure and exact."""
 MIN_AGREEMENT = 0.4
 """Share of inliers (and, with depth, of pixels) that the map's rendered depth must confirm."""
 
@@ -113,8 +118,11 @@ class _Refused(Exception):
 class Localiser:
     """Finds images in one map."""
 
-    def __init__(self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0) -> None:
-        """``seed`` fixes the random triples, so that an image always gives the same pose.
+    def __init__(
+        self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0, compile: bool | None = None
+    ) -> None:
+        """``seed`` fixes the random triples, so that an image always gives the same pose; ``compile`` as for
+        ``SurfaceMap``.
 
         Raises:
             ValueError: the index belongs to another map.
@@ -123,6 +131,7 @@ class Localiser:
             raise ValueError(f"expected keyframes of map {surface_map.map_id}, got those of {index.map_id}")
         self._map = surface_map
         self._index = index
+        self._kernels = kernels(compile)
         self._seed = seed
 
     @torch.no_grad()
@@ -162,39 +171,17 @@ class Localiser:
         )
 
     def _fit(self, features: Features, depth_m: Tensor, camera: Camera) -> PoseFit:
-        """The pose that the matches give, searched for ever nearer to where it puts the map's points."""
-        scale = camera.fx / REFERENCE_FOCAL
-        tables, least = self._index.tables(), self._index.extractor.least_likeness
-        pairs = agreeing_matches(features, camera, tables)
-        if len(pairs) < MIN_MATCHES:
-            raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
-        poses = solve_poses(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
-        if len(poses) == 0:
-            raise _Refused("no_consistent_pose", "no three matches give a pose")
-        found = Keypoints.of(features, camera)
-
-        def near(pose: Tensor, radius_px: float) -> Matches:
-            pairs = matches_near(found, pose, tables, radius_px=radius_px, least_likeness=least)
-            return matches_of(pairs, features, depth_m, camera)
-
-        def search(pose: Tensor) -> PoseFit:
-            for radius_px in WIDER_PX:
-                pose = nearer(pose, near(pose, radius_px * scale), radius_px * scale)
-            return fitted(pose, near(pose, GUIDED_PX * scale), camera)
-
-        fit = max((search(pose) for pose in poses), key=lambda fit: fit.support)
-        for _ in range(ORBITS):
-            if len(fit.points) < MIN_MATCHES or worst_sigma_m(_covariance(fit, camera)) < EXACT_SIGMA_M:
-                break
-            other = max(
-                (search(pose) for pose in orbited(fit.camera_from_world, fit.points)), key=lambda fit: fit.support
-            )
-            if other.support < BETTER * fit.support:
-                break
-            fit = other
-        if fit.support < MIN_SUPPORT:
-            raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
-        return fit
+        """The pose that the matches give: with little effort where that suffices, else with more."""
+        query = _Query(
+            features=features, depth_m=depth_m, camera=camera, index=self._index, kernels=self._kernels, seed=self._seed
+        )
+        try:
+            fit = query.fit(QUICK, orbits=0)
+            if fit.support >= SURE_SUPPORT and worst_sigma_m(_covariance(fit, camera)) < EXACT_SIGMA_M:
+                return fit
+        except _Refused:
+            pass  # a wider search may still find it, and says why where it does not
+        return query.fit(THOROUGH, orbits=ORBITS)
 
     def _features(self, frame: Frame) -> Features:
         if self._map.is_empty or len(self._index) == 0:
@@ -221,6 +208,55 @@ class Localiser:
     def _checked(self, pose: Tensor, fit: PoseFit, frame: Frame) -> Checked:
         checked, view = check_pose(self._map, frame.camera, pose, fit.points)
         return check_depth(checked, view, frame, self._index.correction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Query:
+    """One image that is being localised."""
+
+    features: Features
+    depth_m: Tensor
+    """(N,) float64 at its keypoints, 0 = none."""
+    camera: Camera
+    index: KeyframeIndex
+    kernels: KernelSet
+    seed: int
+
+    def fit(self, effort: Effort, *, orbits: int) -> PoseFit:
+        """The best supported pose, sought to its sides ``orbits`` times. Raises _Refused where there is none."""
+        camera = self.camera
+        pairs = agreeing_matches(self.features, camera, self.index.tables(), effort)
+        if len(pairs) < MIN_MATCHES:
+            raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
+        matches = matches_of(pairs, self.features, self.depth_m, camera)
+        poses = solve_poses(matches, camera, seed=self.seed, hypotheses=effort.hypotheses)
+        if len(poses) == 0:
+            raise _Refused("no_consistent_pose", "no three matches give a pose")
+        found = Keypoints.of(self.features, camera)
+        fit = max((self._search(found, pose) for pose in poses), key=lambda fit: fit.support)
+        for _ in range(orbits):
+            if len(fit.points) < MIN_MATCHES or worst_sigma_m(_covariance(fit, camera)) < EXACT_SIGMA_M:
+                break
+            sides = orbited(fit.camera_from_world, fit.points)
+            other = max((self._search(found, pose) for pose in sides), key=lambda fit: fit.support)
+            if other.support < BETTER * fit.support:
+                break
+            fit = other
+        if fit.support < MIN_SUPPORT:
+            raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
+        return fit
+
+    def _search(self, found: Keypoints, pose: Tensor) -> PoseFit:
+        """A pose refined on matches that are looked for ever nearer to where it puts the map's points."""
+        scale = self.camera.fx / REFERENCE_FOCAL
+        for radius_px in WIDER_PX:
+            pose = nearer(pose, self._near(found, pose, radius_px * scale), radius_px * scale)
+        return fitted(pose, self._near(found, pose, GUIDED_PX * scale), self.camera)
+
+    def _near(self, found: Keypoints, pose: Tensor, radius_px: float) -> Matches:
+        least = self.index.extractor.least_likeness
+        pairs = matches_near(found, pose, self.index.tables(), self.kernels, radius_px=radius_px, least_likeness=least)
+        return matches_of(pairs, self.features, self.depth_m, self.camera)
 
 
 def confidence(support: float, agreement: float, sigma_m: float) -> float:

@@ -35,6 +35,11 @@ class Levels:
         """(N, D) uint8 -> float32 rows of unit length."""
         return functional.normalize(codes.float() * self.step + self.low, dim=-1)
 
+    def lengths(self, codes: Tensor) -> Tensor:
+        """(N,) float32: how long the rows are, in steps, before ``decode`` makes them of unit length."""
+        values = codes.float() + self.low / self.step
+        return torch.linalg.vecdot(values, values).sqrt().clamp_min(1e-9)
+
     def packed(self, codes: Tensor) -> Tensor:
         """(N, D) codes as they are stored: (N, D / 2) where two fit in a byte and D is even, else as they are."""
         return codes[:, ::2] | (codes[:, 1::2] << 4) if self._paired(codes.shape[1]) else codes

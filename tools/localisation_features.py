@@ -58,8 +58,10 @@ class PooledGradients:
     least_likeness = 0.8
     """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
 
-    def __init__(self, *, keypoints: int = 2500) -> None:
+    def __init__(self, *, keypoints: int = 2500, compile: bool | None = None) -> None:
+        """``compile`` as for ``SurfaceMap``."""
         self.keypoints = keypoints
+        self._kernels = compiled.kernels(compile)
 
     @torch.no_grad()
     def __call__(self, rgb: Tensor) -> Features:
@@ -69,7 +71,9 @@ class PooledGradients:
             ValueError: the image is smaller than ``least_px`` on a side.
         """
         check_size(rgb, self.least_px)
-        uv, scale, descriptors, valid = cells.pooled_gradients(luma(rgb), self.keypoints)
+        uv, scale, descriptors, valid = cells.pooled_gradients(
+            luma(rgb), self.keypoints, features_of=self._kernels.level_features
+        )
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
 
 

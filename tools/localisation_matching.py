@@ -7,19 +7,18 @@ judged by how many of its others agree with them. Knows nothing of poses' accura
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from scenes.geometry import project, transform
 from scenes.types import Camera
+from tools.compiled import KernelSet
 from tools.localisation_features import Features
 from tools.localisation_tables import KeyframeTables, strongest
 
-CANDIDATES = 24
-"""Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
 RATIO = 0.95
 """A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 REACH = 0.2
@@ -53,42 +52,56 @@ class Pairs:
         return len(self.keypoint)
 
 
-def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables) -> Pairs:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is tried before there is a pose."""
+
+    candidates: int
+    """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
+    share: float
+    """Of the screened keypoints, the strongest first."""
+    hypotheses: int
+    """Triples of matches that a pose is made from."""
+
+
+def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables, effort: Effort) -> Pairs:
     """Matches by likeness that other matches of the same keyframe agree with."""
     chosen = strongest(features.scale)
-    views = tables.nearest_views(features.descriptors, CANDIDATES)
-    uv, points = tables.screened_uv[views], tables.screened_points[views]
-    # A row of padding is as unlike all others as can be: their likeness is 0, that of two histograms 0.4 at least.
-    likeness = torch.matmul(features.descriptors[chosen].bfloat16(), tables.screened_descriptors[views].mT).float()
-    best, choice = likeness.max(2)
-    back = likeness.argmax(1)
-    view, row = (back.gather(1, choice) == torch.arange(len(chosen))).nonzero(as_tuple=True)
-    column = choice[view, row]
-    second = likeness[view, row].scatter_(1, column[:, None], -1.0).amax(1)
-    clear = (2 - 2 * best[view, row]).clamp_min(0) < RATIO**2 * (2 - 2 * second).clamp_min(0)
-    view, row, column = view[clear], row[clear], column[clear]
-    keypoint = chosen[row]
-    support = agreement(view, features.uv[keypoint] / camera.width, uv[view, column])
-    keep = support >= MIN_AGREEING
-    return Pairs(
-        keypoint=keypoint[keep],
-        points=points[view[keep], column[keep]].double(),
-        weight=support[keep].double(),
-    )
+    chosen = chosen[: math.ceil(effort.share * len(chosen))]
+    kept = math.ceil(effort.share * tables.screened_uv.shape[1])
+    views = tables.nearest_views(features.descriptors, effort.candidates).tolist()
+    descriptors = features.descriptors[chosen].bfloat16()
+    own = features.uv[chosen] / camera.width
+    parts = []
+    for view in views:
+        # A row of padding is as unlike all others as can be: its likeness is 0, that of two histograms 0.4 at least.
+        row, column = clear_pairs(descriptors @ tables.screened_descriptors[view, :kept].T)
+        support = agreement(own[row], tables.screened_uv[view, column])
+        keep = support >= MIN_AGREEING
+        parts.append((chosen[row[keep]], tables.screened_points[view, column[keep]], support[keep]))
+    keypoint, points, support = (torch.cat(part) for part in zip(*parts, strict=True))
+    return Pairs(keypoint=keypoint, points=points.double(), weight=support.double())
 
 
-def agreement(view: Tensor, here: Tensor, there: Tensor) -> Tensor:
-    """(M,) how many matches of the same keyframe agree with each; ``view`` (M,) ascending, positions in widths."""
-    sizes = torch.bincount(view).tolist()
-    a = pad_sequence(list(here.split(sizes)), batch_first=True)
-    b = pad_sequence(list(there.split(sizes)), batch_first=True)
-    there_now = torch.arange(a.shape[1]) < torch.tensor(sizes)[:, None]
-    between_a, between_b = a[:, :, None] - a[:, None], b[:, :, None] - b[:, None]
-    apart = between_b.norm(dim=-1)
-    agreed = (between_a - between_b).norm(dim=-1) < STRETCH * apart + SLACK
+def clear_pairs(likeness: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of a likeness matrix (N, K) that choose each other, and no other column nearly as much."""
+    likeness = likeness.float()
+    best, choice = likeness.max(1)
+    row = (likeness.amax(0)[choice] == best).nonzero()[:, 0]
+    column = choice[row]
+    second = likeness[row].scatter_(1, column[:, None], -1.0).amax(1)
+    clear = (2 - 2 * best[row]).clamp_min(0) < RATIO**2 * (2 - 2 * second).clamp_min(0)
+    return row[clear], column[clear]
+
+
+def agreement(here: Tensor, there: Tensor) -> Tensor:
+    """(M,) how many of M matches of one keyframe agree with each, at (M, 2) positions in widths of both images."""
+    between_a, between_b = (here[:, None] - here).unbind(-1), (there[:, None] - there).unbind(-1)
+    apart = (between_b[0].square() + between_b[1].square()).sqrt()
+    off = (between_a[0] - between_b[0]).square() + (between_a[1] - between_b[1]).square()
+    agreed = off < (STRETCH * apart + SLACK).square()
     # Matches of one and the same place tell nothing of each other.
-    agreed &= (apart < REACH) & (apart > SLACK) & there_now[:, None] & there_now[:, :, None]
-    return agreed.sum(-1)[there_now]
+    return (agreed & (apart < REACH) & (apart > SLACK)).sum(-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +146,13 @@ class Keypoints:
 
 
 def matches_near(
-    found: Keypoints, camera_from_world: Tensor, tables: KeyframeTables, *, radius_px: float, least_likeness: float
+    found: Keypoints,
+    camera_from_world: Tensor,
+    tables: KeyframeTables,
+    kernels: KernelSet,
+    *,
+    radius_px: float,
+    least_likeness: float,
 ) -> Pairs:
     """For every map point that a pose puts into the image, the most alike keypoint within ``radius_px``.
 
@@ -147,8 +166,10 @@ def matches_near(
     seen = seen[:: len(seen) // most + 1]
     row, keypoint = found.within(uv[seen].float(), radius_px)
     own = rows[seen]
-    descriptors = tables.levels.decode(tables.codes[own])
-    likeness = (found.features.descriptors[keypoint] * descriptors[row]).sum(-1)
+    pairs = torch.stack([keypoint, own[row]], -1)
+    offset = torch.tensor(tables.levels.low / tables.levels.step)
+    likeness = kernels.pair_likeness(found.features.descriptors, tables.codes, offset, pairs)
+    likeness = likeness / tables.lengths[pairs[:, 1]]
     best = torch.full((len(seen),), -1.0).scatter_reduce_(0, row, likeness, "amax")
     keep = (likeness == best[row]) & (likeness > least_likeness)
     times = torch.bincount(keypoint[keep], minlength=len(found.features)).double()

@@ -26,7 +26,6 @@ WIDER_PX = (30.0, 16.0)
 """The same before: a hypothesis from one corner of an image is tens of pixels off in another."""
 GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
 """Gate and scale of the robust loss, in search radii."""
-HYPOTHESES = 512
 MAX_SAY = 4.0
 """Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
 ORBIT_DEG = (-24.0, -12.0, 12.0, 24.0)
@@ -140,7 +139,14 @@ def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
     return 1 / (1 + crowd / CELL_NEWS)
 
 
-def solve_poses(matches: Matches, camera: Camera, *, seed: int) -> Tensor:
+def _drawn(weight: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """(count, 3) indices, drawn by their (M,) weight; a triple that has one of them twice gives no pose."""
+    total = weight.cumsum(0)
+    at = torch.rand(count, 3, generator=generator, dtype=torch.float64) * total[-1]
+    return torch.searchsorted(total, at, right=True).clamp_max(len(weight) - 1)
+
+
+def solve_poses(matches: Matches, camera: Camera, *, seed: int, hypotheses: int) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
     None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
@@ -153,8 +159,7 @@ def solve_poses(matches: Matches, camera: Camera, *, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
     spread = even.weight * independence(matches.uv, even.weight, camera.width)
-    chances = torch.stack([even.weight, spread]).float().repeat(HYPOTHESES // 2, 1)
-    triples = torch.multinomial(chances, 3, generator=generator)
+    triples = torch.cat([_drawn(w, hypotheses // 2, generator) for w in (even.weight, spread)])
     uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)

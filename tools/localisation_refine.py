@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tools.core.registration import rigid_exp
-
 NOISE_PX = 1.5
 """Standard deviation of a match, in pixels; a depth that is off by its own sigma costs as much."""
 DEPTH_SIGMA = (0.01, 0.01)
@@ -125,5 +123,14 @@ def refine_poses(
         hessian = weighted.flatten(1, 2).mT @ flat
         gradient = (weighted.flatten(1, 2).mT @ r.flatten(1, 2)[..., None])[..., 0]
         step = torch.linalg.solve(hessian + 1e-6 * eye, -gradient)
-        pose = torch.stack([rigid_exp(s) for s in step]) @ pose
+        pose = motions(step) @ pose
     return pose, hessian
+
+
+def motions(twists: Tensor) -> Tensor:
+    """(B, 6) rotation vectors and translations -> (B, 4, 4) rigid motions, the exponentials of se(3)."""
+    x, y, z = twists[:, :3].unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+    algebra = torch.nn.functional.pad(torch.cat([cross, twists[:, 3:, None]], -1), (0, 0, 0, 1))
+    return torch.linalg.matrix_exp(algebra)

@@ -34,6 +34,8 @@ class KeyframeTables:
     """(P, 3) float32, of all keyframes in turn."""
     codes: Tensor
     """(P, D) uint8."""
+    lengths: Tensor
+    """(P,) float32, see ``Levels``."""
     starts: tuple[int, ...]
     """V + 1 rows: where each keyframe's points begin, and their number."""
     samples: Tensor
@@ -58,6 +60,7 @@ class KeyframeTables:
             vlads=vocabulary[1],
             points=torch.cat([k.points for k in keyframes]),
             codes=torch.cat([k.codes for k in keyframes]),
+            lengths=torch.cat([levels.lengths(k.codes) for k in keyframes]),
             starts=tuple(starts),
             samples=torch.stack([k.points[(spread * (len(k.points) - 1)).long()] for k in keyframes]),
             screened_descriptors=pad_sequence(
@@ -94,10 +97,15 @@ def _likened(levels: Levels, codes: Tensor) -> Tensor:
 
 
 def strongest(scale: Tensor) -> Tensor:
-    """Indices of the strongest ``SCREENED`` share of each of (N,) scales; the strongest of a scale come first."""
+    """Indices of the strongest ``SCREENED`` share of each of (N,) scales; the strongest of a scale come first.
+
+    In the order of their rank in their scale, so that the first half of them is half of the share of each scale.
+    """
     scales, member = scale.unique(return_inverse=True)
     sizes = torch.bincount(member, minlength=len(scales))
     order = member.argsort(stable=True)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[member[order]]
-    return (rank < (SCREENED * sizes[member]).ceil()).nonzero()[:, 0]
+    place = rank / sizes[member]
+    ranked = place.argsort(stable=True)
+    return ranked[place[ranked] < SCREENED]

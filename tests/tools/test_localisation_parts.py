@@ -17,7 +17,7 @@ from tools.core.registration import rigid_exp
 from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation_features import Features, PooledGradients
 from tools.localisation_learned import LearnedFeatures, extractor_named
-from tools.localisation_matching import Keypoints, agreement
+from tools.localisation_matching import Keypoints, agreement, clear_pairs
 from tools.localisation_pose import orbited
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 from tools.localisation_tracks import DepthCorrection, SightedView, triangulated
@@ -183,11 +183,20 @@ def test_matches_that_move_together_agree_and_scattered_ones_do_not() -> None:
     there = torch.rand(60, 2, generator=g) * torch.tensor([1.0, 0.75])
     here = there * 0.9 + torch.tensor([0.1, 0.02])
     here[40:] = torch.rand(20, 2, generator=g) * torch.tensor([1.0, 0.75])
-    view = torch.tensor([2]).repeat(60)
-    support = agreement(view, here, there)
+    support = agreement(here, there)
     assert float(support[:40].double().mean()) > 3
     assert float(support[40:].double().mean()) < 1
-    assert torch.equal(agreement(torch.cat([view, view + 3]), here.repeat(2, 1), there.repeat(2, 1)), support.repeat(2))
+    assert torch.equal(agreement(here.flip(0), there.flip(0)), support.flip(0))
+
+
+def test_pairs_choose_each_other_and_are_clear() -> None:
+    g = torch.Generator().manual_seed(6)
+    rows = torch.nn.functional.normalize(torch.randn(50, 32, generator=g), dim=-1)
+    columns = torch.cat([rows[:30].roll(7, 0), rows[:5].roll(2, 0)])
+    row, column = clear_pairs(rows @ columns.T)
+    found = dict(zip(row.tolist(), column.tolist(), strict=True))
+    # The first five rows have two equal columns each: neither is clear.
+    assert {r: c for r, c in found.items() if r < 30} == {r: (r + 7) % 30 for r in range(5, 30)}
 
 
 def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds() -> None:
