@@ -28,7 +28,7 @@ GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
 """Gate and scale of the robust loss, in search radii."""
 MAX_SAY = 4.0
 """Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
-ORBIT_DEG = (-24.0, -12.0, 12.0, 24.0)
+ORBIT_DEG = (-24.0, -12.0, -6.0, 6.0, 12.0, 24.0)
 """Turns about what is seen from which a pose that is not well fixed is searched for again."""
 RIVALS, APART_M = 3, 0.15
 """Poses that go on to the search near them, and how far apart their cameras are."""
@@ -57,6 +57,8 @@ class PoseFit:
     rms_px: float
     support: float
     """Keypoints that the pose explains beyond chance."""
+    likeness: float | None = None
+    """How much the image looks like the map from there (see ``Appearance``); None where it was not looked at."""
 
 
 def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
