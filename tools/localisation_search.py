@@ -37,8 +37,11 @@ ORBITS, BETTER = 3, 1.03
 """How often a pose that is not well fixed is sought again to its sides, as long as that is so much better."""
 EXACT_SIGMA_M = 0.06
 """A pose that the matches give better than this is not sought to its sides."""
-STEPS = (0.8, 0.4, 0.2)
-"""Steps of the search along the direction that the matches leave open, in standard deviations."""
+LOOKS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""Steps along the direction that the matches leave open, in standard deviations, at which the map is looked at."""
+LOOK_SAYS, MATCHES_SAY = 25.0, 4.0
+"""What is best minimises ``MATCHES_SAY step^2 / 2 - LOOK_SAYS likeness``: the matches' standard deviation is twice the
+formal one (see ``covariance_of``), and likenesses are good to 1/25."""
 LEAST_LIKENESS = 0.1
 """Where nothing is seen, or all is different, the matches alone decide."""
 QUICK = Effort(candidates=8, share=0.7, hypotheses=256)
@@ -109,26 +112,24 @@ class Search:
         return replace(fit, likeness=self.appearance.likeness(self.surface, fit.camera_from_world))
 
     def _slid(self, fit: PoseFit) -> PoseFit:
-        """The fit moved along the direction that its matches leave open, to where the map looks most like the image."""
-        if len(fit.points) < MIN_MATCHES or fit.likeness is None or self.sigma_m(fit) < EXACT_SIGMA_M:
+        """The fit moved along the direction that its matches leave open, towards where the map looks most alike.
+
+        A parabola through a few looks, and what the matches say of that direction, have their common optimum.
+        """
+        if len(fit.points) < MIN_MATCHES or self.sigma_m(fit) < EXACT_SIGMA_M:
             return fit
         covariance = covariance_of(fit, self.camera)
         values, axes = torch.linalg.eigh(covariance[3:, 3:])
         # The turn that goes with a step along the worst axis is the one that the matches expect.
         open_way = covariance[:, 3:] @ axes[:, -1] / values[-1].sqrt()
-        seen = {0.0: fit.likeness}
-
-        def likeness(at: float) -> float:
-            if at not in seen:
-                pose = motions((at * open_way)[None])[0] @ fit.camera_from_world
-                seen[at] = self.appearance.likeness(self.surface, pose)
-            return seen[at]
-
-        best = 0.0
-        for step in STEPS:
-            best = max((best, round(best - step, 3), round(best + step, 3)), key=likeness)
-        pose = motions((best * open_way)[None])[0] @ fit.camera_from_world
-        return replace(fit, camera_from_world=pose, likeness=likeness(best))
+        at = torch.tensor(LOOKS, dtype=torch.float64)
+        poses = motions(at[:, None] * open_way) @ fit.camera_from_world
+        likeness = torch.tensor([self.appearance.likeness(self.surface, p) for p in poses], dtype=torch.float64)
+        curve = torch.linalg.lstsq(torch.stack([torch.ones_like(at), at, at.square()], -1), likeness[:, None]).solution
+        slope, bend = float(curve[1]), min(0.0, float(curve[2]))
+        step = LOOK_SAYS * slope / (MATCHES_SAY - 2 * LOOK_SAYS * bend)
+        step = max(LOOKS[0], min(LOOKS[-1], step))
+        return replace(fit, camera_from_world=motions(step * open_way[None])[0] @ fit.camera_from_world)
 
     def _search(self, pose: Tensor) -> PoseFit:
         """A pose refined on matches that are looked for ever nearer to where it puts the map's points."""
