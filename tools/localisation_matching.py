@@ -47,6 +47,8 @@ class Pairs:
     """(M, 3) float64, world."""
     weight: Tensor
     """(M,) float64: how much a match is believed before there is a pose."""
+    sizes: tuple[int, ...] = ()
+    """How many of them in turn are of one keyframe; not told of those that were looked for near a pose."""
 
     def __len__(self) -> int:
         return len(self.keypoint)
@@ -79,8 +81,9 @@ def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables,
         support = agreement(own[row], tables.screened_uv[view, column])
         keep = support >= MIN_AGREEING
         parts.append((chosen[row[keep]], tables.screened_points[view, column[keep]], support[keep]))
+    sizes = tuple(len(part[0]) for part in parts)
     keypoint, points, support = (torch.cat(part) for part in zip(*parts, strict=True))
-    return Pairs(keypoint=keypoint, points=points.double(), weight=support.double())
+    return Pairs(keypoint=keypoint, points=points.double(), weight=support.double(), sizes=sizes)
 
 
 def clear_pairs(likeness: Tensor) -> tuple[Tensor, Tensor]:

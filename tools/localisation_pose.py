@@ -7,6 +7,7 @@ keypoints are found there, beyond chance, judges it. Knows nothing of maps' surf
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -141,27 +142,38 @@ def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
     return 1 / (1 + crowd / CELL_NEWS)
 
 
-def _drawn(weight: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """(count, 3) indices, drawn by their (M,) weight; a triple that has one of them twice gives no pose."""
+def _drawn(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
+    """(count, 3) indices, drawn by their (M,) weight, three of one of the groups of ``sizes`` members.
+
+    A triple that has one of them twice gives no pose.
+    """
     total = weight.cumsum(0)
-    at = torch.rand(count, 3, generator=generator, dtype=torch.float64) * total[-1]
-    return torch.searchsorted(total, at, right=True).clamp_max(len(weight) - 1)
+    ends = torch.tensor(sizes).cumsum(0)
+    shares = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    first = torch.searchsorted(total, shares[:, :1] * total[-1], right=True).clamp_max(len(weight) - 1)
+    group = torch.searchsorted(ends, first, right=True)
+    high = total[ends[group] - 1]
+    low = torch.where(group > 0, total[(ends[group - 1] - 1).clamp_min(0)], 0.0)
+    others = torch.searchsorted(total, low + shares[:, 1:] * (high - low), right=True)
+    return torch.cat([first, others.clamp_max(len(weight) - 1)], 1)
 
 
-def solve_poses(matches: Matches, camera: Camera, *, seed: int, hypotheses: int) -> Tensor:
+def solve_poses(matches: Matches, camera: Camera, *, seed: int, hypotheses: int, sizes: Sequence[int] = ()) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
     None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
     beside the wall tells them apart.
 
     Triples are drawn in favour of the matches' weight, half of them evenly over the image: right matches crowd, but a
-    triple from a single poster fixes no pose.
+    triple from a single poster fixes no pose. Half are drawn from one keyframe each, whose matches ``sizes`` counts:
+    where hardly a match in ten is right, those that are right are of the few keyframes that show the same.
     """
     gate = INLIER_PX * camera.fx / REFERENCE_FOCAL
     generator = torch.Generator().manual_seed(seed)
     even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
     spread = even.weight * independence(matches.uv, even.weight, camera.width)
-    triples = torch.cat([_drawn(w, hypotheses // 2, generator) for w in (even.weight, spread)])
+    groups = ([len(matches)], sizes or [len(matches)])
+    triples = torch.cat([_drawn(w, g, hypotheses // 4, generator) for w in (even.weight, spread) for g in groups])
     uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)

@@ -46,7 +46,7 @@ LEAST_LIKENESS = 0.1
 """Where nothing is seen, or all is different, the matches alone decide."""
 QUICK = Effort(candidates=8, share=0.7, hypotheses=256)
 """What is tried at first: enough for most images."""
-THOROUGH = Effort(candidates=24, share=1.0, hypotheses=512)
+THOROUGH = Effort(candidates=24, share=1.0, hypotheses=4096)
 """What is tried where the pose from the first is not sure and exact."""
 
 
@@ -103,7 +103,7 @@ class Search:
         if len(pairs) < MIN_MATCHES:
             return NoFit(reason="too_few_matches", detail=f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
         matches = matches_of(pairs, self.features, self.depth_m, self.camera)
-        poses = solve_poses(matches, self.camera, seed=self.seed, hypotheses=effort.hypotheses)
+        poses = solve_poses(matches, self.camera, seed=self.seed, hypotheses=effort.hypotheses, sizes=pairs.sizes)
         if len(poses) == 0:
             return NoFit(reason="no_consistent_pose", detail="no three matches give a pose")
         return [self._search(pose) for pose in poses]
