@@ -17,16 +17,16 @@ from scenes.geometry import project, transform
 from scenes.types import Camera
 from tools.compiled import KernelSet
 from tools.localisation_features import Features
-from tools.localisation_tables import KeyframeTables, strongest
+from tools.localisation_tables import KeyframeTables, by_strength
 
-RATIO = 0.95
+RATIO = 0.9
 """A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 REACH = 0.2
 """Matches within this share of the image's width judge each other."""
 STRETCH, SLACK = 0.35, 0.008
 """Two matches agree when their offsets differ by less than this share of their distance in the keyframe, plus this
 share of the width: a view from the side shortens distances by a third."""
-MIN_AGREEING = 2
+MIN_AGREEING = 3
 """Matches that must agree with one for it to be tried: chance gives 0.3."""
 COVISIBLE = 12
 """Keyframes that show most of what a pose sees; their points are looked for in the image."""
@@ -61,26 +61,24 @@ class Effort:
     candidates: int
     """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
     share: float
-    """Of the screened keypoints, the strongest first."""
+    """Of the keypoints, the strongest of every scale, that are matched by likeness alone."""
     hypotheses: int
     """Triples of matches that a pose is made from."""
 
 
 def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables, effort: Effort) -> Pairs:
     """Matches by likeness that other matches of the same keyframe agree with."""
-    chosen = strongest(features.scale)
-    chosen = chosen[: math.ceil(effort.share * len(chosen))]
-    kept = math.ceil(effort.share * tables.screened_uv.shape[1])
-    views = tables.nearest_views(features.descriptors, effort.candidates).tolist()
+    order = by_strength(features.scale)
+    chosen = order[: math.ceil(effort.share * len(order))]
     descriptors = features.descriptors[chosen].bfloat16()
     own = features.uv[chosen] / camera.width
     parts = []
-    for view in views:
-        # A row of padding is as unlike all others as can be: its likeness is 0, that of two histograms 0.4 at least.
-        row, column = clear_pairs(descriptors @ tables.screened_descriptors[view, :kept].T)
-        support = agreement(own[row], tables.screened_uv[view, column])
+    for view in tables.nearest_views(features.descriptors, effort.candidates).tolist():
+        rows = tables.strongest_of(view, effort.share)
+        row, column = clear_pairs(descriptors @ tables.levels.decode(tables.codes[rows]).bfloat16().T)
+        support = agreement(own[row], tables.uv[rows][column])
         keep = support >= MIN_AGREEING
-        parts.append((chosen[row[keep]], tables.screened_points[view, column[keep]], support[keep]))
+        parts.append((chosen[row[keep]], tables.points[rows][column[keep]], support[keep]))
     sizes = tuple(len(part[0]) for part in parts)
     keypoint, points, support = (torch.cat(part) for part in zip(*parts, strict=True))
     return Pairs(keypoint=keypoint, points=points.double(), weight=support.double(), sizes=sizes)
@@ -89,6 +87,9 @@ def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables,
 def clear_pairs(likeness: Tensor) -> tuple[Tensor, Tensor]:
     """Rows and columns of a likeness matrix (N, K) that choose each other, and no other column nearly as much."""
     likeness = likeness.float()
+    if likeness.shape[1] < 2:
+        nothing = torch.zeros(0, dtype=torch.int64)
+        return nothing, nothing
     best, choice = likeness.max(1)
     row = (likeness.amax(0)[choice] == best).nonzero()[:, 0]
     column = choice[row]

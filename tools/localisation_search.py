@@ -44,9 +44,9 @@ LOOK_SAYS, MATCHES_SAY = 25.0, 4.0
 formal one (see ``covariance_of``), and likenesses are good to 1/25."""
 LEAST_LIKENESS = 0.1
 """Where nothing is seen, or all is different, the matches alone decide."""
-QUICK = Effort(candidates=8, share=0.7, hypotheses=256)
+QUICK = Effort(candidates=8, share=0.3, hypotheses=256)
 """What is tried at first: enough for most images."""
-THOROUGH = Effort(candidates=24, share=1.0, hypotheses=4096)
+THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048)
 """What is tried where the pose from the first is not sure and exact."""
 
 

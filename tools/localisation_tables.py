@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from scenes.geometry import project, transform
 from scenes.types import Camera
@@ -15,8 +15,6 @@ from tools.localisation_codes import Levels
 from tools.localisation_keyframes import Keyframe
 from tools.localisation_retrieval import vlad
 
-SCREENED = 0.3
-"""Share of keypoints, the strongest of every scale, that are matched by likeness alone."""
 COVISIBILITY_SAMPLES = 64
 """Points of a keyframe that tell whether a pose sees it."""
 
@@ -31,7 +29,9 @@ class KeyframeTables:
     vlads: Tensor
     """(V, WORDS * D) float32."""
     points: Tensor
-    """(P, 3) float32, of all keyframes in turn."""
+    """(P, 3) float32, of all keyframes in turn, each one's in the order of ``by_strength``."""
+    uv: Tensor
+    """(P, 2) float32, where the keyframe shows them, in widths of its image."""
     codes: Tensor
     """(P, D) uint8."""
     lengths: Tensor
@@ -40,34 +40,23 @@ class KeyframeTables:
     """V + 1 rows: where each keyframe's points begin, and their number."""
     samples: Tensor
     """(V, COVISIBILITY_SAMPLES, 3) float32, some points of each keyframe."""
-    screened_descriptors: Tensor
-    """(V, K, D) bfloat16, the strongest features of each keyframe; beyond a keyframe's own all zero."""
-    screened_uv: Tensor
-    """(V, K, 2) float32, in widths of the image."""
-    screened_points: Tensor
-    """(V, K, 3) float32."""
 
     @classmethod
     def of(cls, keyframes: Sequence[Keyframe], levels: Levels, vocabulary: tuple[Tensor, Tensor]) -> KeyframeTables:
         """The tables of some keyframes, their visual words and their vectors."""
-        chosen = [strongest(k.scale) for k in keyframes]
+        kept = [(k, by_strength(k.scale)) for k in keyframes]
         spread = torch.linspace(0, 1, COVISIBILITY_SAMPLES)
-        kept = list(zip(keyframes, chosen, strict=True))
         starts = torch.tensor([0, *[len(k.points) for k in keyframes]]).cumsum(0).tolist()
         return cls(
             levels=levels,
             words=vocabulary[0],
             vlads=vocabulary[1],
-            points=torch.cat([k.points for k in keyframes]),
-            codes=torch.cat([k.codes for k in keyframes]),
-            lengths=torch.cat([levels.lengths(k.codes) for k in keyframes]),
+            points=torch.cat([k.points[order] for k, order in kept]),
+            uv=torch.cat([k.uv[order] / k.camera.width for k, order in kept]),
+            codes=torch.cat([k.codes[order] for k, order in kept]),
+            lengths=torch.cat([levels.lengths(k.codes[order]) for k, order in kept]),
             starts=tuple(starts),
             samples=torch.stack([k.points[(spread * (len(k.points) - 1)).long()] for k in keyframes]),
-            screened_descriptors=pad_sequence(
-                [levels.decode(k.codes[c]).bfloat16() for k, c in kept], batch_first=True
-            ),
-            screened_uv=pad_sequence([k.uv[c] / k.camera.width for k, c in kept], batch_first=True),
-            screened_points=pad_sequence([k.points[c] for k, c in kept], batch_first=True),
         )
 
     def __len__(self) -> int:
@@ -86,26 +75,25 @@ class KeyframeTables:
         best = shared.topk(min(count, len(shared)))
         return best.indices[best.values > 0].tolist()
 
+    def strongest_of(self, view: int, share: float) -> slice:
+        """The rows of a share of a keyframe's points, the strongest of every scale."""
+        start, stop = self.starts[view : view + 2]
+        return slice(start, start + math.ceil(share * (stop - start)))
+
     def rows_of(self, views: Sequence[int]) -> Tensor:
         """(R,) rows of ``points`` and ``codes`` that some keyframes own."""
         rows = [torch.arange(self.starts[v], self.starts[v + 1]) for v in views]
         return torch.cat([torch.zeros(0, dtype=torch.int64), *rows])
 
 
-def _likened(levels: Levels, codes: Tensor) -> Tensor:
-    return levels.decode(codes).bfloat16()
+def by_strength(scale: Tensor) -> Tensor:
+    """Indices of features by their rank among those of their own of (N,) scales; of each, the strongest come first.
 
-
-def strongest(scale: Tensor) -> Tensor:
-    """Indices of the strongest ``SCREENED`` share of each of (N,) scales; the strongest of a scale come first.
-
-    In the order of their rank in their scale, so that the first half of them is half of the share of each scale.
+    So the first half of them holds the stronger half of every scale.
     """
     scales, member = scale.unique(return_inverse=True)
     sizes = torch.bincount(member, minlength=len(scales))
     order = member.argsort(stable=True)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[member[order]]
-    place = rank / sizes[member]
-    ranked = place.argsort(stable=True)
-    return ranked[place[ranked] < SCREENED]
+    return (rank / sizes[member]).argsort(stable=True)
