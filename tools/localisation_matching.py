@@ -64,6 +64,10 @@ class Effort:
     """Of the keypoints, the strongest of every scale, that are matched by likeness alone."""
     hypotheses: int
     """Triples of matches that a pose is made from."""
+    finalists: int
+    """Hypotheses that are refined."""
+    radii_px: tuple[float, ...]
+    """How far from its projection a point is looked for, in turn, before ``GUIDED_PX``; at ``REFERENCE_FOCAL``."""
 
 
 def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables, effort: Effort) -> Pairs:

@@ -23,8 +23,6 @@ from tools.localisation_refine import Matches, best_poses, match_error, refine_p
 
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
-WIDER_PX = (30.0, 16.0)
-"""The same before: a hypothesis from one corner of an image is tens of pixels off in another."""
 GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
 """Gate and scale of the robust loss, in search radii."""
 MAX_SAY = 4.0
@@ -33,8 +31,6 @@ ORBIT_DEG = (-24.0, -12.0, -6.0, 6.0, 12.0, 24.0)
 """Turns about what is seen from which a pose that is not well fixed is searched for again."""
 RIVALS, APART_M = 3, 0.15
 """Poses that go on to the search near them, and how far apart their cameras are."""
-FINALISTS = 12
-"""Hypotheses that are refined."""
 INLIER_PX = 8.0
 """Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
 CAUCHY_PX = (2.4, 1.2)
@@ -158,7 +154,9 @@ def _drawn(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Ge
     return torch.cat([first, others.clamp_max(len(weight) - 1)], 1)
 
 
-def solve_poses(matches: Matches, camera: Camera, *, seed: int, hypotheses: int, sizes: Sequence[int] = ()) -> Tensor:
+def solve_poses(
+    matches: Matches, camera: Camera, *, seed: int, hypotheses: int, finalists: int, sizes: Sequence[int] = ()
+) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
     None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
@@ -181,10 +179,10 @@ def solve_poses(matches: Matches, camera: Camera, *, seed: int, hypotheses: int,
     poses = poses[valid]
     if len(poses) == 0:
         return poses
-    pose = _distinct(best_poses(poses, even, gate, len(poses)), FINALISTS)
+    pose = _distinct(best_poses(poses, even, gate, len(poses)), finalists)
     for wider, steps in ((3.0, 3), (1.0, 3)):
         pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
-    return _distinct(best_poses(pose, even, gate, FINALISTS), RIVALS)
+    return _distinct(best_poses(pose, even, gate, finalists), RIVALS)
 
 
 def _distinct(poses: Tensor, count: int) -> Tensor:

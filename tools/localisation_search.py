@@ -21,7 +21,6 @@ from tools.localisation_matching import Effort, Keypoints, agreeing_matches, mat
 from tools.localisation_pose import (
     GUIDED_PX,
     REFERENCE_FOCAL,
-    WIDER_PX,
     PoseFit,
     fitted,
     matches_of,
@@ -44,10 +43,11 @@ LOOK_SAYS, MATCHES_SAY = 25.0, 4.0
 formal one (see ``covariance_of``), and likenesses are good to 1/25."""
 LEAST_LIKENESS = 0.1
 """Where nothing is seen, or all is different, the matches alone decide."""
-QUICK = Effort(candidates=8, share=0.3, hypotheses=256)
+QUICK = Effort(candidates=8, share=0.3, hypotheses=128, finalists=4, radii_px=(16.0,))
 """What is tried at first: enough for most images."""
-THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048)
-"""What is tried where the pose from the first is not sure and exact."""
+THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048, finalists=12, radii_px=(30.0, 16.0))
+"""What is tried where the pose from the first is not sure and exact. A hypothesis from one corner of an image is tens
+of pixels off in another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +103,17 @@ class Search:
         if len(pairs) < MIN_MATCHES:
             return NoFit(reason="too_few_matches", detail=f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
         matches = matches_of(pairs, self.features, self.depth_m, self.camera)
-        poses = solve_poses(matches, self.camera, seed=self.seed, hypotheses=effort.hypotheses, sizes=pairs.sizes)
+        poses = solve_poses(
+            matches,
+            self.camera,
+            seed=self.seed,
+            hypotheses=effort.hypotheses,
+            finalists=effort.finalists,
+            sizes=pairs.sizes,
+        )
         if len(poses) == 0:
             return NoFit(reason="no_consistent_pose", detail="no three matches give a pose")
-        return [self._search(pose) for pose in poses]
+        return [self._search(pose, effort) for pose in poses]
 
     def _looked_at(self, fit: PoseFit) -> PoseFit:
         return replace(fit, likeness=self.appearance.likeness(self.surface, fit.camera_from_world))
@@ -131,10 +138,10 @@ class Search:
         step = max(LOOKS[0], min(LOOKS[-1], step))
         return replace(fit, camera_from_world=motions(step * open_way[None])[0] @ fit.camera_from_world)
 
-    def _search(self, pose: Tensor) -> PoseFit:
+    def _search(self, pose: Tensor, effort: Effort = THOROUGH) -> PoseFit:
         """A pose refined on matches that are looked for ever nearer to where it puts the map's points."""
         scale = self.camera.fx / REFERENCE_FOCAL
-        for radius_px in WIDER_PX:
+        for radius_px in effort.radii_px:
             pose = nearer(pose, self._near(pose, radius_px * scale), radius_px * scale)
         return fitted(pose, self._near(pose, GUIDED_PX * scale), self.camera)
 

@@ -39,7 +39,7 @@ def test_a_few_right_matches_of_one_keyframe_among_many_wrong_ones_give_the_pose
         weight=torch.ones(400, dtype=torch.float64),
         intrinsics=torch.tensor([520.0, 520.0, 320.0, 240.0], dtype=torch.float64),
     )
-    found = solve_poses(matches, CAMERA, seed=0, hypotheses=512, sizes=[40] * 10)
+    found = solve_poses(matches, CAMERA, seed=0, hypotheses=512, finalists=12, sizes=[40] * 10)
     assert min(float(pose_error(one, true)[0]) for one in found) < 1e-3
 
 
