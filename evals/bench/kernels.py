@@ -15,7 +15,7 @@ from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.core.backproject import rimmed
 from tools.core.cells import pyramid
-from tools.localisation_features import PooledGradients, luma
+from tools.localisation_features import luma
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 from tools.sweep_depth import SweepView, sweep_depth
@@ -72,13 +72,13 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
 
 def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     """Of the kernels that localisation uses besides."""
-    features = PooledGradients(compile=False)(frame.rgb)
     g = torch.Generator().manual_seed(0)
-    codes = torch.randint(0, 16, (20000, features.descriptors.shape[1]), generator=g, dtype=torch.uint8)
-    pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(features), len(codes))], -1)
+    descriptors = torch.nn.functional.normalize(torch.rand(2500, 128, generator=g), dim=-1)
+    codes = torch.randint(0, 16, (20000, 128), generator=g, dtype=torch.uint8)
+    pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
     return {
         "level_features": (pyramid(luma(frame.rgb))[0], 1000),
-        "pair_likeness": (features.descriptors, codes, torch.tensor(0.0), pairs),
+        "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
     }
 
 
