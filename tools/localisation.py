@@ -24,7 +24,7 @@ from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
 from tools.localisation_matching import Keypoints
 from tools.localisation_pose import PoseFit
-from tools.localisation_search import EXACT_SIGMA_M, NoFit, Search, covariance_of, worst_sigma_m
+from tools.localisation_search import EXACT_SIGMA_M, MIN_SUPPORT, NoFit, Search, covariance_of, worst_sigma_m
 from tools.localisation_surface import (
     Checked,
     check_depth,
@@ -38,9 +38,6 @@ Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_
 
 MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
-MIN_SUPPORT = 20.0
-"""Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a
-map of its other half. Chosen with 1,200 keypoints a frame and kept for 2,500."""
 SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 SURE_SIGMA_M = 0.06

@@ -128,9 +128,16 @@ def refine_poses(
 
 
 def motions(twists: Tensor) -> Tensor:
-    """(B, 6) rotation vectors and translations -> (B, 4, 4) rigid motions, the exponentials of se(3)."""
-    x, y, z = twists[:, :3].unbind(-1)
+    """(B, 6) rotation vectors and translations -> (B, 4, 4): Rodrigues' rotations, and the translations as they are.
+
+    A rotation to the last digit for vectors of any length: a step of a hopeless pose may be many turns.
+    """
+    angle = twists[:, :3].norm(dim=-1).clamp_min(1e-12)[:, None, None]
+    x, y, z = (twists[:, :3] / angle[:, 0]).unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    algebra = torch.nn.functional.pad(torch.cat([cross, twists[:, 3:, None]], -1), (0, 0, 0, 1))
-    return torch.linalg.matrix_exp(algebra)
+    eye = torch.eye(3, dtype=twists.dtype)
+    rotation = eye + torch.sin(angle) * cross + (1 - torch.cos(angle)) * (cross @ cross)
+    out = torch.eye(4, dtype=twists.dtype).repeat(len(twists), 1, 1)
+    out[:, :3, :3], out[:, :3, 3] = rotation, twists[:, 3:]
+    return out

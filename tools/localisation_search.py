@@ -32,6 +32,9 @@ from tools.localisation_refine import Matches, motions
 from tools.mapping import SurfaceMap
 
 MIN_MATCHES = 8
+MIN_SUPPORT = 20.0
+"""Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a
+map of its other half. Chosen with 1,200 keypoints a frame and kept for 2,500."""
 ORBITS, BETTER = 3, 1.03
 """How often a pose that is not well fixed is sought again to its sides, as long as that is so much better."""
 EXACT_SIGMA_M = 0.06
@@ -92,7 +95,7 @@ class Search:
             if score(other) < BETTER * score(fit):
                 break
             fit = other
-        return self._slid(fit)
+        return self._slid(fit) if fit.support >= MIN_SUPPORT else fit
 
     def sigma_m(self, fit: PoseFit) -> float:
         """Standard deviation of a fit's position along its worst axis."""
@@ -116,6 +119,8 @@ class Search:
         return [self._search(pose, effort) for pose in poses]
 
     def _looked_at(self, fit: PoseFit) -> PoseFit:
+        if not bool(torch.isfinite(fit.camera_from_world).all()):
+            return replace(fit, support=0.0, likeness=0.0)  # the refinement of a hopeless hypothesis can run away
         return replace(fit, likeness=self.appearance.likeness(self.surface, fit.camera_from_world))
 
     def _slid(self, fit: PoseFit) -> PoseFit:

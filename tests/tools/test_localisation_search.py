@@ -43,12 +43,17 @@ def test_a_few_right_matches_of_one_keyframe_among_many_wrong_ones_give_the_pose
     assert min(float(pose_error(one, true)[0]) for one in found) < 1e-3
 
 
-def test_motions_undo_each_other_and_turn_as_rodrigues_does() -> None:
-    twists = torch.randn(5, 6, generator=torch.Generator().manual_seed(2), dtype=torch.float64) * 0.4
-    back = motions(twists) @ motions(-twists)
-    torch.testing.assert_close(back, torch.eye(4, dtype=torch.float64).expand(5, 4, 4))
-    for twist, motion in zip(twists, motions(twists), strict=True):
-        torch.testing.assert_close(motion[:3, :3], rigid_exp(twist)[:3, :3])
+def test_motions_are_rigid_for_steps_of_any_size_and_turn_as_rodrigues_does() -> None:
+    g = torch.Generator().manual_seed(2)
+    twists = (
+        torch.randn(6, 6, generator=g, dtype=torch.float64) * torch.tensor([[0.0, 1e-9, 0.4, 3.0, 1e3, 1e6]]).double().T
+    )
+    found = motions(twists)
+    turn = found[:, :3, :3]
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3, dtype=torch.float64).expand(6, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(turn), torch.ones(6, dtype=torch.float64))
+    for twist, motion in zip(twists[1:4], found[1:4], strict=True):
+        torch.testing.assert_close(motion, rigid_exp(twist))
 
 
 def test_the_first_half_by_strength_holds_the_stronger_half_of_every_scale() -> None:
