@@ -24,7 +24,7 @@ from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
 from tools.localisation_matching import Keypoints
 from tools.localisation_pose import PoseFit
-from tools.localisation_search import EXACT_SIGMA_M, MIN_SUPPORT, NoFit, Search, covariance_of, worst_sigma_m
+from tools.localisation_search import MIN_SUPPORT, QUICK_SIGMA_M, NoFit, Search, covariance_of, worst_sigma_m
 from tools.localisation_surface import (
     Checked,
     check_depth,
@@ -167,7 +167,7 @@ class Localiser:
             seed=self._seed,
         )
         quick = search.quick()
-        if isinstance(quick, PoseFit) and quick.support >= SURE_SUPPORT and search.sigma_m(quick) < EXACT_SIGMA_M:
+        if isinstance(quick, PoseFit) and quick.support >= SURE_SUPPORT and search.sigma_m(quick) < QUICK_SIGMA_M:
             return quick
         fit = search.thorough()
         if isinstance(fit, NoFit):

@@ -46,6 +46,8 @@ LOOK_SAYS, MATCHES_SAY = 25.0, 4.0
 formal one (see ``covariance_of``), and likenesses are good to 1/25."""
 LEAST_LIKENESS = 0.1
 """Where nothing is seen, or all is different, the matches alone decide."""
+QUICK_SIGMA_M = 0.05
+"""A quick pose that is known worse than this is looked for again with more effort."""
 QUICK = Effort(candidates=8, share=0.3, hypotheses=128, finalists=4, radii_px=(16.0,))
 """What is tried at first: enough for most images."""
 THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048, finalists=12, radii_px=(30.0, 16.0))
