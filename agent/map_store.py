@@ -2,7 +2,7 @@
 
     DIR/map.json               what this folder is; written last, so a folder without it is not a map
     DIR/surface.safetensors    the fused surface (tools.mapping)
-    DIR/keyframes.safetensors  views that an image can be recognised by (tools.localisation_index)
+    DIR/keyframes.safetensors  views that an image can be recognised by (tools.localisation_keyframes)
     DIR/memory.sqlite          objects, names, notes, turns (tools.memory)
     DIR/last_frame/            the newest frame, as a recording of one frame: where the wearer was last
 
@@ -27,12 +27,13 @@ from scenes.errors import InputError
 from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame, SceneGraph
-from tools import localisation_index
 from tools.changes import changes_since
 from tools.embedding import installed_encoder
 from tools.localisation import Localiser
 from tools.localisation_features import FeatureExtractor, PooledGradients
-from tools.localisation_index import KeyframeIndex, stored_extractor
+from tools.localisation_index import KeyframeIndex
+from tools.localisation_keyframes import FILE_NAME as KEYFRAMES
+from tools.localisation_keyframes import stored_extractor
 from tools.localisation_learned import extractor_named
 from tools.mapping import SurfaceMap
 from tools.memory import Memory
@@ -265,7 +266,7 @@ def load_keyframes(folder: Path, map_id: str) -> KeyframeIndex:
 
     Raises InputError: they are damaged, or belong to another map.
     """
-    if not (folder / localisation_index.FILE_NAME).is_file():
+    if not (folder / KEYFRAMES).is_file():
         return KeyframeIndex(PooledGradients(), map_id=map_id)
     index = KeyframeIndex.load(folder, extractor_named(stored_extractor(folder)))
     if index.map_id != map_id:

@@ -8,6 +8,8 @@ compilation off, ``1`` on (the default); an argument wins over the variable. Kno
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import logging
 import os
 import queue
@@ -24,7 +26,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from tools import packages
-from tools.core import backproject, blocks, features, fusion, raycast, registration, sweep, warp
+from tools.core import backproject, blocks, cells, features, fusion, likeness, raycast, registration, sweep, warp
 
 logger = logging.getLogger(__name__)
 
@@ -157,6 +159,8 @@ class KernelSet:
     icp_step: Callable[..., Any]
     plane_scores: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
+    level_features: Callable[..., Any]
+    pair_likeness: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -172,6 +176,8 @@ EAGER = KernelSet(
     icp_step=registration.icp_step,
     plane_scores=sweep.plane_scores,
     detect_and_describe=features.detect_and_describe,
+    level_features=cells.level_features,
+    pair_likeness=likeness.pair_likeness,
 )
 
 COMPILED = KernelSet(
@@ -187,6 +193,8 @@ COMPILED = KernelSet(
     icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
+    level_features=Kernel(cells.level_features),
+    pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
 )
 
 
@@ -245,8 +253,12 @@ def _snapshot(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
 
 
+EXIT_WAIT_S = 30.0
+"""Longest that a process waits at its end for the compiler that it has started."""
+
+
 class _Worker:
-    """One daemon thread that compiles requests in order; started by the first request."""
+    """One daemon thread that compiles requests in order; started by the first request, ended with the process."""
 
     def __init__(self) -> None:
         self._requests: queue.Queue[tuple[Kernel, tuple[Any, ...], tuple[Any, ...]]] = queue.Queue()
@@ -261,6 +273,7 @@ class _Worker:
                 threads = torch.get_num_threads()
                 self._thread = threading.Thread(target=self._run, args=(threads,), name="compile", daemon=True)
                 self._thread.start()
+                atexit.register(self._end)
         with self._idle:
             self._pending += 1
         self._requests.put((kernel, key, args))
@@ -268,6 +281,16 @@ class _Worker:
     def wait(self, timeout_s: float) -> bool:
         with self._idle:
             return self._idle.wait_for(lambda: self._pending == 0, timeout_s)
+
+    def _end(self) -> None:
+        """Give up what is being compiled. A thread that is still in a compile when the interpreter goes takes the
+        process down with it (``terminate called without an active exception``), whatever it had to report."""
+        assert self._thread is not None
+        if self._pending and self._thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread.ident), ctypes.py_object(SystemExit)
+            )
+            self._thread.join(EXIT_WAIT_S)
 
     def _run(self, threads: int) -> None:
         # The thread count is per thread, is compiled into the code, and is guarded on: it must be the caller's.

@@ -17,22 +17,14 @@ import torch
 from torch import Tensor
 
 from scenes.geometry import inverse
-from scenes.types import Camera, Frame
+from scenes.types import Frame
+from tools.compiled import kernels
+from tools.localisation_appearance import Appearance
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
-from tools.localisation_matching import Keypoints, agreeing_matches, matches_near
-from tools.localisation_pose import (
-    GUIDED_PX,
-    REFERENCE_FOCAL,
-    WIDER_PX,
-    PoseFit,
-    fitted,
-    matches_of,
-    nearer,
-    orbited,
-    solve_poses,
-)
-from tools.localisation_refine import Matches
+from tools.localisation_matching import Keypoints
+from tools.localisation_pose import PoseFit
+from tools.localisation_search import MIN_SUPPORT, QUICK_SIGMA_M, NoFit, Search, covariance_of, worst_sigma_m
 from tools.localisation_surface import (
     Checked,
     check_depth,
@@ -46,20 +38,17 @@ Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_
 
 MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
-MIN_MATCHES = 8
-ORBITS, BETTER = 3, 1.03
-"""How often a pose that is not well fixed is sought again to its sides, as long as that gives so much more support."""
-MIN_SUPPORT = 20.0
-"""Below this (see ``support_of``) a pose is not returned: half of what the weakest frame of a real recording had in a
-map of its other half. Chosen with 1,200 keypoints a frame and kept for 2,500."""
 SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 SURE_SIGMA_M = 0.06
 """A position known worse than this takes confidence away; no frame of a map's own recording was."""
+LOOKED_SIGMA_M = 0.12
+"""The same where the map looks like the image from there."""
+SURE_LIKENESS = 0.5
+"""From here on (see ``Appearance``), looking still more alike adds no confidence; wrong poses on the right wall of a
+real recording looked 0.31 to 0.47 alike, right ones 0.58 to 0.69."""
 MAX_SIGMA_M = 0.5
 """A position known worse than this is none."""
-EXACT_SIGMA_M = 0.06
-"""A pose that the matches give better than this is not sought to its sides."""
 MIN_AGREEMENT = 0.4
 """Share of inliers (and, with depth, of pixels) that the map's rendered depth must confirm."""
 
@@ -113,8 +102,11 @@ class _Refused(Exception):
 class Localiser:
     """Finds images in one map."""
 
-    def __init__(self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0) -> None:
-        """``seed`` fixes the random triples, so that an image always gives the same pose.
+    def __init__(
+        self, surface_map: SurfaceMap, index: KeyframeIndex, *, seed: int = 0, compile: bool | None = None
+    ) -> None:
+        """``seed`` fixes the random triples, so that an image always gives the same pose; ``compile`` as for
+        ``SurfaceMap``.
 
         Raises:
             ValueError: the index belongs to another map.
@@ -123,6 +115,7 @@ class Localiser:
             raise ValueError(f"expected keyframes of map {surface_map.map_id}, got those of {index.map_id}")
         self._map = surface_map
         self._index = index
+        self._kernels = kernels(compile)
         self._seed = seed
 
     @torch.no_grad()
@@ -137,60 +130,48 @@ class Localiser:
 
     def _find(self, frame: Frame) -> Localisation:
         features = self._features(frame)
-        camera = frame.camera
         has_depth = frame.depth_m is not None and bool((frame.depth_m > 0).any())
         depth_m = self._keypoint_depth(frame, features, has_depth)
-        fit = self._fit(features, depth_m, camera)
+        fit = self._fit(frame, features, depth_m)
         pose = fit.camera_from_world
         checked = self._checked(pose, fit, frame)
         if checked.agreement < MIN_AGREEMENT:
             raise _Refused(
                 "contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed"
             )
-        covariance = _covariance(fit, camera)
+        covariance = covariance_of(fit, frame.camera)
         sigma_m = worst_sigma_m(covariance)
         if not sigma_m < MAX_SIGMA_M:
             raise _Refused("no_consistent_pose", f"position known to {sigma_m:.2f} m, {MAX_SIGMA_M} m needed")
         return Localisation(
             world_from_camera=inverse(pose),
             map_id=self._map.map_id,
-            confidence=confidence(fit.support, checked.agreement, sigma_m),
+            confidence=confidence(fit.support, checked.agreement, sigma_m, fit.likeness),
             covariance=covariance,
             support=fit.support,
             agreement=checked.agreement,
             ms=0.0,
         )
 
-    def _fit(self, features: Features, depth_m: Tensor, camera: Camera) -> PoseFit:
-        """The pose that the matches give, searched for ever nearer to where it puts the map's points."""
-        scale = camera.fx / REFERENCE_FOCAL
-        pairs = agreeing_matches(features, camera, self._index)
-        if len(pairs) < MIN_MATCHES:
-            raise _Refused("too_few_matches", f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
-        poses = solve_poses(matches_of(pairs, features, depth_m, camera), camera, seed=self._seed)
-        if len(poses) == 0:
-            raise _Refused("no_consistent_pose", "no three matches give a pose")
-        found = Keypoints.of(features, camera)
-
-        def near(pose: Tensor, radius_px: float) -> Matches:
-            pairs = matches_near(found, pose, self._index, radius_px=radius_px)
-            return matches_of(pairs, features, depth_m, camera)
-
-        def search(pose: Tensor) -> PoseFit:
-            for radius_px in WIDER_PX:
-                pose = nearer(pose, near(pose, radius_px * scale), radius_px * scale)
-            return fitted(pose, near(pose, GUIDED_PX * scale), camera)
-
-        fit = max((search(pose) for pose in poses), key=lambda fit: fit.support)
-        for _ in range(ORBITS):
-            if len(fit.points) < MIN_MATCHES or worst_sigma_m(_covariance(fit, camera)) < EXACT_SIGMA_M:
-                break
-            other = max(
-                (search(pose) for pose in orbited(fit.camera_from_world, fit.points)), key=lambda fit: fit.support
-            )
-            if other.support < BETTER * fit.support:
-                break
-            fit = other
+    def _fit(self, frame: Frame, features: Features, depth_m: Tensor) -> PoseFit:
+        """The pose that the image gives: with little effort where that suffices, else with more."""
+        search = Search(
+            features=features,
+            keypoints=Keypoints.of(features, frame.camera),
+            depth_m=depth_m,
+            camera=frame.camera,
+            appearance=Appearance.of(frame.rgb, frame.camera),
+            surface=self._map,
+            index=self._index,
+            kernels=self._kernels,
+            seed=self._seed,
+        )
+        quick = search.quick()
+        if isinstance(quick, PoseFit) and quick.support >= SURE_SUPPORT and search.sigma_m(quick) < QUICK_SIGMA_M:
+            return quick
+        fit = search.thorough()
+        if isinstance(fit, NoFit):
+            raise _Refused(fit.reason, fit.detail)
         if fit.support < MIN_SUPPORT:
             raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
         return fit
@@ -222,26 +203,15 @@ class Localiser:
         return check_depth(checked, view, frame, self._index.correction)
 
 
-def confidence(support: float, agreement: float, sigma_m: float) -> float:
+def confidence(support: float, agreement: float, sigma_m: float, likeness: float | None) -> float:
     """0..1 from how many matches support a pose, how well the map agrees with it, and how well they fix it.
 
     A product: each alone can refute a pose. ``MIN_SUPPORT`` gives 0.3 at best, so that a pose that just passed does
-    not count as known.
+    not count as known. A pose that was looked at (``likeness``) may be fixed less well: what matches on one wall leave
+    open, its looks have settled, or refute.
     """
     number = 0.3 + 0.7 * min(1.0, (support - MIN_SUPPORT) / (SURE_SUPPORT - MIN_SUPPORT))
-    fixed = min(1.0, (SURE_SIGMA_M / max(sigma_m, 1e-6)) ** 2)
-    return float(max(0.0, min(1.0, number * min(1.0, agreement / 0.8) * fixed)))
-
-
-def worst_sigma_m(covariance: Tensor) -> float:
-    """Standard deviation of the position along the worst axis of a (6, 6) covariance."""
-    return float(torch.linalg.eigvalsh(covariance[3:, 3:])[-1].clamp_min(0).sqrt())
-
-
-def _covariance(fit: PoseFit, camera: Camera) -> Tensor:
-    """Covariance of a pose from its residuals.
-
-    Twice the formal one in sigma: a map's own errors are larger than what residuals show of them.
-    """
-    variance = 4 * max(fit.rms_px, 0.5 * camera.fx / REFERENCE_FOCAL) ** 2 / 2
-    return torch.linalg.inv(fit.hessian / variance + 1e-9 * torch.eye(6, dtype=torch.float64))
+    sure_m = SURE_SIGMA_M if likeness is None else LOOKED_SIGMA_M
+    fixed = min(1.0, (sure_m / max(sigma_m, 1e-6)) ** 2)
+    looks = 1.0 if likeness is None else min(1.0, max(0.0, likeness) / SURE_LIKENESS) ** 2
+    return float(max(0.0, min(1.0, number * min(1.0, agreement / 0.8) * fixed * looks)))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tools import compiled
 from tools.core import cells
+from tools.localisation_codes import ROOT_HISTOGRAM, Levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class FeatureExtractor(Protocol):
     """Stored with a map: descriptors of different extractors do not compare."""
     least_px: int
     """Shortest side of an image that it takes."""
+    levels: Levels
+    """How its descriptors are remembered."""
     least_likeness: float
     """Least dot product of two descriptors of one place, where geometry already says that they should be one."""
 
@@ -51,11 +54,14 @@ class PooledGradients:
 
     name = "pooled-gradients-2"
     least_px = 128
+    levels = ROOT_HISTOGRAM
     least_likeness = 0.8
     """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
 
-    def __init__(self, *, keypoints: int = 2500) -> None:
+    def __init__(self, *, keypoints: int = 2500, compile: bool | None = None) -> None:
+        """``compile`` as for ``SurfaceMap``."""
         self.keypoints = keypoints
+        self._kernels = compiled.kernels(compile)
 
     @torch.no_grad()
     def __call__(self, rgb: Tensor) -> Features:
@@ -65,7 +71,9 @@ class PooledGradients:
             ValueError: the image is smaller than ``least_px`` on a side.
         """
         check_size(rgb, self.least_px)
-        uv, scale, descriptors, valid = cells.pooled_gradients(luma(rgb), self.keypoints)
+        uv, scale, descriptors, valid = cells.pooled_gradients(
+            luma(rgb), self.keypoints, features_of=self._kernels.level_features
+        )
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
 
 
@@ -87,6 +95,7 @@ class RootSift:
 
     name = "upright-rootsift-1"
     least_px = 64
+    levels = ROOT_HISTOGRAM
     least_likeness = 0.8
 
     def __init__(self, *, keypoints: int = 1024, compile: bool | None = None) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from scenes.errors import InputError
+from tools.localisation_codes import SIGNED
 from tools.localisation_features import FeatureExtractor, Features, PooledGradients, check_size, luma
 
 PREFIX = "superpoint"
@@ -26,6 +27,7 @@ class LearnedFeatures:
     """Keypoints and descriptors of a network."""
 
     least_px = 64
+    levels = SIGNED
     least_likeness = 0.6
 
     def __init__(self, folder: Path, *, keypoints: int = 1200) -> None:

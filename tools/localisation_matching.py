@@ -7,29 +7,26 @@ judged by how many of its others agree with them. Knows nothing of poses' accura
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from scenes.geometry import project, transform
 from scenes.types import Camera
+from tools.compiled import KernelSet
 from tools.localisation_features import Features
-from tools.localisation_index import KeyframeIndex
+from tools.localisation_tables import KeyframeTables, by_strength
 
-SCREENED = 0.3
-"""Share of keypoints, the strongest of every scale, that are matched by likeness alone."""
-CANDIDATES = 24
-"""Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
-RATIO = 0.95
+RATIO = 0.9
 """A match's distance must be this much below that of the keypoint's second choice in a keyframe (Lowe's test)."""
 REACH = 0.2
 """Matches within this share of the image's width judge each other."""
 STRETCH, SLACK = 0.35, 0.008
 """Two matches agree when their offsets differ by less than this share of their distance in the keyframe, plus this
 share of the width: a view from the side shortens distances by a third."""
-MIN_AGREEING = 2
+MIN_AGREEING = 3
 """Matches that must agree with one for it to be tried: chance gives 0.3."""
 COVISIBLE = 12
 """Keyframes that show most of what a pose sees; their points are looked for in the image."""
@@ -50,56 +47,69 @@ class Pairs:
     """(M, 3) float64, world."""
     weight: Tensor
     """(M,) float64: how much a match is believed before there is a pose."""
+    sizes: tuple[int, ...] = ()
+    """How many of them in turn are of one keyframe; not told of those that were looked for near a pose."""
 
     def __len__(self) -> int:
         return len(self.keypoint)
 
 
-def screened(features: Features) -> Tensor:
-    """Indices of the strongest ``SCREENED`` share of each scale; features come strongest first within a scale."""
-    scales, member = features.scale.unique(return_inverse=True)
-    sizes = torch.bincount(member, minlength=len(scales))
-    order = member.argsort(stable=True)
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[member[order]]
-    return (rank < (SCREENED * sizes[member]).ceil()).nonzero()[:, 0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is tried before there is a pose."""
+
+    candidates: int
+    """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
+    share: float
+    """Of the keypoints, the strongest of every scale, that are matched by likeness alone."""
+    hypotheses: int
+    """Triples of matches that a pose is made from."""
+    finalists: int
+    """Hypotheses that are refined."""
+    radii_px: tuple[float, ...]
+    """How far from its projection a point is looked for, in turn, before ``GUIDED_PX``; at ``REFERENCE_FOCAL``."""
 
 
-def agreeing_matches(features: Features, camera: Camera, index: KeyframeIndex) -> Pairs:
+def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables, effort: Effort) -> Pairs:
     """Matches by likeness that other matches of the same keyframe agree with."""
-    chosen = screened(features)
-    # A row of padding is as unlike all others as can be: their likeness is 0, that of two histograms 0.4 at least.
-    descriptors, uv, points = index.screened(index.nearest_views(features, CANDIDATES), screened)
-    likeness = torch.matmul(features.descriptors[chosen], descriptors.mT)
-    best, choice = likeness.max(2)
-    back = likeness.argmax(1)
-    view, row = (back.gather(1, choice) == torch.arange(len(chosen))).nonzero(as_tuple=True)
-    column = choice[view, row]
-    second = likeness[view, row].scatter_(1, column[:, None], -1.0).amax(1)
-    clear = (2 - 2 * best[view, row]).clamp_min(0) < RATIO**2 * (2 - 2 * second).clamp_min(0)
-    view, row, column = view[clear], row[clear], column[clear]
-    keypoint = chosen[row]
-    support = agreement(view, features.uv[keypoint] / camera.width, uv[view, column])
-    keep = support >= MIN_AGREEING
-    return Pairs(
-        keypoint=keypoint[keep],
-        points=points[view[keep], column[keep]].double(),
-        weight=support[keep].double(),
-    )
+    order = by_strength(features.scale)
+    chosen = order[: math.ceil(effort.share * len(order))]
+    descriptors = features.descriptors[chosen].bfloat16()
+    own = features.uv[chosen] / camera.width
+    parts = []
+    for view in tables.nearest_views(features.descriptors, effort.candidates).tolist():
+        rows = tables.strongest_of(view, effort.share)
+        row, column = clear_pairs(descriptors @ tables.levels.decode(tables.codes[rows]).bfloat16().T)
+        support = agreement(own[row], tables.uv[rows][column])
+        keep = support >= MIN_AGREEING
+        parts.append((chosen[row[keep]], tables.points[rows][column[keep]], support[keep]))
+    sizes = tuple(len(part[0]) for part in parts)
+    keypoint, points, support = (torch.cat(part) for part in zip(*parts, strict=True))
+    return Pairs(keypoint=keypoint, points=points.double(), weight=support.double(), sizes=sizes)
 
 
-def agreement(view: Tensor, here: Tensor, there: Tensor) -> Tensor:
-    """(M,) how many matches of the same keyframe agree with each; ``view`` (M,) ascending, positions in widths."""
-    sizes = torch.bincount(view).tolist()
-    a = pad_sequence(list(here.split(sizes)), batch_first=True)
-    b = pad_sequence(list(there.split(sizes)), batch_first=True)
-    there_now = torch.arange(a.shape[1]) < torch.tensor(sizes)[:, None]
-    between_a, between_b = a[:, :, None] - a[:, None], b[:, :, None] - b[:, None]
-    apart = between_b.norm(dim=-1)
-    agreed = (between_a - between_b).norm(dim=-1) < STRETCH * apart + SLACK
+def clear_pairs(likeness: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of a likeness matrix (N, K) that choose each other, and no other column nearly as much."""
+    likeness = likeness.float()
+    if likeness.shape[1] < 2:
+        nothing = torch.zeros(0, dtype=torch.int64)
+        return nothing, nothing
+    best, choice = likeness.max(1)
+    row = (likeness.amax(0)[choice] == best).nonzero()[:, 0]
+    column = choice[row]
+    second = likeness[row].scatter_(1, column[:, None], -1.0).amax(1)
+    clear = (2 - 2 * best[row]).clamp_min(0) < RATIO**2 * (2 - 2 * second).clamp_min(0)
+    return row[clear], column[clear]
+
+
+def agreement(here: Tensor, there: Tensor) -> Tensor:
+    """(M,) how many of M matches of one keyframe agree with each, at (M, 2) positions in widths of both images."""
+    between_a, between_b = (here[:, None] - here).unbind(-1), (there[:, None] - there).unbind(-1)
+    apart = (between_b[0].square() + between_b[1].square()).sqrt()
+    off = (between_a[0] - between_b[0]).square() + (between_a[1] - between_b[1]).square()
+    agreed = off < (STRETCH * apart + SLACK).square()
     # Matches of one and the same place tell nothing of each other.
-    agreed &= (apart < REACH) & (apart > SLACK) & there_now[:, None] & there_now[:, :, None]
-    return agreed.sum(-1)[there_now]
+    return (agreed & (apart < REACH) & (apart > SLACK)).sum(-1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,22 +153,36 @@ class Keypoints:
         return row, self.table[cell[row, around], slot]
 
 
-def matches_near(found: Keypoints, camera_from_world: Tensor, index: KeyframeIndex, *, radius_px: float) -> Pairs:
+def matches_near(
+    found: Keypoints,
+    camera_from_world: Tensor,
+    tables: KeyframeTables,
+    kernels: KernelSet,
+    *,
+    radius_px: float,
+    least_likeness: float,
+) -> Pairs:
     """For every map point that a pose puts into the image, the most alike keypoint within ``radius_px``.
 
-    Only keypoints at least as alike as the extractor asks for. Points of the ``COVISIBLE`` keyframes that share most.
+    Only keypoints at least as alike as ``least_likeness``. Points of the ``COVISIBLE`` keyframes that share most.
     """
-    points, descriptors, rows = index.points_of(index.covisible(camera_from_world, found.camera, COVISIBLE))
-    p_camera = transform(camera_from_world, points[rows].double())
+    rows = tables.rows_of(tables.covisible(camera_from_world, found.camera, COVISIBLE))
+    p_camera = transform(camera_from_world, tables.points[rows].double())
     uv, inside = project(found.camera, p_camera)
     seen = (inside & (p_camera[:, 2] > LEAST_DEPTH_M)).nonzero()[:, 0]
     most = MOST_POINTS if radius_px < CELL_PX / 2 else MOST_POINTS // 4
     seen = seen[:: len(seen) // most + 1]
     row, keypoint = found.within(uv[seen].float(), radius_px)
-    own = rows[seen][row]
-    features = found.features
-    likeness = (features.descriptors[keypoint] * descriptors[own]).sum(-1)
+    own = rows[seen]
+    pairs = torch.stack([keypoint, own[row]], -1)
+    offset = torch.tensor(tables.levels.low / tables.levels.step)
+    likeness = kernels.pair_likeness(found.features.descriptors, tables.codes, offset, pairs)
+    likeness = likeness / tables.lengths[pairs[:, 1]]
     best = torch.full((len(seen),), -1.0).scatter_reduce_(0, row, likeness, "amax")
-    keep = (likeness == best[row]) & (likeness > index.extractor.least_likeness)
-    times = torch.bincount(keypoint[keep], minlength=len(features)).double()
-    return Pairs(keypoint=keypoint[keep], points=points[own[keep]].double(), weight=1 / times[keypoint[keep]])
+    keep = (likeness == best[row]) & (likeness > least_likeness)
+    times = torch.bincount(keypoint[keep], minlength=len(found.features)).double()
+    return Pairs(
+        keypoint=keypoint[keep],
+        points=tables.points[own[row[keep]]].double(),
+        weight=1 / times[keypoint[keep]],
+    )

@@ -7,6 +7,7 @@ keypoints are found there, beyond chance, judges it. Knows nothing of maps' surf
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,19 +23,14 @@ from tools.localisation_refine import Matches, best_poses, match_error, refine_p
 
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
-WIDER_PX = (30.0, 16.0)
-"""The same before: a hypothesis from one corner of an image is tens of pixels off in another."""
 GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
 """Gate and scale of the robust loss, in search radii."""
-HYPOTHESES = 512
 MAX_SAY = 4.0
 """Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
-ORBIT_DEG = (-24.0, -12.0, 12.0, 24.0)
+ORBIT_DEG = (-24.0, -12.0, -6.0, 6.0, 12.0, 24.0)
 """Turns about what is seen from which a pose that is not well fixed is searched for again."""
 RIVALS, APART_M = 3, 0.15
 """Poses that go on to the search near them, and how far apart their cameras are."""
-FINALISTS = 12
-"""Hypotheses that are refined."""
 INLIER_PX = 8.0
 """Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
 CAUCHY_PX = (2.4, 1.2)
@@ -58,6 +54,8 @@ class PoseFit:
     rms_px: float
     support: float
     """Keypoints that the pose explains beyond chance."""
+    likeness: float | None = None
+    """How much the image looks like the map from there (see ``Appearance``); None where it was not looked at."""
 
 
 def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
@@ -140,21 +138,40 @@ def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
     return 1 / (1 + crowd / CELL_NEWS)
 
 
-def solve_poses(matches: Matches, camera: Camera, *, seed: int) -> Tensor:
+def _drawn(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
+    """(count, 3) indices, drawn by their (M,) weight, three of one of the groups of ``sizes`` members.
+
+    A triple that has one of them twice gives no pose.
+    """
+    total = weight.cumsum(0)
+    ends = torch.tensor(sizes).cumsum(0)
+    shares = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    first = torch.searchsorted(total, shares[:, :1] * total[-1], right=True).clamp_max(len(weight) - 1)
+    group = torch.searchsorted(ends, first, right=True)
+    high = total[ends[group] - 1]
+    low = torch.where(group > 0, total[(ends[group - 1] - 1).clamp_min(0)], 0.0)
+    others = torch.searchsorted(total, low + shares[:, 1:] * (high - low), right=True)
+    return torch.cat([first, others.clamp_max(len(weight) - 1)], 1)
+
+
+def solve_poses(
+    matches: Matches, camera: Camera, *, seed: int, hypotheses: int, finalists: int, sizes: Sequence[int] = ()
+) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
     None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
     beside the wall tells them apart.
 
     Triples are drawn in favour of the matches' weight, half of them evenly over the image: right matches crowd, but a
-    triple from a single poster fixes no pose.
+    triple from a single poster fixes no pose. Half are drawn from one keyframe each, whose matches ``sizes`` counts:
+    where hardly a match in ten is right, those that are right are of the few keyframes that show the same.
     """
     gate = INLIER_PX * camera.fx / REFERENCE_FOCAL
     generator = torch.Generator().manual_seed(seed)
     even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
     spread = even.weight * independence(matches.uv, even.weight, camera.width)
-    chances = torch.stack([even.weight, spread]).float().repeat(HYPOTHESES // 2, 1)
-    triples = torch.multinomial(chances, 3, generator=generator)
+    groups = ([len(matches)], sizes or [len(matches)])
+    triples = torch.cat([_drawn(w, g, hypotheses // 4, generator) for w in (even.weight, spread) for g in groups])
     uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)
@@ -162,10 +179,10 @@ def solve_poses(matches: Matches, camera: Camera, *, seed: int) -> Tensor:
     poses = poses[valid]
     if len(poses) == 0:
         return poses
-    pose = _distinct(best_poses(poses, even, gate, len(poses)), FINALISTS)
+    pose = _distinct(best_poses(poses, even, gate, len(poses)), finalists)
     for wider, steps in ((3.0, 3), (1.0, 3)):
         pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
-    return _distinct(best_poses(pose, even, gate, FINALISTS), RIVALS)
+    return _distinct(best_poses(pose, even, gate, finalists), RIVALS)
 
 
 def _distinct(poses: Tensor, count: int) -> Tensor:

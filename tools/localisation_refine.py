@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tools.core.registration import rigid_exp
-
 NOISE_PX = 1.5
 """Standard deviation of a match, in pixels; a depth that is off by its own sigma costs as much."""
 DEPTH_SIGMA = (0.01, 0.01)
@@ -125,5 +123,21 @@ def refine_poses(
         hessian = weighted.flatten(1, 2).mT @ flat
         gradient = (weighted.flatten(1, 2).mT @ r.flatten(1, 2)[..., None])[..., 0]
         step = torch.linalg.solve(hessian + 1e-6 * eye, -gradient)
-        pose = torch.stack([rigid_exp(s) for s in step]) @ pose
+        pose = motions(step) @ pose
     return pose, hessian
+
+
+def motions(twists: Tensor) -> Tensor:
+    """(B, 6) rotation vectors and translations -> (B, 4, 4): Rodrigues' rotations, and the translations as they are.
+
+    A rotation to the last digit for vectors of any length: a step of a hopeless pose may be many turns.
+    """
+    angle = twists[:, :3].norm(dim=-1).clamp_min(1e-12)[:, None, None]
+    x, y, z = (twists[:, :3] / angle[:, 0]).unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+    eye = torch.eye(3, dtype=twists.dtype)
+    rotation = eye + torch.sin(angle) * cross + (1 - torch.cos(angle)) * (cross @ cross)
+    out = torch.eye(4, dtype=twists.dtype).repeat(len(twists), 1, 1)
+    out[:, :3, :3], out[:, :3, 3] = rotation, twists[:, 3:]
+    return out

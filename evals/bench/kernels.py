@@ -14,6 +14,8 @@ from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.core.backproject import rimmed
+from tools.core.cells import pyramid
+from tools.localisation_features import luma
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 from tools.sweep_depth import SweepView, sweep_depth
@@ -61,10 +63,23 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     sweep_depth(frame, [replace(view, world_from_camera=aside)], kernels=recorders)
     shape = (frame.camera.height, frame.camera.width)
     calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
+    calls |= _feature_arguments(frame)
     moved = torch.eye(4)
     moved[0, 3] = 0.02
     calls["forward_warp"] = (frame.depth_m, k, moved, intrinsics_of(frame.camera), *shape)
     return calls
+
+
+def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
+    """Of the kernels that localisation uses besides."""
+    g = torch.Generator().manual_seed(0)
+    descriptors = torch.nn.functional.normalize(torch.rand(2500, 128, generator=g), dim=-1)
+    codes = torch.randint(0, 16, (20000, 128), generator=g, dtype=torch.uint8)
+    pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
+    return {
+        "level_features": (pyramid(luma(frame.rgb))[0], 1000),
+        "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
+    }
 
 
 def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> dict[str, dict[str, Timing]]:

@@ -168,6 +168,8 @@ class RootSiftPose:
         """Keypoints (N, 2) in pixels and RootSIFT descriptors (N, 128) of an (H, W, 3) uint8 image."""
         gray = self._cv2.cvtColor(rgb, self._cv2.COLOR_RGB2GRAY)
         keypoints, descriptors = self._sift.detectAndCompute(gray, None)
+        if descriptors is None:
+            return np.zeros((0, 2)), np.zeros((0, 128), np.float32)
         root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-9))
         # OpenCV counts from the centre of the first pixel.
         return np.array([k.pt for k in keypoints]) + 0.5, root.astype(np.float32)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from evals.bench.scene import RoomScene, orbit, pose
-from evals.localisation import Query, add_arguments, ask, build_map, rows_of, run
+from evals.localisation import Query, add_arguments, ask, ask_peer, build_map, rows_of, run
+from evals.localisation_peer import PeerLocaliser
 from scenes.errors import InputError
 from scenes.types import Camera
 from tools.localisation import Localiser
@@ -61,3 +64,22 @@ def test_data_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     add_arguments(parser)
     with pytest.raises(InputError, match="redkitchen"):
         run(parser.parse_args(["--data", str(tmp_path)]))
+
+
+def test_the_peer_finds_the_pose_too_and_says_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [SCENE.frame(p, camera=CAMERA, id=i) for i, p in enumerate(orbit(8))]
+    with monkeypatch.context() as patch:
+        patch.setattr("evals.bench.peers.find_spec", lambda name: None)
+        with pytest.raises(InputError, match="poselib is not installed; see the extra `peers`"):
+            PeerLocaliser(frames)
+    for module in ("cv2", "poselib"):
+        pytest.importorskip(module, reason=f"{module} is not installed; see the extra `peers`")
+    peer = PeerLocaliser(frames)
+    found = ask_peer(peer, SCENE.frame(QUERY_POSE, camera=CAMERA), QUERY_POSE)
+    assert found.metres < 0.1
+    assert found.confidence == 0
+    blank = replace(SCENE.frame(QUERY_POSE, camera=CAMERA), rgb=torch.zeros(240, 320, 3, dtype=torch.uint8))
+    assert ask_peer(peer, blank, QUERY_POSE).reason == "no_pose"
+    whats = [row.what for row in rows_of([found], "peer", None, peer=True)]
+    assert "peer: recall 5 cm 5°" in whats
+    assert "peer: wrong and sure" not in whats

@@ -14,9 +14,10 @@ from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
 from tools.core.cells import pooled_gradients
 from tools.core.registration import rigid_exp
+from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation_features import Features, PooledGradients
 from tools.localisation_learned import LearnedFeatures, extractor_named
-from tools.localisation_matching import Keypoints, agreement
+from tools.localisation_matching import Keypoints, agreement, clear_pairs
 from tools.localisation_pose import orbited
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 from tools.localisation_tracks import DepthCorrection, SightedView, triangulated
@@ -182,11 +183,20 @@ def test_matches_that_move_together_agree_and_scattered_ones_do_not() -> None:
     there = torch.rand(60, 2, generator=g) * torch.tensor([1.0, 0.75])
     here = there * 0.9 + torch.tensor([0.1, 0.02])
     here[40:] = torch.rand(20, 2, generator=g) * torch.tensor([1.0, 0.75])
-    view = torch.tensor([2]).repeat(60)
-    support = agreement(view, here, there)
+    support = agreement(here, there)
     assert float(support[:40].double().mean()) > 3
     assert float(support[40:].double().mean()) < 1
-    assert torch.equal(agreement(torch.cat([view, view + 3]), here.repeat(2, 1), there.repeat(2, 1)), support.repeat(2))
+    assert torch.equal(agreement(here.flip(0), there.flip(0)), support.flip(0))
+
+
+def test_pairs_choose_each_other_and_are_clear() -> None:
+    g = torch.Generator().manual_seed(6)
+    rows = torch.nn.functional.normalize(torch.randn(50, 32, generator=g), dim=-1)
+    columns = torch.cat([rows[:30].roll(7, 0), rows[:5].roll(2, 0)])
+    row, column = clear_pairs(rows @ columns.T)
+    found = dict(zip(row.tolist(), column.tolist(), strict=True))
+    # The first five rows have two equal columns each: neither is clear.
+    assert {r: c for r, c in found.items() if r < 30} == {r: (r + 7) % 30 for r in range(5, 30)}
 
 
 def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds() -> None:
@@ -205,7 +215,7 @@ def test_a_pose_turned_about_what_it_sees_still_sees_it() -> None:
     middle = transform(true, matches.points).median(0).values
     for pose in orbited(true, matches.points):
         assert float((transform(pose, matches.points).median(0).values - middle).norm()) < 0.1
-        assert float(pose_error(inverse(pose), inverse(true))[0]) > 0.5
+        assert float(pose_error(inverse(pose), inverse(true))[0]) > 0.25
 
 
 def test_older_views_help_the_new_ones_and_keep_their_own_depths() -> None:
@@ -255,3 +265,20 @@ def test_features_that_are_gone_are_one_clear_line(tiny_superpoint, tmp_path) ->
         extractor_named("sift of another version")
     with pytest.raises(InputError, match="expected the weights that made the map"):
         extractor_named(f"superpoint 0123456789ab {tiny_superpoint}")
+
+
+@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM, SIGNED])
+def test_descriptors_keep_their_likeness_as_codes(levels: Levels) -> None:
+    g = torch.Generator().manual_seed(4)
+    raw = torch.rand(300, 128, generator=g) ** 2 if levels.low == 0 else torch.randn(300, 128, generator=g)
+    rows = torch.nn.functional.normalize(raw, dim=-1)
+    codes = levels.encode(rows)
+    assert torch.equal(levels.unpacked(levels.packed(codes), 128), codes)
+    again = levels.decode(codes)
+    assert float((again @ again.T - rows @ rows.T).abs().max()) < 0.05
+    assert float((again - rows).norm(dim=-1).max()) < 0.09
+
+
+def test_an_odd_number_of_values_is_stored_as_it_is() -> None:
+    codes = torch.arange(15, dtype=torch.uint8).reshape(3, 5)
+    assert torch.equal(ROOT_HISTOGRAM.unpacked(ROOT_HISTOGRAM.packed(codes), 5), codes)

@@ -11,15 +11,16 @@ Upright, as ``tools.core.features``: a head-worn camera rolls little, and the ve
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+FINE_LEVELS = 4
+"""Levels that hold nine tenths of the pixels of all."""
 LEVELS = 6
 """Pyramid levels, each half the pixels of the one before."""
-BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
-"""A blur of one pixel."""
 NEIGHBOURHOOD = 5
 """Keypoints of one level are the largest in a window of this many pixels."""
 BORDER = 8
@@ -44,27 +45,39 @@ LEVEL_BLUR_PX = 1.5
 
 
 def blurred(images: Tensor) -> Tensor:
-    """(1, 1, H, W) -> the same, blurred by one pixel."""
-    kernel = torch.tensor(BINOMIAL) / sum(BINOMIAL)
-    rows = functional.conv2d(functional.pad(images, (2, 2, 0, 0), mode="replicate"), kernel[None, None, None, :])
-    return functional.conv2d(functional.pad(rows, (0, 0, 2, 2), mode="replicate"), kernel[None, None, :, None])
+    """(1, 1, H, W) -> (1, 1, H, W), blurred by one pixel: a binomial over five, borders replicated.
 
-
-def pyramid(gray: Tensor) -> tuple[list[Tensor], list[tuple[float, float]]]:
-    """(H, W) intensities 0..1 -> ``LEVELS`` images (1, 1, h, w), each smaller than the one before by the root of 2.
-
-    Second result: how many pixels of the image one pixel of each level spans, (across, down).
+    Sums of shifted images rather than a convolution: a compiler makes one pass of them.
     """
-    height, width = gray.shape
+    p = functional.pad(images, (2, 2, 0, 0), mode="replicate")
+    rows = (p[..., :-4] + p[..., 4:]) + 4 * (p[..., 1:-3] + p[..., 3:-1]) + 6 * p[..., 2:-2]
+    p = functional.pad(rows, (0, 0, 2, 2), mode="replicate")
+    both = (p[..., :-4, :] + p[..., 4:, :]) + 4 * (p[..., 1:-3, :] + p[..., 3:-1, :]) + 6 * p[..., 2:-2, :]
+    return both * (1 / 256)
+
+
+def pyramid(gray: Tensor) -> tuple[Tensor, ...]:
+    """(H, W) intensities 0..1 -> ``LEVELS`` images (1, 1, h, w), each smaller than the one before by the root of 2."""
     first = blurred(gray[None, None])
-    half_step = (round(height / math.sqrt(2)), round(width / math.sqrt(2)))
-    second = blurred(functional.interpolate(first, half_step, mode="bilinear", align_corners=False))
-    levels, spans = [first, second], [(1.0, 1.0), (width / half_step[1], height / half_step[0])]
+    second = blurred(functional.interpolate(first, _half_step(*gray.shape), mode="bilinear", align_corners=False))
+    levels = [first, second]
     while len(levels) < LEVELS:
-        # Halving drops the last column of an odd width, so that the span is twice, not the ratio of the sizes.
         levels.append(blurred(functional.avg_pool2d(levels[-2], 2)))
-        spans.append((2 * spans[-2][0], 2 * spans[-2][1]))
-    return levels, spans
+    return tuple(levels)
+
+
+def spans(height: int, width: int) -> list[tuple[float, float]]:
+    """How many pixels of an image one pixel of each of its levels spans, (across, down)."""
+    half_step = _half_step(height, width)
+    found = [(1.0, 1.0), (width / half_step[1], height / half_step[0])]
+    while len(found) < LEVELS:
+        # Halving drops the last column of an odd width, so that the span is twice, not the ratio of the sizes.
+        found.append((2 * found[-2][0], 2 * found[-2][1]))
+    return found
+
+
+def _half_step(height: int, width: int) -> tuple[int, int]:
+    return round(height / math.sqrt(2)), round(width / math.sqrt(2))
 
 
 def hessian_determinant(level: Tensor) -> Tensor:
@@ -146,24 +159,37 @@ def shares(count: int) -> list[int]:
     return [parts[0] + count - sum(parts), *parts[1:]]
 
 
-def pooled_gradients(gray: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def level_features(level: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of one level (1, 1, h, w): (count, 2) positions in its pixels, (count,) responses, 0 = none, and (count, 128)
+    descriptors."""
+    place, strength = keypoints_of(level, count)
+    return place, strength, described(orientation_maps(level), place)
+
+
+def pooled_gradients(
+    gray: Tensor,
+    count: int,
+    *,
+    features_of: Callable[[Tensor, int], tuple[Tensor, Tensor, Tensor]] = level_features,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Keypoints and descriptors of an image, from fine levels to coarse ones, the strongest of a level first.
 
     A fixed share comes from every level: a blurred image keeps its coarse keypoints only.
 
     Args:
-        gray: (H, W) float32, 0..1, at least 128 pixels on each side. count: number of keypoints.
+        gray: (H, W) float32, 0..1, at least 128 pixels on each side. count: number of keypoints. features_of:
+            ``level_features`` or its compiled twin.
 
     Returns:
         uv (count, 2) float32 ``uv_px``; scale (count,) float32, blur in pixels; descriptor (count, 128) float32;
         valid (count,) bool.
     """
-    levels, spans = pyramid(gray)
     uv, scale, descriptor, valid = [], [], [], []
-    for level, span, share in zip(levels, spans, shares(count), strict=True):
-        place, strength = keypoints_of(level, share)
+    for i, (level, span, share) in enumerate(zip(pyramid(gray), spans(*gray.shape), shares(count), strict=True)):
+        # Coarse levels are too small to be worth a compile of their own.
+        place, strength, described_there = (features_of if i < FINE_LEVELS else level_features)(level, share)
         uv.append(torch.stack([place[:, 0] * span[0], place[:, 1] * span[1]], -1))
         scale.append(torch.full((share,), LEVEL_BLUR_PX * span[0]))
-        descriptor.append(described(orientation_maps(level), place))
+        descriptor.append(described_there)
         valid.append(strength > 0)
     return torch.cat(uv), torch.cat(scale), torch.cat(descriptor), torch.cat(valid)

@@ -11,7 +11,9 @@ from scenes.geometry import pose_error
 from scenes.types import Camera
 from tools.localisation import Localisation, Localiser, NotLocalised
 from tools.localisation_features import PooledGradients, RootSift
-from tools.localisation_index import FILE_NAME, KeyframeIndex, depth_at_points, visual_words, vlad
+from tools.localisation_index import KeyframeIndex, depth_at_points
+from tools.localisation_keyframes import FILE_NAME, StoredKeyframes
+from tools.localisation_retrieval import visual_words, vlad
 from tools.map_file import MapError
 from tools.mapping import SurfaceMap
 
@@ -106,9 +108,51 @@ def test_keyframes_survive_a_restart(mapped, tmp_path):
     index.save(tmp_path)
     loaded = KeyframeIndex.load(tmp_path, index.extractor)
     assert len(loaded) == len(index)
+    for before, after in zip(index.keyframes, loaded.keyframes, strict=True):
+        assert torch.equal(before.codes, after.codes)
+        assert float((before.points - after.points).norm(dim=-1).max()) < 0.001
+        assert float((before.uv - after.uv).abs().max()) < 0.02
+        assert float((before.depth_m - after.depth_m).abs().max()) < 0.002
+        assert (before.frame_id, before.camera) == (after.frame_id, after.camera)
     frame = blind(SCENE.frame(QUERY, camera=CAMERA))
     a, b = Localiser(surface_map, index).localise(frame), Localiser(surface_map, loaded).localise(frame)
-    assert pose_error(a.world_from_camera, b.world_from_camera)[0] < 0.02
+    assert pose_error(a.world_from_camera, b.world_from_camera)[0] < 0.005
+
+
+def test_a_keyframe_takes_80_bytes_a_feature(mapped, tmp_path):
+    _, index = mapped
+    index.save(tmp_path)
+    features = sum(len(k.uv) for k in index.keyframes)
+    retrieval = len(index) * 64 * 128 + 64 * 128 * 4
+    assert (tmp_path / FILE_NAME).stat().st_size < 80 * features + retrieval + 4096
+
+
+def test_opening_a_map_reads_no_features_before_a_pose_is_asked_for(mapped, tmp_path, monkeypatch):
+    _, index = mapped
+    index.save(tmp_path)
+    reads = []
+    whole = StoredKeyframes.read
+    monkeypatch.setattr(StoredKeyframes, "read", lambda self: reads.append(1) or whole(self))
+    opened = KeyframeIndex.load(tmp_path, index.extractor)
+    assert (len(opened), opened.camera, opened.correction) == (len(index), index.camera, index.correction)
+    assert not opened.offer(SCENE.frame(orbit(8)[0], camera=CAMERA))
+    before = (tmp_path / FILE_NAME).stat().st_mtime_ns
+    opened.save(tmp_path)
+    assert (tmp_path / FILE_NAME).stat().st_mtime_ns == before
+    assert not reads
+    opened.save(tmp_path / "copy")
+    assert len(KeyframeIndex.load(tmp_path / "copy", index.extractor)) == len(index)
+
+
+def test_an_open_index_keeps_its_keyframes_when_another_replaces_its_file(mapped, tmp_path):
+    surface_map, index = mapped
+    index.save(tmp_path)
+    opened = KeyframeIndex.load(tmp_path, index.extractor)
+    KeyframeIndex(index.extractor, map_id="home").save(tmp_path)
+    result = Localiser(surface_map, opened).localise(blind(SCENE.frame(QUERY, camera=CAMERA)))
+    assert isinstance(result, Localisation)
+    opened.save(tmp_path)
+    assert len(KeyframeIndex.load(tmp_path, index.extractor)) == len(index)
 
 
 def test_bad_keyframe_files_are_one_clear_line(mapped, tmp_path):
@@ -121,6 +165,11 @@ def test_bad_keyframe_files_are_one_clear_line(mapped, tmp_path):
     with pytest.raises(MapError, match="map again or choose that extractor"):
         KeyframeIndex.load(tmp_path, other)
     content = (tmp_path / FILE_NAME).read_bytes()
+    older = content.replace(b'format_version\\": 4', b'format_version\\": 3')
+    assert older != content
+    (tmp_path / FILE_NAME).write_bytes(older)
+    with pytest.raises(MapError, match="of version 3, expected 4; map the recording again"):
+        KeyframeIndex.load(tmp_path, index.extractor)
     (tmp_path / FILE_NAME).write_bytes(content[: len(content) // 2])
     with pytest.raises(MapError, match="damaged"):
         KeyframeIndex.load(tmp_path, index.extractor)
@@ -132,16 +181,18 @@ def test_a_frame_that_shows_nothing_new_is_not_kept(mapped):
     assert not index.offer(blind(SCENE.frame(QUERY, camera=CAMERA)))
 
 
-def test_a_corrected_map_frame_moves_the_keyframes(mapped):
+def test_a_corrected_map_frame_moves_the_keyframes(mapped, tmp_path):
     _, index = mapped
-    copy = KeyframeIndex(index.extractor, map_id="home")
-    copy.keyframes = list(index.keyframes)
+    index.save(tmp_path)
+    copy = KeyframeIndex.load(tmp_path, index.extractor)
     shift = torch.eye(4, dtype=torch.float64)
     shift[0, 3] = 5.0
     copy.transformed(shift)
-    assert torch.allclose(
-        copy.keyframes[0].points - index.keyframes[0].points, torch.tensor([5.0, 0.0, 0.0]), atol=1e-5
-    )
+    moved = copy.keyframes[0].points - index.keyframes[0].points
+    assert torch.allclose(moved, torch.tensor([5.0, 0.0, 0.0]), atol=1e-3)
+    assert float(copy.keyframes[0].world_from_camera[0, 3] - index.keyframes[0].world_from_camera[0, 3]) == 5.0
+    copy.save(tmp_path)
+    assert torch.equal(KeyframeIndex.load(tmp_path, index.extractor).keyframes[0].codes, index.keyframes[0].codes)
 
 
 def test_depth_at_points_refuses_edges_and_holes():

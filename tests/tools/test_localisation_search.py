@@ -1,0 +1,111 @@
+"""How localisation finds the right pose among many: draws, ranks, likenesses and looks, against analytic scenes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from evals.bench.scene import RoomScene, orbit, pose
+from scenes.geometry import inverse, pose_error, project, transform
+from scenes.types import Camera
+from tools.core.likeness import pair_likeness
+from tools.core.registration import rigid_exp
+from tools.localisation import confidence
+from tools.localisation_appearance import Appearance, correlation
+from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
+from tools.localisation_matching import clear_pairs
+from tools.localisation_pose import solve_poses
+from tools.localisation_refine import Matches, motions
+from tools.localisation_tables import by_strength
+from tools.mapping import SurfaceMap
+
+CAMERA = Camera(width=640, height=480, fx=520.0, fy=520.0, cx=320.0, cy=240.0)
+SMALL = Camera(width=320, height=240, fx=280.0, fy=280.0, cx=160.0, cy=120.0)
+
+
+def test_a_few_right_matches_of_one_keyframe_among_many_wrong_ones_give_the_pose() -> None:
+    g = torch.Generator().manual_seed(1)
+    points = (torch.rand(400, 3, generator=g, dtype=torch.float64) - 0.5) * 2 + torch.tensor([0.0, 0.0, 3.0])
+    true = rigid_exp(torch.tensor([0.1, -0.2, 0.05, 0.2, -0.1, 0.15], dtype=torch.float64))
+    uv = torch.rand(400, 2, generator=g, dtype=torch.float64) * torch.tensor([640.0, 480.0])
+    uv[200:224] = project(CAMERA, transform(true, points[200:224]))[0]
+    matches = Matches(
+        uv=uv,
+        points=points,
+        depth_m=torch.zeros(400, dtype=torch.float64),
+        weight=torch.ones(400, dtype=torch.float64),
+        intrinsics=torch.tensor([520.0, 520.0, 320.0, 240.0], dtype=torch.float64),
+    )
+    found = solve_poses(matches, CAMERA, seed=0, hypotheses=512, finalists=12, sizes=[40] * 10)
+    assert min(float(pose_error(one, true)[0]) for one in found) < 1e-3
+
+
+def test_motions_are_rigid_for_steps_of_any_size_and_turn_as_rodrigues_does() -> None:
+    g = torch.Generator().manual_seed(2)
+    twists = (
+        torch.randn(6, 6, generator=g, dtype=torch.float64) * torch.tensor([[0.0, 1e-9, 0.4, 3.0, 1e3, 1e6]]).double().T
+    )
+    found = motions(twists)
+    turn = found[:, :3, :3]
+    torch.testing.assert_close(turn @ turn.mT, torch.eye(3, dtype=torch.float64).expand(6, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(turn), torch.ones(6, dtype=torch.float64))
+    for twist, motion in zip(twists[1:4], found[1:4], strict=True):
+        torch.testing.assert_close(motion, rigid_exp(twist))
+
+
+def test_the_first_half_by_strength_holds_the_stronger_half_of_every_scale() -> None:
+    scale = torch.tensor([1.5] * 10 + [2.0] * 6 + [3.0] * 2)
+    half = set(by_strength(scale)[:9].tolist())
+    assert half == {0, 1, 2, 3, 4, 10, 11, 12, 16}
+
+
+@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM, SIGNED])
+def test_the_likeness_of_codes_is_that_of_what_they_stand_for(levels: Levels) -> None:
+    g = torch.Generator().manual_seed(3)
+    mine = torch.nn.functional.normalize(torch.randn(20, 32, generator=g), dim=-1)
+    codes = torch.randint(0, levels.count, (30, 32), generator=g, dtype=torch.uint8)
+    pairs = torch.stack([torch.randint(0, 20, (50,), generator=g), torch.randint(0, 30, (50,), generator=g)], -1)
+    raw = pair_likeness(mine, codes, torch.tensor(levels.low / levels.step), pairs)
+    expected = (mine @ levels.decode(codes).T)[pairs[:, 0], pairs[:, 1]]
+    torch.testing.assert_close(raw / levels.lengths(codes)[pairs[:, 1]], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_keyframe_of_one_feature_has_no_clear_pair() -> None:
+    assert [len(x) for x in clear_pairs(torch.ones(4, 1))] == [0, 0]
+
+
+def test_correlation_is_blind_to_exposure_and_to_what_is_not_seen() -> None:
+    g = torch.Generator().manual_seed(4)
+    a, other = torch.rand(60, 80, generator=g), torch.rand(60, 80, generator=g)
+    whole = torch.ones(60, 80, dtype=torch.bool)
+    assert correlation(a, 0.5 * a + 0.2, whole) == pytest.approx(1.0, abs=0.01)
+    assert abs(correlation(a, other, whole)) < 0.1
+    half = whole.clone()
+    half[:, 40:] = False
+    assert correlation(a, torch.where(half, a, other), half) > 0.99
+    assert correlation(a, a, torch.zeros_like(whole)) == 0
+
+
+def test_a_step_aside_with_a_turn_back_looks_less_alike() -> None:
+    scene = RoomScene(texture_m=0.09)
+    surface_map = SurfaceMap(voxel_m=0.04, compile=False)
+    for world_from_camera in orbit(8):
+        surface_map.integrate(scene.frame(world_from_camera, camera=SMALL))
+    query = pose((0.75, 1.35, 1.0), (0.1, 0.85, -0.5))
+    look = Appearance.of(scene.frame(query, camera=SMALL).rgb, SMALL)
+    true = inverse(query)
+    aside = rigid_exp(torch.tensor([0.0, math.radians(5), 0.0, 0.2, 0.0, 0.0], dtype=torch.float64)) @ true
+    assert look.likeness(surface_map, true) > look.likeness(surface_map, aside) + 0.1
+    away = replace(look, gray=look.gray.flip(0))
+    assert away.likeness(surface_map, true) < 0.5 * look.likeness(surface_map, true)
+
+
+def test_looks_let_a_loosely_fixed_pose_be_known_and_refute_a_wrong_one() -> None:
+    assert confidence(100.0, 1.0, 0.11, None) < 0.5
+    assert confidence(100.0, 1.0, 0.11, 0.6) == pytest.approx(1.0)
+    assert confidence(100.0, 1.0, 0.11, 0.3) < 0.5
+    assert confidence(100.0, 1.0, 0.11, -0.1) == 0
+    assert confidence(20.0, 1.0, 0.01, 0.7) < 0.5

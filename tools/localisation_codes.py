@@ -1,0 +1,60 @@
+"""Descriptors as small integers: an eighth of the memory, and nothing of what tells them apart.
+
+A root-normalised histogram of 128 numbers is known to a distance of 0.06 from 16 levels a number, while descriptors of
+one place are 0.3 to 0.6 apart. Knows nothing of files or of keyframes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """Evenly spaced levels: code ``k`` stands for ``low + k * step``; what lies beyond the ends is clamped."""
+
+    low: float
+    high: float
+    count: int
+    """At most 256; of at most 16, two are stored in a byte."""
+
+    @property
+    def step(self) -> float:
+        """Between neighbouring levels."""
+        return (self.high - self.low) / (self.count - 1)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """The nearest levels, uint8."""
+        return ((values - self.low) / self.step).round().clamp(0, self.count - 1).to(torch.uint8)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """(N, D) uint8 -> float32 rows of unit length."""
+        return functional.normalize(codes.float() * self.step + self.low, dim=-1)
+
+    def lengths(self, codes: Tensor) -> Tensor:
+        """(N,) float32: how long the rows are, in steps, before ``decode`` makes them of unit length."""
+        values = codes.float() + self.low / self.step
+        return torch.linalg.vecdot(values, values).sqrt().clamp_min(1e-9)
+
+    def packed(self, codes: Tensor) -> Tensor:
+        """(N, D) codes as they are stored: (N, D / 2) where two fit in a byte and D is even, else as they are."""
+        return codes[:, ::2] | (codes[:, 1::2] << 4) if self._paired(codes.shape[1]) else codes
+
+    def unpacked(self, stored: Tensor, dimension: int) -> Tensor:
+        """(N, D) codes of ``packed`` ones."""
+        if not self._paired(dimension):
+            return stored
+        return torch.stack([stored & 15, stored >> 4], -1).reshape(len(stored), dimension)
+
+    def _paired(self, dimension: int) -> bool:
+        return self.count <= 16 and dimension % 2 == 0
+
+
+ROOT_HISTOGRAM = Levels(low=0.0, high=0.3, count=16)
+"""For square-rooted histograms of 128 bins: their root mean square is 0.09, one value in 10,000 is above 0.3."""
+SIGNED = Levels(low=-0.4, high=0.4, count=256)
+"""For unit vectors of a network."""
