@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from agent import ask_command, doctor, map_command, memory_command, world_command
 from agent.terminal import EXIT_DONE, EXIT_USAGE
@@ -107,5 +108,16 @@ def run_localise(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def entry() -> NoReturn:
+    """The console script: ``main``, without waiting at the end for kernels that are still being compiled."""
+    code = main()
+    compiled = sys.modules.get("tools.compiled")
+    if compiled is not None and compiled.is_compiling():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

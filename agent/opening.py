@@ -23,6 +23,7 @@ from agent.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording
 from tools.localisation_features import FeatureExtractor
+from tools.localisation_keyframes import FORMAT_VERSION as KEYFRAMES_VERSION
 from tools.segmenters.choose import EMBEDDED as EMBEDDED_SEGMENTER
 from tools.segmenters.embedded import WEIGHTS as SEGMENT_WEIGHTS
 
@@ -49,8 +50,8 @@ def cache_folder() -> Path:
 
 
 def model_mark(model: ModelChoice) -> str:
-    """A short mark of the models that found and named a map's objects: other ones mean another cached map."""
-    parts = [SEGMENT_WEIGHTS.read_bytes()]
+    """A short mark of what a map is made with and kept in: other models or another format mean another cached map."""
+    parts = [KEYFRAMES_VERSION.to_bytes(2), SEGMENT_WEIGHTS.read_bytes()]
     if model.spec == EMBEDDED and model.adapter is None:
         files = sorted(p for p in embedded_folder().rglob("*") if p.suffix in (".safetensors", ".json"))
         parts += [p.read_bytes() for p in files]

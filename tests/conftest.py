@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# What tests compile they ask for; compiles in the background would only take the cores from them.
+os.environ.setdefault("SIGHTLINE_COMPILE", "0")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -9,7 +9,6 @@ compilation off, ``1`` on (the default); an argument wins over the variable. Kno
 from __future__ import annotations
 
 import atexit
-import ctypes
 import logging
 import os
 import queue
@@ -106,7 +105,8 @@ class Kernel:
             with torch.no_grad():
                 compiled(*args)
         except RuntimeError as error:  # Dynamo's and Inductor's own errors derive from it.
-            logger.warning("%s stays eager: torch.compile failed: %s", self.name, str(error).splitlines()[0])
+            level = logging.DEBUG if _WORKER.ending else logging.WARNING
+            logger.log(level, "%s stays eager: torch.compile failed: %s", self.name, str(error).splitlines()[0])
             return
         self._ready[key] = compiled
 
@@ -248,13 +248,18 @@ def wait_until_compiled(timeout_s: float = 600.0) -> bool:
     return _WORKER.wait(timeout_s)
 
 
+def is_compiling() -> bool:
+    """Whether a compile is running or waiting; a process that ends now waits for the running one."""
+    return _WORKER.busy
+
+
 def _snapshot(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Copies, so that a pool may change while its kernel is being compiled."""
     return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
 
 
 EXIT_WAIT_S = 30.0
-"""Longest that a process waits at its end for the compiler that it has started."""
+"""Longest that a process waits at its end for the compile that it has started."""
 
 
 class _Worker:
@@ -266,6 +271,11 @@ class _Worker:
         self._lock = threading.Lock()
         self._idle = threading.Condition()
         self._pending = 0
+        self.ending = False
+
+    @property
+    def busy(self) -> bool:
+        return self._pending > 0
 
     def submit(self, kernel: Kernel, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
         with self._lock:
@@ -283,22 +293,24 @@ class _Worker:
             return self._idle.wait_for(lambda: self._pending == 0, timeout_s)
 
     def _end(self) -> None:
-        """Give up what is being compiled. A thread that is still in a compile when the interpreter goes takes the
-        process down with it (``terminate called without an active exception``), whatever it had to report."""
+        """Let the compile at hand finish, and none begin.
+
+        A thread that is in a compile when the interpreter goes takes the process down with it (``terminate called
+        without an active exception``), whatever it had to report.
+        """
         assert self._thread is not None
-        if self._pending and self._thread.ident is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._thread.ident), ctypes.py_object(SystemExit)
-            )
+        self.ending = True
+        if self._pending:
             self._thread.join(EXIT_WAIT_S)
 
     def _run(self, threads: int) -> None:
         # The thread count is per thread, is compiled into the code, and is guarded on: it must be the caller's.
         torch.set_num_threads(threads)
-        while True:
+        while not self.ending:
             kernel, key, args = self._requests.get()
             try:
-                kernel.compile(key, args)
+                if not self.ending:
+                    kernel.compile(key, args)
             finally:
                 with self._idle:
                     self._pending -= 1
