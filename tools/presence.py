@@ -111,29 +111,39 @@ def _height_above(
 
 
 def look(surface: SurfaceImage, points: NDArray[np.float32]) -> Look:
-    """Judge a thing's (N, 3) surface against a frame.
+    """Judge one thing's (N, 3) surface against a frame, see ``looks``."""
+    return looks(surface, [points])[0]
+
+
+def looks(surface: SurfaceImage, things: Sequence[NDArray[np.float32]]) -> list[Look]:
+    """Judge the (N, 3) surface of each thing against a frame.
 
     Only the side that it would turn to the wearer is asked: what it stood on or leant against has the place of its
     other sides, and is still there when it has left.
     """
-    sample = points[:: max(1, len(points) // MAX_SAMPLES)]
+    samples = [points[:: max(1, len(points) // MAX_SAMPLES)] for points in things]
+    ends = np.cumsum([0, *(len(sample) for sample in samples)])
+    points = np.concatenate([*samples, np.zeros((0, 3), np.float32)])
+    of = np.repeat(np.arange(len(things)), np.diff(ends))
     pose, camera = surface.world_from_camera, surface.camera
-    local = (sample - pose[:3, 3]) @ pose[:3, :3]
+    local = (points - pose[:3, 3]) @ pose[:3, :3]
     z = np.maximum(local[:, 2], 1e-6)
     u, v = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
     inside = (local[:, 2] > 0.2) & (local[:, 2] < MAX_RANGE_M) & (u >= 1) & (v >= 1)
     inside &= (u < camera.width - 1) & (v < camera.height - 1)
-    if not inside.any():
-        return Look(in_view=0.0, unoccluded=0.0, through=0.0)
-    unhidden, through = seen_through(surface, sample[inside])
-    if through.any():
-        front = _foremost(local[inside])
-        unhidden, through = unhidden[front], through[front]
-    return Look(
-        in_view=float(inside.mean()),
-        unoccluded=float(unhidden.mean()),
-        through=float(through.sum() / max(unhidden.sum(), 1)),
-    )
+    unhidden, through = np.zeros(len(points), bool), np.zeros(len(points), bool)
+    unhidden[inside], through[inside] = seen_through(surface, points[inside])
+    asked = inside.copy()
+    for k in np.unique(of[through]):
+        rows = ends[k] + np.flatnonzero(inside[ends[k] : ends[k + 1]])
+        asked[rows] = _foremost(local[rows])
+
+    def share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> NDArray[np.float64]:
+        among = np.bincount(of[whole], minlength=len(things))
+        return np.bincount(of[part & whole], minlength=len(things)) / np.maximum(among, 1)
+
+    shares = (share(inside, np.ones(len(points), bool)), share(unhidden, asked), share(through, unhidden & asked))
+    return [Look(in_view=float(i), unoccluded=float(h), through=float(t)) for i, h, t in zip(*shares, strict=True)]
 
 
 def _foremost(local: NDArray) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from tools.map_objects import MapObject
 from tools.merging import BorderWeights
 from tools.naming import Namer
 from tools.parts import Fit, PartMap
-from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, THROUGH_SHARE, Look, in_view, look, seen_through
+from tools.presence import ABSENT_AFTER_S, ABSENT_LOOKS, THROUGH_SHARE, Look, in_view, looks, seen_through
 from tools.relations import Body, relations
 from tools.rooms import FloorGrid
 from tools.segmentation import GeometricSegmenter, Segmenter
@@ -76,9 +76,10 @@ class SceneGraphBuilder:
             self.floor.observe(segments, self.segmenter.structure)
         shown = self.parts.take_in(segments, frame.time_s)
         here = [t for t in self.objects.values() if t.present and t.box is not None]
-        looks = {t.id: look(segments.surface, t.whole) for t in in_view(segments.surface, here)}
-        self._credit(frame, segments.surface, shown, {k for k, verdict in looks.items() if verdict.doubtful})
-        self._judge_presence(looks, frame.time_s)
+        near = in_view(segments.surface, here)
+        verdicts = dict(zip([t.id for t in near], looks(segments.surface, [t.whole for t in near]), strict=True))
+        self._credit(frame, segments.surface, shown, {k for k, verdict in verdicts.items() if verdict.doubtful})
+        self._judge_presence(verdicts, frame.time_s)
         self._carve(segments.surface)
         if frame.time_s - self._regrouped_s >= REGROUP_EVERY_S or frame.time_s < self._regrouped_s:
             self.regroup(frame.time_s)
@@ -99,8 +100,8 @@ class SceneGraphBuilder:
             thing.see(frame.time_s)
             thing.views.consider(frame, surface, image == k)
 
-    def _judge_presence(self, looks: Mapping[str, Look], time_s: float) -> None:
-        for object_id, verdict in looks.items():
+    def _judge_presence(self, verdicts: Mapping[str, Look], time_s: float) -> None:
+        for object_id, verdict in verdicts.items():
             thing = self.objects[object_id]
             if verdict.positive:
                 thing.negative_looks, thing.negative_since_s = 0, None

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.tools.box_world import BOOK, MUG, ROOM, TABLE, Solid, render
-from tools.presence import look
+from tools.presence import look, looks
 from tools.surfaces import SurfaceImage, surface_image
 
 ABOVE, LOW = (0.0, 1.6, -0.3), (0.0, 0.95, -1.2)
@@ -68,3 +68,10 @@ def test_what_is_behind_something_cannot_be_told() -> None:
 def test_what_is_out_of_view_cannot_be_told() -> None:
     verdict = look(seen(ROOM, ABOVE, (0.0, 0.6, -2.0)), surface_of(MUG))
     assert (verdict.in_view, verdict.positive, verdict.negative) == (0.0, False, False)
+
+
+def test_things_that_are_judged_together_are_judged_as_alone() -> None:
+    seen_now = seen((TABLE, BOOK), ABOVE, ON_TABLE)
+    surfaces = [surface_of(s) for s in (MUG, BOOK, TABLE)] + [np.zeros((0, 3), np.float32)]
+    assert looks(seen_now, surfaces) == [look(seen_now, points) for points in surfaces]
+    assert looks(seen_now, []) == []
