@@ -82,6 +82,7 @@ def test_cut_off_weights_fail_without_a_recorded_hash(weights: Path) -> None:
 
 def test_a_kernel_says_how_it_will_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(packages.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(compiled.COMPILE_VARIABLE, "1")
     monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
     assert {check.text for check in doctor._kernels()} == {"eager"}
     args = (torch.zeros(4, 4), torch.ones(4))
