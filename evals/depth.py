@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from evals.pose_metrics import read_poses
+from evals.pose_metrics import poses_by_frame
 from evals.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
@@ -128,7 +128,7 @@ def pose_sources(recording: Recording) -> dict[str, Callable[[int], Frame]]:
     sources: dict[str, Callable[[int], Frame]] = {"own poses": recording.__getitem__}
     file = recording.path.parent / REFERENCE_POSES.get(recording.path.name, Path())
     if file.is_file():
-        poses = {int(name.rsplit("frame-", 1)[1].split(".")[0]): pose for name, pose in read_poses(file).items()}
+        poses = poses_by_frame(file)
         missing = [frame_id for frame_id in recording.frame_ids if frame_id not in poses]
         if missing:
             raise InputError(

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from evals.localisation_peer import PeerLocaliser
-from evals.pose_metrics import median, pose_errors, read_poses, recall
+from evals.pose_metrics import median, pose_errors, poses_by_frame, recall
 from evals.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import open_recording
@@ -170,7 +170,7 @@ def run(args: argparse.Namespace) -> Report:
     items: list[dict[str, Any]] = []
     sources = tuple(SOURCES) if args.poses == "both" else (args.poses,)
     for source in sources:
-        poses = _poses(args.data / "redkitchen_poses" / SOURCES[source])
+        poses = poses_by_frame(args.data / "redkitchen_poses" / SOURCES[source])
         mapped = [f for f in _posed(kitchen, poses) if f.id <= LAST_MAPPED]
         surface, index = build_map(mapped, extractor)
         localiser = Localiser(surface, index)
@@ -221,11 +221,6 @@ def _negatives(localiser: Localiser, folder: Path, with_depth: bool) -> Row:
         count=len(asked),
         note=f"confidence ≥ {SURE:g}; {given} given a pose at all",
     )
-
-
-def _poses(path: Path) -> dict[int, Tensor]:
-    """Frame number -> ``world_from_camera`` of the colour camera."""
-    return {int(name.rsplit("frame-", 1)[1].split(".")[0]): pose for name, pose in read_poses(path).items()}
 
 
 def _posed(kitchen: Recording, poses: dict[int, Tensor]) -> Iterator[Frame]:

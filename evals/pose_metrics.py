@@ -52,6 +52,11 @@ def read_poses(path: Path) -> dict[str, Tensor]:
     return poses
 
 
+def poses_by_frame(path: Path) -> dict[int, Tensor]:
+    """Frame number (of names like ``seq-01/frame-000250.color.png``) -> ``world_from_camera``; see ``read_poses``."""
+    return {int(name.rsplit("frame-", 1)[1].split(".")[0]): pose for name, pose in read_poses(path).items()}
+
+
 def pose_errors(estimates: Mapping[str, Tensor], truth: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """(N,) metres and (N,) degrees over all of ``truth``; infinite where there is no finite estimate."""
     metres, degrees = [], []

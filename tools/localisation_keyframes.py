@@ -8,8 +8,6 @@ nothing of retrieval or of matching.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,14 +15,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from scenes.types import Camera
 from tools.localisation_codes import Levels
 from tools.localisation_tracks import DepthCorrection
-from tools.map_file import MapError
+from tools.map_file import MapError, write_file
 
 FORMAT_VERSION = 4
 FILE_NAME = "keyframes.safetensors"
@@ -180,19 +177,7 @@ def write(
         words, vlads = vocabulary
         largest = vlads.abs().amax(1, keepdim=True).clamp_min(1e-9)
         tensors |= {"words": words.contiguous(), "vlads": (vlads / largest * 127).round().to(torch.int8)}
-    temporary: Path | None = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=FILE_NAME, suffix=".part", dir=folder)
-        os.close(handle)
-        temporary = Path(name)
-        save_file(tensors, temporary, metadata={"sightline": json.dumps(said)})
-        temporary.replace(folder / FILE_NAME)
-    except (OSError, SafetensorError) as error:
-        raise MapError(f"cannot write keyframes to {folder}: {error}; free some space or choose another") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+    write_file(folder / FILE_NAME, tensors, said, "keyframes")
 
 
 def _tensors(keyframes: Sequence[Keyframe], levels: Levels) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -52,20 +53,28 @@ def save(folder: Path, volume: BlockVolume, header: MapHeader) -> None:
         "weight": volume.weight[:count].contiguous(),
         "color": volume.color[:count].contiguous(),
     }
+    write_file(folder / FILE_NAME, tensors, asdict(header), "the map")
+
+
+def write_file(path: Path, tensors: dict[str, torch.Tensor], header: dict[str, Any], what: str) -> None:
+    """Write tensors and a JSON header to a file whose folder is made when missing: whole, or not at all.
+
+    Raises:
+        MapError: ``what`` cannot be written (no permission, disk full); an older file is intact.
+    """
+    folder = path.parent
     temporary: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=FILE_NAME, suffix=".part", dir=folder)
+        handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=folder)
         os.close(handle)
         temporary = Path(name)
-        save_file(tensors, temporary, metadata={"sightline": json.dumps(asdict(header))})
+        save_file(tensors, temporary, metadata={"sightline": json.dumps(header)})
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(folder / FILE_NAME)
+        temporary.replace(path)
     except (OSError, SafetensorError) as error:
-        raise MapError(
-            f"cannot write the map to {folder}: {error}; free some space or choose another folder"
-        ) from error
+        raise MapError(f"cannot write {what} to {folder}: {error}; free some space or choose another folder") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

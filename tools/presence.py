@@ -72,25 +72,47 @@ class Look:
         return self.in_view * self.unoccluded >= 0.2 and not self.doubtful
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Projected:
+    """Where N points lie in a frame."""
+
+    local: NDArray[np.float64]
+    """(N, 3) in the depth camera's frame."""
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    inside: NDArray[np.bool_]
+    """In range and inside the frame, with a pixel to each side."""
+
+    @classmethod
+    def of(cls, surface: SurfaceImage, points: NDArray[np.float32]) -> _Projected:
+        pose, camera = surface.world_from_camera, surface.camera
+        local = (points - pose[:3, 3]) @ pose[:3, :3]
+        ahead = (local[:, 2] > 0.2) & (local[:, 2] < MAX_RANGE_M)
+        safe = np.where(ahead, local[:, 2], 1.0)
+        column = np.floor(local[:, 0] / safe * camera.fx + camera.cx).astype(np.int64)
+        row = np.floor(local[:, 1] / safe * camera.fy + camera.cy).astype(np.int64)
+        inside = ahead & (column >= 1) & (row >= 1) & (column < camera.width - 1) & (row < camera.height - 1)
+        return cls(local=local, row=row, column=column, inside=inside)
+
+
 def seen_through(surface: SurfaceImage, points: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(N,) whether each point has unhidden valid depth, and whether the frame sees through it.
 
     That it does when what was measured lies behind the point and the point stands out before all surfaces around: a ray
     beside an edge or along a table top meets other depths in the next pixel.
     """
-    pose, camera = surface.world_from_camera, surface.camera
-    local = (points - pose[:3, 3]) @ pose[:3, :3]
-    z = local[:, 2]
-    ahead = (z > 0.2) & (z < MAX_RANGE_M)
-    safe = np.where(ahead, z, 1.0)
-    column = np.floor(local[:, 0] / safe * camera.fx + camera.cx).astype(np.int64)
-    row = np.floor(local[:, 1] / safe * camera.fy + camera.cy).astype(np.int64)
-    inside = ahead & (column >= 1) & (row >= 1) & (column < camera.width - 1) & (row < camera.height - 1)
-    measured = np.where(inside, surface.depth_m[np.where(inside, row, 0), np.where(inside, column, 0)], 0.0)
+    return _seen_through(surface, points, _Projected.of(surface, points))
+
+
+def _seen_through(
+    surface: SurfaceImage, points: NDArray[np.float32], at: _Projected
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    z, inside = at.local[:, 2], at.inside
+    measured = np.where(inside, surface.depth_m[np.where(inside, at.row, 0), np.where(inside, at.column, 0)], 0.0)
     unhidden = inside & (measured > 0) & (measured > z - (0.03 + 0.015 * z))
     through = unhidden & (measured > z + BEHIND_M + BEHIND_M_PER_M * z)
     rows = np.flatnonzero(through)
-    height = _height_above(surface, points[rows], z[rows], row[rows], column[rows])
+    height = _height_above(surface, points[rows], z[rows], at.row[rows], at.column[rows])
     through[rows] = height > OUT_M + OUT_M_PER_M * z[rows]
     return unhidden, through
 
@@ -125,18 +147,13 @@ def looks(surface: SurfaceImage, things: Sequence[NDArray[np.float32]]) -> list[
     ends = np.cumsum([0, *(len(sample) for sample in samples)])
     points = np.concatenate([*samples, np.zeros((0, 3), np.float32)])
     of = np.repeat(np.arange(len(things)), np.diff(ends))
-    pose, camera = surface.world_from_camera, surface.camera
-    local = (points - pose[:3, 3]) @ pose[:3, :3]
-    z = np.maximum(local[:, 2], 1e-6)
-    u, v = local[:, 0] / z * camera.fx + camera.cx, local[:, 1] / z * camera.fy + camera.cy
-    inside = (local[:, 2] > 0.2) & (local[:, 2] < MAX_RANGE_M) & (u >= 1) & (v >= 1)
-    inside &= (u < camera.width - 1) & (v < camera.height - 1)
-    unhidden, through = np.zeros(len(points), bool), np.zeros(len(points), bool)
-    unhidden[inside], through[inside] = seen_through(surface, points[inside])
+    projected = _Projected.of(surface, points)
+    inside = projected.inside
+    unhidden, through = _seen_through(surface, points, projected)
     asked = inside.copy()
     for k in np.unique(of[through]):
         rows = ends[k] + np.flatnonzero(inside[ends[k] : ends[k + 1]])
-        asked[rows] = _foremost(local[rows])
+        asked[rows] = _foremost(projected.local[rows])
 
     def share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> NDArray[np.float64]:
         among = np.bincount(of[whole], minlength=len(things))
