@@ -200,9 +200,12 @@ def run(args: argparse.Namespace) -> Report:
 
 
 def warm_up(localiser: Localiser, frame: Frame, *, with_depth: bool) -> None:
-    """Ask for a frame and wait until its kernels are compiled, so that what is timed is the steady state."""
-    for _ in range(2):
-        ask(localiser, frame, None, with_depth=with_depth)
+    """Ask for a frame, with little effort and with all, and wait until the kernels are compiled, so that what is timed
+    is the steady state."""
+    if not with_depth:
+        frame = replace(frame, depth_m=None, depth_camera=None)
+    for thorough in (False, True, False, True):
+        localiser.localise(frame, thorough=thorough)
         wait_until_compiled()
 
 

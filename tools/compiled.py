@@ -25,7 +25,19 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from tools import packages
-from tools.core import backproject, blocks, cells, features, fusion, likeness, raycast, registration, sweep, warp
+from tools.core import (
+    backproject,
+    block_matching,
+    blocks,
+    cells,
+    features,
+    fusion,
+    likeness,
+    raycast,
+    registration,
+    sweep,
+    warp,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +173,7 @@ class KernelSet:
     detect_and_describe: Callable[..., Any]
     level_features: Callable[..., Any]
     pair_likeness: Callable[..., Any]
+    block_matches: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -178,6 +191,7 @@ EAGER = KernelSet(
     detect_and_describe=features.detect_and_describe,
     level_features=cells.level_features,
     pair_likeness=likeness.pair_likeness,
+    block_matches=block_matching.block_matches,
 )
 
 COMPILED = KernelSet(
@@ -195,6 +209,7 @@ COMPILED = KernelSet(
     detect_and_describe=Kernel(features.detect_and_describe),
     level_features=Kernel(cells.level_features),
     pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
+    block_matches=Kernel(block_matching.block_matches),
 )
 
 

@@ -19,12 +19,12 @@ from torch import Tensor
 from scenes.geometry import inverse
 from scenes.types import Frame
 from tools.compiled import kernels
-from tools.localisation_appearance import Appearance
+from tools.localisation_alignment import Alignment, Sighting
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
 from tools.localisation_matching import Keypoints
 from tools.localisation_pose import PoseFit
-from tools.localisation_search import MIN_SUPPORT, QUICK_SIGMA_M, NoFit, Search, covariance_of, worst_sigma_m
+from tools.localisation_search import MIN_SUPPORT, SURE_SUPPORT, NoFit, Search, covariance_of, worst_sigma_m
 from tools.localisation_surface import (
     Checked,
     check_depth,
@@ -38,15 +38,17 @@ Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_
 
 MIN_FEATURES = 40
 """A lens cap, a bare wall or pure blur has fewer keypoints."""
-SURE_SUPPORT = 60.0
-"""From this support on, more of it adds no confidence."""
+MIN_SCORE = MIN_SUPPORT
+"""Below this (see ``Sighting``) a pose that keypoints do not support enough is not returned."""
+SURE_SCORE = 60.0
+"""From this score on, more of it adds no confidence."""
+SURE_SHARE = 0.4
+"""From this share of patches on (see ``Sighting``), more of them adds no confidence; from wrong poses on the right
+wall of a real recording at most 0.34 was seen, from right ones 0.3 to 0.7."""
 SURE_SIGMA_M = 0.06
 """A position known worse than this takes confidence away; no frame of a map's own recording was."""
 LOOKED_SIGMA_M = 0.12
 """The same where the map looks like the image from there."""
-SURE_LIKENESS = 0.5
-"""From here on (see ``Appearance``), looking still more alike adds no confidence; wrong poses on the right wall of a
-real recording looked 0.31 to 0.47 alike, right ones 0.58 to 0.69."""
 MAX_SIGMA_M = 0.5
 """A position known worse than this is none."""
 MIN_AGREEMENT = 0.4
@@ -119,20 +121,40 @@ class Localiser:
         self._seed = seed
 
     @torch.no_grad()
-    def localise(self, frame: Frame) -> Localisation | NotLocalised:
-        """The pose of a frame; a pose that the frame already has is not looked at."""
+    def localise(self, frame: Frame, *, thorough: bool = False) -> Localisation | NotLocalised:
+        """The pose of a frame; a pose that the frame already has is not looked at.
+
+        ``thorough``: with all effort at once, instead of only where little does not suffice.
+        """
         start = time.perf_counter()
         try:
-            found = self._find(frame)
+            found = self._find(frame, thorough)
         except _Refused as refused:
             return NotLocalised(reason=refused.reason, detail=str(refused), ms=1e3 * (time.perf_counter() - start))
         return replace(found, ms=1e3 * (time.perf_counter() - start))
 
-    def _find(self, frame: Frame) -> Localisation:
+    def _find(self, frame: Frame, thorough: bool) -> Localisation:
         features = self._features(frame)
-        has_depth = frame.depth_m is not None and bool((frame.depth_m > 0).any())
-        depth_m = self._keypoint_depth(frame, features, has_depth)
-        fit = self._fit(frame, features, depth_m)
+        own = self._own_depth(frame)
+        search = Search(
+            features=features,
+            keypoints=Keypoints.of(features, frame.camera),
+            depth_m=_depth_at(features, own, frame),
+            camera=frame.camera,
+            alignment=Alignment.of(frame.rgb, frame.camera, own, self._map, self._kernels),
+            index=self._index,
+            kernels=self._kernels,
+            seed=self._seed,
+        )
+        fit = search.pose(thorough=thorough)
+        if isinstance(fit, NoFit):
+            raise _Refused(fit.reason, fit.detail)
+        score = 0.0 if fit.sight is None else fit.sight.score
+        if fit.support < MIN_SUPPORT and score < MIN_SCORE:
+            raise _Refused(
+                "no_consistent_pose",
+                f"support {fit.support:.0f} and score {score:.0f}, {MIN_SUPPORT:.0f} of either needed",
+            )
         pose = fit.camera_from_world
         checked = self._checked(pose, fit, frame)
         if checked.agreement < MIN_AGREEMENT:
@@ -146,35 +168,12 @@ class Localiser:
         return Localisation(
             world_from_camera=inverse(pose),
             map_id=self._map.map_id,
-            confidence=confidence(fit.support, checked.agreement, sigma_m, fit.likeness),
+            confidence=confidence(fit.support, checked.agreement, sigma_m, fit.sight),
             covariance=covariance,
             support=fit.support,
             agreement=checked.agreement,
             ms=0.0,
         )
-
-    def _fit(self, frame: Frame, features: Features, depth_m: Tensor) -> PoseFit:
-        """The pose that the image gives: with little effort where that suffices, else with more."""
-        search = Search(
-            features=features,
-            keypoints=Keypoints.of(features, frame.camera),
-            depth_m=depth_m,
-            camera=frame.camera,
-            appearance=Appearance.of(frame.rgb, frame.camera),
-            surface=self._map,
-            index=self._index,
-            kernels=self._kernels,
-            seed=self._seed,
-        )
-        quick = search.quick()
-        if isinstance(quick, PoseFit) and quick.support >= SURE_SUPPORT and search.sigma_m(quick) < QUICK_SIGMA_M:
-            return quick
-        fit = search.thorough()
-        if isinstance(fit, NoFit):
-            raise _Refused(fit.reason, fit.detail)
-        if fit.support < MIN_SUPPORT:
-            raise _Refused("no_consistent_pose", f"support {fit.support:.0f}, at least {MIN_SUPPORT:.0f} needed")
-        return fit
 
     def _features(self, frame: Frame) -> Features:
         if self._map.is_empty or len(self._index) == 0:
@@ -189,29 +188,37 @@ class Localiser:
             raise _Refused("no_texture", f"{len(features)} features, at least {MIN_FEATURES} needed")
         return features
 
-    def _keypoint_depth(self, frame: Frame, features: Features, has_depth: bool) -> Tensor:
-        if not has_depth:
-            return torch.zeros(len(features), dtype=torch.float64)
-        small = working_camera(frame.camera)
-        own = resampled(frame, small, self._index.correction)
-        shrink = torch.tensor([small.width / frame.camera.width, small.height / frame.camera.height])
-        depth, known = depth_at_points(own, features.uv * shrink)
-        return torch.where(known, depth, 0.0).double()
+    def _own_depth(self, frame: Frame) -> Tensor | None:
+        """(h, w) the frame's own depth, corrected, in a small copy of its colour camera; None where it has none."""
+        if frame.depth_m is None or not bool((frame.depth_m > 0).any()):
+            return None
+        return resampled(frame, working_camera(frame.camera), self._index.correction)
 
     def _checked(self, pose: Tensor, fit: PoseFit, frame: Frame) -> Checked:
         checked, view = check_pose(self._map, frame.camera, pose, fit.points)
         return check_depth(checked, view, frame, self._index.correction)
 
 
-def confidence(support: float, agreement: float, sigma_m: float, likeness: float | None) -> float:
-    """0..1 from how many matches support a pose, how well the map agrees with it, and how well they fix it.
+def _depth_at(features: Features, own: Tensor | None, frame: Frame) -> Tensor:
+    """(N,) float64 depth at keypoints, 0 where it is not known."""
+    if own is None:
+        return torch.zeros(len(features), dtype=torch.float64)
+    shrink = torch.tensor([own.shape[1] / frame.camera.width, own.shape[0] / frame.camera.height])
+    depth, known = depth_at_points(own, features.uv * shrink)
+    return torch.where(known, depth, 0.0).double()
+
+
+def confidence(support: float, agreement: float, sigma_m: float, sight: Sighting | None) -> float:
+    """0..1 from how much supports a pose, how well the map agrees with it, and how well it is fixed.
 
     A product: each alone can refute a pose. ``MIN_SUPPORT`` gives 0.3 at best, so that a pose that just passed does
-    not count as known. A pose that was looked at (``likeness``) may be fixed less well: what matches on one wall leave
-    open, its looks have settled, or refute.
+    not count as known. From a pose that was looked at, patches support it as keypoints do, and it may be fixed less
+    well; but what is not seen from there refutes it.
     """
     number = 0.3 + 0.7 * min(1.0, (support - MIN_SUPPORT) / (SURE_SUPPORT - MIN_SUPPORT))
-    sure_m = SURE_SIGMA_M if likeness is None else LOOKED_SIGMA_M
+    sure_m, looks = SURE_SIGMA_M, 1.0
+    if sight is not None:
+        number = max(number, min(1.0, sight.score / SURE_SCORE))
+        sure_m, looks = LOOKED_SIGMA_M, min(1.0, sight.share / SURE_SHARE) ** 2
     fixed = min(1.0, (sure_m / max(sigma_m, 1e-6)) ** 2)
-    looks = 1.0 if likeness is None else min(1.0, max(0.0, likeness) / SURE_LIKENESS) ** 2
     return float(max(0.0, min(1.0, number * min(1.0, agreement / 0.8) * fixed * looks)))

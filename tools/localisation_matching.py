@@ -66,8 +66,8 @@ class Effort:
     """Triples of matches that a pose is made from."""
     finalists: int
     """Hypotheses that are refined."""
-    radii_px: tuple[float, ...]
-    """How far from its projection a point is looked for, in turn, before ``GUIDED_PX``; at ``REFERENCE_FOCAL``."""
+    rivals: int
+    """Poses that go on."""
 
 
 def agreeing_matches(features: Features, camera: Camera, tables: KeyframeTables, effort: Effort) -> Pairs:

@@ -17,6 +17,7 @@ from scenes.geometry import transform
 from scenes.types import Camera
 from tools.core.pose import p3p
 from tools.core.registration import rigid_exp
+from tools.localisation_alignment import Sighting
 from tools.localisation_features import Features
 from tools.localisation_matching import Pairs
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
@@ -27,10 +28,12 @@ GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
 """Gate and scale of the robust loss, in search radii."""
 MAX_SAY = 4.0
 """Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
-ORBIT_DEG = (-24.0, -12.0, -6.0, 6.0, 12.0, 24.0)
+ORBIT_DEG = (-16.0, -8.0, 8.0, 16.0)
 """Turns about what is seen from which a pose that is not well fixed is searched for again."""
-RIVALS, APART_M = 3, 0.15
-"""Poses that go on to the search near them, and how far apart their cameras are."""
+LEAD_GATES, LEAD_LEAST_PX = ((1.0, 0.25), (0.6, 0.0)), (8.0, 2.5)
+"""Gate and scale of the robust loss in two rounds after a wide search, in search radii, and their least values."""
+APART_M = 0.15
+"""How far apart the cameras of rival poses are."""
 INLIER_PX = 8.0
 """Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
 CAUCHY_PX = (2.4, 1.2)
@@ -54,8 +57,8 @@ class PoseFit:
     rms_px: float
     support: float
     """Keypoints that the pose explains beyond chance."""
-    likeness: float | None = None
-    """How much the image looks like the map from there (see ``Appearance``); None where it was not looked at."""
+    sight: Sighting | None = None
+    """How much of what should be seen from there is; None where it was not looked at."""
 
 
 def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
@@ -75,24 +78,39 @@ def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float) -> Ten
     return refine_poses(camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5)[0][0]
 
 
-def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera) -> PoseFit:
-    """A pose refined on matches that were found near it."""
+def led(camera_from_world: Tensor, matches: Matches, radius_px: float, camera: Camera) -> Tensor:
+    """A pose (4, 4) refined on matches that were looked for within ``radius_px``, first those far off, too."""
+    pose, scale = camera_from_world[None], camera.fx / REFERENCE_FOCAL
+    least_gate, least_scale = (px * scale for px in LEAD_LEAST_PX)
+    for gate, cauchy in LEAD_GATES:
+        pose, _ = refine_poses(
+            pose,
+            matches,
+            gate_px=max(gate * radius_px, least_gate),
+            scale_px=max(cauchy * radius_px, least_scale),
+            steps=5,
+        )
+    return pose[0]
+
+
+def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera, patches: Matches | None = None) -> PoseFit:
+    """A pose refined on matches that were found near it, and on ``patches``, which do not count as its support."""
     scale = camera.fx / REFERENCE_FOCAL
     pose = camera_from_world[None]
+    used = matches if patches is None else matches.with_more(patches)
     for cauchy in CAUCHY_PX:
-        pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4)
-    error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
-    independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
+        pose, _ = refine_poses(pose, used, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4)
+    error = residuals(pose, used)[0][0, :, :2].norm(dim=-1)
+    independent = replace(used, weight=used.weight * independence(used.uv, used.weight, camera.width))
     _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
-    agreed = match_error(pose, matches)[0] if bool((matches.depth_m > 0).any()) else error
     inlier = error < INLIER_PX * scale
     return PoseFit(
         camera_from_world=pose[0],
-        points=matches.points[inlier],
-        uv=matches.uv[inlier],
+        points=used.points[inlier],
+        uv=used.uv[inlier],
         hessian=hessian[0],
-        rms_px=_weighted_rms(error[inlier], matches.weight[inlier]),
-        support=support_of(agreed / scale, matches.weight),
+        rms_px=_weighted_rms(error[inlier], used.weight[inlier]),
+        support=support_of(match_error(pose, matches)[0] / scale, matches.weight),
     )
 
 
@@ -155,7 +173,14 @@ def _drawn(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Ge
 
 
 def solve_poses(
-    matches: Matches, camera: Camera, *, seed: int, hypotheses: int, finalists: int, sizes: Sequence[int] = ()
+    matches: Matches,
+    camera: Camera,
+    *,
+    seed: int,
+    hypotheses: int,
+    finalists: int,
+    rivals: int = 3,
+    sizes: Sequence[int] = (),
 ) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
@@ -182,7 +207,7 @@ def solve_poses(
     pose = _distinct(best_poses(poses, even, gate, len(poses)), finalists)
     for wider, steps in ((3.0, 3), (1.0, 3)):
         pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
-    return _distinct(best_poses(pose, even, gate, finalists), RIVALS)
+    return _distinct(best_poses(pose, even, gate, finalists), rivals)
 
 
 def _distinct(poses: Tensor, count: int) -> Tensor:

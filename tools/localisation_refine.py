@@ -38,6 +38,16 @@ class Matches:
     def __len__(self) -> int:
         return len(self.uv)
 
+    def with_more(self, others: Matches) -> Matches:
+        """These and others of the same image."""
+        return Matches(
+            uv=torch.cat([self.uv, others.uv]),
+            points=torch.cat([self.points, others.points]),
+            depth_m=torch.cat([self.depth_m, others.depth_m]),
+            weight=torch.cat([self.weight, others.weight]),
+            intrinsics=self.intrinsics,
+        )
+
     def chosen(self, keep: Tensor) -> Matches:
         """Those that a mask or index picks."""
         return Matches(

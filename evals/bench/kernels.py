@@ -75,10 +75,14 @@ def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     g = torch.Generator().manual_seed(0)
     descriptors = torch.nn.functional.normalize(torch.rand(2500, 128, generator=g), dim=-1)
     codes = torch.randint(0, 16, (20000, 128), generator=g, dtype=torch.uint8)
+    gray = torch.nn.functional.interpolate(luma(frame.rgb)[None, None], (120, 160), mode="bilinear", antialias=True)[
+        0, 0
+    ]
     pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
     return {
         "level_features": (pyramid(luma(frame.rgb))[0], 1000),
         "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
+        "block_matches": (gray, gray.roll(2, 1), torch.ones_like(gray, dtype=torch.bool), 6, 800),
     }
 
 

@@ -11,13 +11,14 @@ import torch
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
+from tools.compiled import EAGER
 from tools.core.likeness import pair_likeness
 from tools.core.registration import rigid_exp
 from tools.localisation import confidence
-from tools.localisation_appearance import Appearance, correlation
+from tools.localisation_alignment import Alignment, Sighting
 from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation_matching import clear_pairs
-from tools.localisation_pose import solve_poses
+from tools.localisation_pose import led, solve_poses
 from tools.localisation_refine import Matches, motions
 from tools.localisation_tables import by_strength
 from tools.mapping import SurfaceMap
@@ -77,35 +78,65 @@ def test_a_keyframe_of_one_feature_has_no_clear_pair() -> None:
     assert [len(x) for x in clear_pairs(torch.ones(4, 1))] == [0, 0]
 
 
-def test_correlation_is_blind_to_exposure_and_to_what_is_not_seen() -> None:
-    g = torch.Generator().manual_seed(4)
-    a, other = torch.rand(60, 80, generator=g), torch.rand(60, 80, generator=g)
-    whole = torch.ones(60, 80, dtype=torch.bool)
-    assert correlation(a, 0.5 * a + 0.2, whole) == pytest.approx(1.0, abs=0.01)
-    assert abs(correlation(a, other, whole)) < 0.1
-    half = whole.clone()
-    half[:, 40:] = False
-    assert correlation(a, torch.where(half, a, other), half) > 0.99
-    assert correlation(a, a, torch.zeros_like(whole)) == 0
-
-
-def test_a_step_aside_with_a_turn_back_looks_less_alike() -> None:
+@pytest.fixture(scope="module")
+def looked() -> tuple[Alignment, torch.Tensor]:
+    """An image of a mapped room, compared with the map, and its true ``camera_from_world``."""
     scene = RoomScene(texture_m=0.09)
     surface_map = SurfaceMap(voxel_m=0.04, compile=False)
     for world_from_camera in orbit(8):
         surface_map.integrate(scene.frame(world_from_camera, camera=SMALL))
     query = pose((0.75, 1.35, 1.0), (0.1, 0.85, -0.5))
-    look = Appearance.of(scene.frame(query, camera=SMALL).rgb, SMALL)
-    true = inverse(query)
-    aside = rigid_exp(torch.tensor([0.0, math.radians(5), 0.0, 0.2, 0.0, 0.0], dtype=torch.float64)) @ true
-    assert look.likeness(surface_map, true) > look.likeness(surface_map, aside) + 0.1
-    away = replace(look, gray=look.gray.flip(0))
-    assert away.likeness(surface_map, true) < 0.5 * look.likeness(surface_map, true)
+    rgb = scene.frame(query, camera=SMALL).rgb
+    return Alignment.of(rgb, SMALL, None, surface_map, EAGER), inverse(query)
+
+
+def aside(true: torch.Tensor, metres: float) -> torch.Tensor:
+    """A step aside with a turn back: what keypoints on one wall hardly tell from the true pose."""
+    turn = torch.tensor([0.0, math.radians(25 * metres), 0.0, metres, 0.0, 0.0], dtype=torch.float64)
+    return rigid_exp(turn) @ true
+
+
+def test_patches_lead_from_a_step_aside_to_the_true_pose(looked: tuple[Alignment, torch.Tensor]) -> None:
+    alignment, true = looked
+    found = aside(true, 0.08)
+    for reach in (12, 6, 3):
+        sight = alignment.sighting(found, reach)
+        found = led(found, sight.matches, reach * SMALL.width / alignment.coarse.camera.width, SMALL)
+    metres, radians = pose_error(inverse(found), inverse(true))
+    assert float(metres) < 0.02
+    assert float(radians) < math.radians(0.6)
+
+
+def test_what_is_seen_tells_the_true_pose_from_one_aside_and_from_another_image(
+    looked: tuple[Alignment, torch.Tensor],
+) -> None:
+    alignment, true = looked
+    here = alignment.sighting(true, 3)
+    assert here.share > 0.6
+    assert alignment.sighting(aside(true, 0.3), 3).score < 0.3 * here.score
+    turned = replace(alignment, coarse=replace(alignment.coarse, gray=alignment.coarse.gray.flip(0)))
+    assert turned.sighting(true, 3).score < 0.1 * here.score
+
+
+def test_a_pose_that_sees_nothing_of_the_map_has_no_patches(looked: tuple[Alignment, torch.Tensor]) -> None:
+    alignment, true = looked
+    away = rigid_exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 500.0], dtype=torch.float64)) @ true
+    sight = alignment.sighting(away, 6)
+    assert (sight.patches, sight.close, len(sight.matches), sight.score) == (0, 0, 0, 0.0)
+
+
+def sighting(close: int, patches: int) -> Sighting:
+    nothing = torch.zeros(0, dtype=torch.float64)
+    matches = Matches(
+        uv=nothing.reshape(0, 2), points=nothing.reshape(0, 3), depth_m=nothing, weight=nothing, intrinsics=nothing
+    )
+    return Sighting(matches=matches, close=close, patches=patches)
 
 
 def test_looks_let_a_loosely_fixed_pose_be_known_and_refute_a_wrong_one() -> None:
     assert confidence(100.0, 1.0, 0.11, None) < 0.5
-    assert confidence(100.0, 1.0, 0.11, 0.6) == pytest.approx(1.0)
-    assert confidence(100.0, 1.0, 0.11, 0.3) < 0.5
-    assert confidence(100.0, 1.0, 0.11, -0.1) == 0
-    assert confidence(20.0, 1.0, 0.01, 0.7) < 0.5
+    assert confidence(100.0, 1.0, 0.11, sighting(300, 600)) == pytest.approx(1.0)
+    assert confidence(100.0, 1.0, 0.11, sighting(100, 600)) < 0.5
+    assert confidence(100.0, 1.0, 0.11, sighting(0, 0)) == 0
+    assert confidence(20.0, 1.0, 0.01, None) < 0.5
+    assert confidence(20.0, 1.0, 0.01, sighting(20, 100)) < 0.5
