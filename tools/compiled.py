@@ -25,7 +25,19 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from tools import packages
-from tools.core import backproject, blocks, cells, features, fusion, likeness, raycast, registration, sweep, warp
+from tools.core import (
+    backproject,
+    blocks,
+    cells,
+    features,
+    fusion,
+    likeness,
+    pose_steps,
+    raycast,
+    registration,
+    sweep,
+    warp,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,9 +48,10 @@ INDUCTOR_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 ONE_PASS: dict[str, Any] = {"realize_opcount_threshold": 256, "realize_reads_threshold": 32}
 """Keeps Inductor from writing a long expression to memory half-way. For kernels without loops only: what is used twice
 is traced twice, and nested uses take minutes."""
-ONE_LOOP: dict[str, Any] = ONE_PASS | {"cpp.max_horizontal_fusion_size": 64}
+MANY_SUMS: dict[str, Any] = {"cpp.max_horizontal_fusion_size": 64}
 """For many sums over the same values: up to 64 of them in one loop (16 by default, and a loop for each further 16 that
 gathers and computes everything again)."""
+ONE_LOOP: dict[str, Any] = ONE_PASS | MANY_SUMS
 
 
 class Kernel:
@@ -161,6 +174,8 @@ class KernelSet:
     detect_and_describe: Callable[..., Any]
     level_features: Callable[..., Any]
     pair_likeness: Callable[..., Any]
+    pose_costs: Callable[..., Any]
+    pose_step: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -178,6 +193,8 @@ EAGER = KernelSet(
     detect_and_describe=features.detect_and_describe,
     level_features=cells.level_features,
     pair_likeness=likeness.pair_likeness,
+    pose_costs=pose_steps.pose_costs,
+    pose_step=pose_steps.pose_step,
 )
 
 COMPILED = KernelSet(
@@ -195,6 +212,8 @@ COMPILED = KernelSet(
     detect_and_describe=Kernel(features.detect_and_describe),
     level_features=Kernel(cells.level_features),
     pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
+    pose_costs=Kernel(pose_steps.pose_costs, growing=(0, 1, 2, 3, 4), options=ONE_LOOP),
+    pose_step=Kernel(pose_steps.pose_step, growing=(0, 1, 2, 3, 4), options=MANY_SUMS),
 )
 
 

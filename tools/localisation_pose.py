@@ -15,6 +15,7 @@ from torch import Tensor
 
 from scenes.geometry import transform
 from scenes.types import Camera
+from tools.compiled import EAGER, KernelSet
 from tools.core.pose import p3p
 from tools.core.registration import rigid_exp
 from tools.localisation_features import Features
@@ -69,21 +70,28 @@ def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera
     )
 
 
-def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float) -> Tensor:
+def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float, kernels: KernelSet = EAGER) -> Tensor:
     """A pose (4, 4) refined on matches that were found within ``radius_px`` of it: the next search is narrower."""
     gate_px, scale_px = GATE_SHARE * radius_px, CAUCHY_SHARE * radius_px
-    return refine_poses(camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5)[0][0]
+    pose, _ = refine_poses(
+        camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5, kernels=kernels
+    )
+    return pose[0]
 
 
-def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera) -> PoseFit:
+def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera, kernels: KernelSet = EAGER) -> PoseFit:
     """A pose refined on matches that were found near it."""
     scale = camera.fx / REFERENCE_FOCAL
     pose = camera_from_world[None]
     for cauchy in CAUCHY_PX:
-        pose, _ = refine_poses(pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4)
+        pose, _ = refine_poses(
+            pose, matches, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4, kernels=kernels
+        )
     error = residuals(pose, matches)[0][0, :, :2].norm(dim=-1)
     independent = replace(matches, weight=matches.weight * independence(matches.uv, matches.weight, camera.width))
-    _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
+    _, hessian = refine_poses(
+        pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1, kernels=kernels
+    )
     agreed = match_error(pose, matches)[0] if bool((matches.depth_m > 0).any()) else error
     inlier = error < INLIER_PX * scale
     return PoseFit(
@@ -155,7 +163,14 @@ def _drawn(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Ge
 
 
 def solve_poses(
-    matches: Matches, camera: Camera, *, seed: int, hypotheses: int, finalists: int, sizes: Sequence[int] = ()
+    matches: Matches,
+    camera: Camera,
+    *,
+    seed: int,
+    hypotheses: int,
+    finalists: int,
+    sizes: Sequence[int] = (),
+    kernels: KernelSet = EAGER,
 ) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
@@ -179,10 +194,12 @@ def solve_poses(
     poses = poses[valid]
     if len(poses) == 0:
         return poses
-    pose = _distinct(best_poses(poses, even, gate, len(poses)), finalists)
+    pose = _distinct(best_poses(poses, even, gate, len(poses), kernels), finalists)
     for wider, steps in ((3.0, 3), (1.0, 3)):
-        pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
-    return _distinct(best_poses(pose, even, gate, finalists), RIVALS)
+        pose, _ = refine_poses(
+            pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps, kernels=kernels
+        )
+    return _distinct(best_poses(pose, even, gate, finalists, kernels), RIVALS)
 
 
 def _distinct(poses: Tensor, count: int) -> Tensor:

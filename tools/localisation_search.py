@@ -115,6 +115,7 @@ class Search:
             hypotheses=effort.hypotheses,
             finalists=effort.finalists,
             sizes=pairs.sizes,
+            kernels=self.kernels,
         )
         if len(poses) == 0:
             return NoFit(reason="no_consistent_pose", detail="no three matches give a pose")
@@ -149,8 +150,8 @@ class Search:
         """A pose refined on matches that are looked for ever nearer to where it puts the map's points."""
         scale = self.camera.fx / REFERENCE_FOCAL
         for radius_px in effort.radii_px:
-            pose = nearer(pose, self._near(pose, radius_px * scale), radius_px * scale)
-        return fitted(pose, self._near(pose, GUIDED_PX * scale), self.camera)
+            pose = nearer(pose, self._near(pose, radius_px * scale), radius_px * scale, self.kernels)
+        return fitted(pose, self._near(pose, GUIDED_PX * scale), self.camera, self.kernels)
 
     def _near(self, pose: Tensor, radius_px: float) -> Matches:
         least = self.index.extractor.least_likeness

@@ -15,6 +15,7 @@ from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.core.backproject import rimmed
 from tools.core.cells import pyramid
+from tools.core.pose_steps import motions
 from tools.localisation_features import luma
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
@@ -63,7 +64,7 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     sweep_depth(frame, [replace(view, world_from_camera=aside)], kernels=recorders)
     shape = (frame.camera.height, frame.camera.width)
     calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
-    calls |= _feature_arguments(frame)
+    calls |= _feature_arguments(frame) | _pose_arguments(frame)
     moved = torch.eye(4)
     moved[0, 3] = 0.02
     calls["forward_warp"] = (frame.depth_m, k, moved, intrinsics_of(frame.camera), *shape)
@@ -80,6 +81,20 @@ def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
         "level_features": (pyramid(luma(frame.rgb))[0], 1000),
         "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
     }
+
+
+def _pose_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
+    """Poses around that of a frame, against 600 of the points that it sees; half of them with depth."""
+    g = torch.Generator().manual_seed(0)
+    intrinsics = intrinsics_of(frame.camera).double()
+    uv = torch.rand(600, 2, generator=g, dtype=torch.float64) * torch.tensor([frame.camera.width, frame.camera.height])
+    depth_m = 1 + 3 * torch.rand(600, generator=g, dtype=torch.float64)
+    points = torch.cat([(uv - intrinsics[2:]) / intrinsics[:2] * depth_m[:, None], depth_m[:, None]], -1)
+    depth_m[::2] = 0
+    matches = (uv, points, depth_m, torch.rand(600, generator=g, dtype=torch.float64), intrinsics)
+    poses = motions(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
+    gate_px, scale_px = torch.tensor([24.0, 7.2], dtype=torch.float64)
+    return {"pose_costs": (poses, *matches, gate_px), "pose_step": (poses[:4].clone(), *matches, gate_px, scale_px)}
 
 
 def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> dict[str, dict[str, Timing]]:
