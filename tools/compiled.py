@@ -32,6 +32,7 @@ from tools.core import (
     features,
     fusion,
     likeness,
+    matches,
     pose_steps,
     raycast,
     registration,
@@ -174,6 +175,8 @@ class KernelSet:
     detect_and_describe: Callable[..., Any]
     level_features: Callable[..., Any]
     pair_likeness: Callable[..., Any]
+    clear_choices: Callable[..., Any]
+    agreement: Callable[..., Any]
     pose_costs: Callable[..., Any]
     pose_step: Callable[..., Any]
 
@@ -193,6 +196,8 @@ EAGER = KernelSet(
     detect_and_describe=features.detect_and_describe,
     level_features=cells.level_features,
     pair_likeness=likeness.pair_likeness,
+    clear_choices=matches.clear_choices,
+    agreement=matches.agreement,
     pose_costs=pose_steps.pose_costs,
     pose_step=pose_steps.pose_step,
 )
@@ -212,6 +217,8 @@ COMPILED = KernelSet(
     detect_and_describe=Kernel(features.detect_and_describe),
     level_features=Kernel(cells.level_features),
     pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
+    clear_choices=Kernel(matches.clear_choices, growing=(0, 1, 2, 4)),
+    agreement=Kernel(matches.agreement, growing=(0, 1)),
     pose_costs=Kernel(pose_steps.pose_costs, growing=(0, 1, 2, 3, 4), options=ONE_LOOP),
     pose_step=Kernel(pose_steps.pose_step, growing=(0, 1, 2, 3, 4), options=MANY_SUMS),
 )

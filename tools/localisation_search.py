@@ -104,7 +104,7 @@ class Search:
         return worst_sigma_m(covariance_of(fit, self.camera))
 
     def _fits(self, effort: Effort) -> list[PoseFit] | NoFit:
-        pairs = agreeing_matches(self.features, self.camera, self.index.tables(), effort)
+        pairs = agreeing_matches(self.features, self.camera, self.index.tables(), effort, self.kernels)
         if len(pairs) < MIN_MATCHES:
             return NoFit(reason="too_few_matches", detail=f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
         matches = matches_of(pairs, self.features, self.depth_m, self.camera)
