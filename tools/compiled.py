@@ -173,7 +173,9 @@ class KernelSet:
     icp_step: Callable[..., Any]
     plane_scores: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
-    level_features: Callable[..., Any]
+    luma: Callable[..., Any]
+    level_keypoints: Callable[..., Any]
+    described: Callable[..., Any]
     pair_likeness: Callable[..., Any]
     clear_choices: Callable[..., Any]
     agreement: Callable[..., Any]
@@ -194,7 +196,9 @@ EAGER = KernelSet(
     icp_step=registration.icp_step,
     plane_scores=sweep.plane_scores,
     detect_and_describe=features.detect_and_describe,
-    level_features=cells.level_features,
+    luma=cells.luma,
+    level_keypoints=cells.level_keypoints,
+    described=cells.described,
     pair_likeness=likeness.pair_likeness,
     clear_choices=matches.clear_choices,
     agreement=matches.agreement,
@@ -215,7 +219,9 @@ COMPILED = KernelSet(
     icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
-    level_features=Kernel(cells.level_features),
+    luma=Kernel(cells.luma),
+    level_keypoints=Kernel(cells.level_keypoints),
+    described=Kernel(cells.described),
     pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
     clear_choices=Kernel(matches.clear_choices, growing=(0, 1, 2, 4)),
     agreement=Kernel(matches.agreement, growing=(0, 1)),

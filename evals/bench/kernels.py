@@ -14,9 +14,8 @@ from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.core.backproject import rimmed
-from tools.core.cells import pyramid
+from tools.core.cells import level_keypoints, luma, pyramid, split_columns
 from tools.core.pose_steps import motions
-from tools.localisation_features import luma
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 from tools.sweep_depth import SweepView, sweep_depth
@@ -77,10 +76,14 @@ def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     descriptors = torch.nn.functional.normalize(torch.rand(2500, 128, generator=g), dim=-1)
     codes = torch.randint(0, 16, (20000, 128), generator=g, dtype=torch.uint8)
     pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
+    level = pyramid(luma(frame.rgb))[0]
+    place, _, maps = level_keypoints(level, split_columns(level), 1000)
     some, lengths = codes[:500], codes[:500].float().norm(dim=-1)
     places = torch.rand(2, 120, 2, generator=g)
     return {
-        "level_features": (pyramid(luma(frame.rgb))[0], 1000),
+        "luma": (frame.rgb,),
+        "level_keypoints": (level, split_columns(level), 1000),
+        "described": (maps, place),
         "clear_choices": (descriptors[:750].bfloat16(), some, lengths, torch.tensor(0.0), torch.arange(500.0)),
         "agreement": (places[0], places[0] + 0.01 * places[1]),
         "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
