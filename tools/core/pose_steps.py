@@ -142,39 +142,14 @@ def normal_equations(
     # Gradient by the point, and the rows of [p]x H; x and y do not mix in H.
     gx, gy = w * fx * off_u, w * fy * off_v
     gz = w_z * off_z - gx * u - gy * v
-    ax, ay, az = y * xz, y * yz - z * yy, y * zz - z * yz
-    bx, by, bz = z * xx - x * xz, -x * yz, z * xz - x * zz
-    cx, cy, cz = -y * xx, x * yy, x * yz - y * xz
-    turn = (y * az - z * ay, z * ax - x * az, x * ay - y * ax, z * bx - x * bz, x * by - y * bx, x * cy - y * cx)
-    sums = torch.stack(
-        [
-            part.sum(-1)
-            for part in (
-                *turn,
-                ax,
-                ay,
-                az,
-                bx,
-                by,
-                bz,
-                cx,
-                cy,
-                cz,
-                xx,
-                xz,
-                yy,
-                yz,
-                zz,
-                y * gz - z * gy,
-                z * gx - x * gz,
-                x * gy - y * gx,
-                gx,
-                gy,
-                gz,
-            )
-        ],
-        -1,
-    )
+    a = (y * xz, y * yz - z * yy, y * zz - z * yz)
+    b = (z * xx - x * xz, -x * yz, z * xz - x * zz)
+    c = (-y * xx, x * yy, x * yz - y * xz)
+    turn_a = (y * a[2] - z * a[1], z * a[0] - x * a[2], x * a[1] - y * a[0])
+    turn = (*turn_a, z * b[0] - x * b[2], x * b[1] - y * b[0], x * c[1] - y * c[0])
+    gradient = (y * gz - z * gy, z * gx - x * gz, x * gy - y * gx, gx, gy, gz)
+    parts = (*turn, *a, *b, *c, xx, xz, yy, yz, zz, *gradient)
+    sums = torch.stack([part.sum(-1) for part in parts], -1)
     return torch.nn.functional.pad(sums, (0, 1))[:, torch.tensor(PLACES)]
 
 
