@@ -164,5 +164,5 @@ def motions(twists: Tensor) -> Tensor:
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
     rotation = torch.eye(3, dtype=twists.dtype) + torch.sin(angle) * cross + (1 - torch.cos(angle)) * (cross @ cross)
     moved = torch.cat([rotation, twists[:, 3:, None]], -1)
-    bottom = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=twists.dtype).expand(len(twists), 1, 4)
+    bottom = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=twists.dtype).expand(twists.shape[0], 1, 4)
     return torch.cat([moved, bottom], 1)
