@@ -33,6 +33,8 @@ from tools.core import (
     features,
     fusion,
     likeness,
+    matches,
+    pose_steps,
     raycast,
     registration,
     sweep,
@@ -48,9 +50,10 @@ INDUCTOR_OPTIONS: dict[str, Any] = {"assert_indirect_indexing": False}
 ONE_PASS: dict[str, Any] = {"realize_opcount_threshold": 256, "realize_reads_threshold": 32}
 """Keeps Inductor from writing a long expression to memory half-way. For kernels without loops only: what is used twice
 is traced twice, and nested uses take minutes."""
-ONE_LOOP: dict[str, Any] = ONE_PASS | {"cpp.max_horizontal_fusion_size": 64}
+MANY_SUMS: dict[str, Any] = {"cpp.max_horizontal_fusion_size": 64}
 """For many sums over the same values: up to 64 of them in one loop (16 by default, and a loop for each further 16 that
 gathers and computes everything again)."""
+ONE_LOOP: dict[str, Any] = ONE_PASS | MANY_SUMS
 
 
 class Kernel:
@@ -171,9 +174,15 @@ class KernelSet:
     icp_step: Callable[..., Any]
     plane_scores: Callable[..., Any]
     detect_and_describe: Callable[..., Any]
-    level_features: Callable[..., Any]
+    luma: Callable[..., Any]
+    level_keypoints: Callable[..., Any]
+    described: Callable[..., Any]
     pair_likeness: Callable[..., Any]
     block_matches: Callable[..., Any]
+    clear_choices: Callable[..., Any]
+    agreement: Callable[..., Any]
+    pose_costs: Callable[..., Any]
+    pose_step: Callable[..., Any]
 
 
 EAGER = KernelSet(
@@ -189,9 +198,15 @@ EAGER = KernelSet(
     icp_step=registration.icp_step,
     plane_scores=sweep.plane_scores,
     detect_and_describe=features.detect_and_describe,
-    level_features=cells.level_features,
+    luma=cells.luma,
+    level_keypoints=cells.level_keypoints,
+    described=cells.described,
     pair_likeness=likeness.pair_likeness,
     block_matches=block_matching.block_matches,
+    clear_choices=matches.clear_choices,
+    agreement=matches.agreement,
+    pose_costs=pose_steps.pose_costs,
+    pose_step=pose_steps.pose_step,
 )
 
 COMPILED = KernelSet(
@@ -207,9 +222,15 @@ COMPILED = KernelSet(
     icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),
     detect_and_describe=Kernel(features.detect_and_describe),
-    level_features=Kernel(cells.level_features),
+    luma=Kernel(cells.luma),
+    level_keypoints=Kernel(cells.level_keypoints),
+    described=Kernel(cells.described),
     pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
     block_matches=Kernel(block_matching.block_matches),
+    clear_choices=Kernel(matches.clear_choices, growing=(0, 1, 2, 4)),
+    agreement=Kernel(matches.agreement, growing=(0, 1)),
+    pose_costs=Kernel(pose_steps.pose_costs, growing=(0, 1, 2, 3, 4), options=ONE_LOOP),
+    pose_step=Kernel(pose_steps.pose_step, growing=(0, 1, 2, 3, 4), options=MANY_SUMS),
 )
 
 

@@ -141,7 +141,7 @@ class Localiser:
             keypoints=Keypoints.of(features, frame.camera),
             depth_m=_depth_at(features, own, frame),
             camera=frame.camera,
-            alignment=Alignment.of(frame.rgb, frame.camera, own, self._map, self._kernels),
+            look=lambda: Alignment.of(frame.rgb, frame.camera, own, self._map, self._kernels),
             index=self._index,
             kernels=self._kernels,
             seed=self._seed,

@@ -27,6 +27,11 @@ class Levels:
         """Between neighbouring levels."""
         return (self.high - self.low) / (self.count - 1)
 
+    @property
+    def offset(self) -> Tensor:
+        """() float32: what a code of 0 stands for, in steps."""
+        return torch.tensor(self.low / self.step)
+
     def encode(self, values: Tensor) -> Tensor:
         """The nearest levels, uint8."""
         return ((values - self.low) / self.step).round().clamp(0, self.count - 1).to(torch.uint8)

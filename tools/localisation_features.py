@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tools import compiled
 from tools.core import cells
+from tools.core.cells import luma as luma
 from tools.localisation_codes import ROOT_HISTOGRAM, Levels
 
 
@@ -71,15 +72,11 @@ class PooledGradients:
             ValueError: the image is smaller than ``least_px`` on a side.
         """
         check_size(rgb, self.least_px)
+        kernels = self._kernels
         uv, scale, descriptors, valid = cells.pooled_gradients(
-            luma(rgb), self.keypoints, features_of=self._kernels.level_features
+            kernels.luma(rgb), self.keypoints, keypoints=kernels.level_keypoints, descriptors=kernels.described
         )
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
-
-
-def luma(rgb: Tensor) -> Tensor:
-    """(H, W, 3) uint8 -> (H, W) float32 in 0..1, Rec. 601."""
-    return rgb.float() @ (torch.tensor([0.299, 0.587, 0.114]) / 255)
 
 
 def check_size(rgb: Tensor, least_px: int) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from scenes.geometry import transform
 from scenes.types import Camera
+from tools.compiled import EAGER, KernelSet
 from tools.core.pose import p3p
 from tools.core.registration import rigid_exp
 from tools.localisation_alignment import Sighting
@@ -72,13 +73,18 @@ def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera
     )
 
 
-def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float) -> Tensor:
+def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float, kernels: KernelSet = EAGER) -> Tensor:
     """A pose (4, 4) refined on matches that were found within ``radius_px`` of it: the next search is narrower."""
     gate_px, scale_px = GATE_SHARE * radius_px, CAUCHY_SHARE * radius_px
-    return refine_poses(camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5)[0][0]
+    pose, _ = refine_poses(
+        camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5, kernels=kernels
+    )
+    return pose[0]
 
 
-def led(camera_from_world: Tensor, matches: Matches, radius_px: float, camera: Camera) -> Tensor:
+def led(
+    camera_from_world: Tensor, matches: Matches, radius_px: float, camera: Camera, kernels: KernelSet = EAGER
+) -> Tensor:
     """A pose (4, 4) refined on matches that were looked for within ``radius_px``, first those far off, too."""
     pose, scale = camera_from_world[None], camera.fx / REFERENCE_FOCAL
     least_gate, least_scale = (px * scale for px in LEAD_LEAST_PX)
@@ -89,20 +95,29 @@ def led(camera_from_world: Tensor, matches: Matches, radius_px: float, camera: C
             gate_px=max(gate * radius_px, least_gate),
             scale_px=max(cauchy * radius_px, least_scale),
             steps=5,
+            kernels=kernels,
         )
     return pose[0]
 
 
-def fitted(camera_from_world: Tensor, matches: Matches, camera: Camera, patches: Matches | None = None) -> PoseFit:
+def fitted(
+    camera_from_world: Tensor,
+    matches: Matches,
+    camera: Camera,
+    kernels: KernelSet = EAGER,
+    patches: Matches | None = None,
+) -> PoseFit:
     """A pose refined on matches that were found near it, and on ``patches``, which do not count as its support."""
     scale = camera.fx / REFERENCE_FOCAL
     pose = camera_from_world[None]
     used = matches if patches is None else matches.with_more(patches)
     for cauchy in CAUCHY_PX:
-        pose, _ = refine_poses(pose, used, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4)
+        pose, _ = refine_poses(pose, used, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4, kernels=kernels)
     error = residuals(pose, used)[0][0, :, :2].norm(dim=-1)
     independent = replace(used, weight=used.weight * independence(used.uv, used.weight, camera.width))
-    _, hessian = refine_poses(pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1)
+    _, hessian = refine_poses(
+        pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1, kernels=kernels
+    )
     inlier = error < INLIER_PX * scale
     return PoseFit(
         camera_from_world=pose[0],
@@ -181,6 +196,7 @@ def solve_poses(
     finalists: int,
     rivals: int = 3,
     sizes: Sequence[int] = (),
+    kernels: KernelSet = EAGER,
 ) -> Tensor:
     """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
 
@@ -204,10 +220,12 @@ def solve_poses(
     poses = poses[valid]
     if len(poses) == 0:
         return poses
-    pose = _distinct(best_poses(poses, even, gate, len(poses)), finalists)
+    pose = _distinct(best_poses(poses, even, gate, len(poses), kernels), finalists)
     for wider, steps in ((3.0, 3), (1.0, 3)):
-        pose, _ = refine_poses(pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps)
-    return _distinct(best_poses(pose, even, gate, finalists), rivals)
+        pose, _ = refine_poses(
+            pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps, kernels=kernels
+        )
+    return _distinct(best_poses(pose, even, gate, finalists, kernels), rivals)
 
 
 def _distinct(poses: Tensor, count: int) -> Tensor:

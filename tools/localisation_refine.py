@@ -1,7 +1,7 @@
 """Robust refinement of several camera poses at once, on 2D-3D matches and on the image's own depth where it has some.
 
-Pure functions of tensors. Measured depth settles what few or flat matches leave open: without it, a camera that steps
-aside and turns back sees almost the same image.
+The arithmetic is that of ``tools.core.pose_steps``. Measured depth settles what few or flat matches leave open: without
+it, a camera that steps aside and turns back sees almost the same image.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NOISE_PX = 1.5
-"""Standard deviation of a match, in pixels; a depth that is off by its own sigma costs as much."""
-DEPTH_SIGMA = (0.01, 0.01)
-"""Sigma of a map point's depth in the image against the sensor's: metres, plus a share of the depth."""
+from tools.compiled import EAGER, KernelSet
+from tools.core.pose_steps import MOST_DEPTH_COST, residuals_of
+from tools.core.pose_steps import motions as motions
+
 SCREENED = 256
 """Matches that every hypothesis is tried on; the best ``FINALISTS`` are tried on all."""
 FINALISTS = 96
@@ -37,6 +37,11 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.uv)
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """In the order in which kernels take them."""
+        return self.uv, self.points, self.depth_m, self.weight, self.intrinsics
 
     def with_more(self, others: Matches) -> Matches:
         """These and others of the same image."""
@@ -64,31 +69,23 @@ def residuals(camera_from_world: Tensor, matches: Matches) -> tuple[Tensor, Tens
 
     A point behind the camera has a residual of 1000 pixels.
     """
-    p = matches.points @ camera_from_world[:, :3, :3].mT + camera_from_world[:, None, :3, 3]
-    z = p[..., 2].clamp_min(0.05)
-    focal, centre = matches.intrinsics[:2], matches.intrinsics[2:]
-    uv = p[..., :2] / z[..., None] * focal + centre - matches.uv
-    depth = torch.where(matches.depth_m > 0, (p[..., 2] - matches.depth_m) * _pixels_per_metre(matches), 0.0)
-    out = torch.cat([uv, depth[..., None]], -1)
-    return torch.where((p[..., 2] > 0.05)[..., None], out, 1e3), p
-
-
-def _pixels_per_metre(matches: Matches) -> Tensor:
-    return NOISE_PX / (DEPTH_SIGMA[0] + DEPTH_SIGMA[1] * matches.depth_m)
+    off, p = residuals_of(camera_from_world, matches.uv, matches.points, matches.depth_m, matches.intrinsics)
+    return torch.stack(off, -1), torch.stack(p, -1)
 
 
 def match_error(camera_from_world: Tensor, matches: Matches) -> Tensor:
     """(B, M) length of the residual in pixels, the depth's share cut off where it would outweigh the image's."""
     r, _ = residuals(camera_from_world, matches)
     flat, depth = r[..., :2].square().sum(-1), r[..., 2].square()
-    return (flat + depth.clamp_max(64.0)).sqrt()
+    return (flat + depth.clamp_max(MOST_DEPTH_COST)).sqrt()
 
 
-def best_poses(candidates: Tensor, matches: Matches, gate_px: float, count: int) -> Tensor:
+def best_poses(candidates: Tensor, matches: Matches, gate_px: float, count: int, kernels: KernelSet = EAGER) -> Tensor:
     """The ``count`` of (B, 4, 4) poses that explain most matches (MSAC: an inlier costs its squared error)."""
     screen = matches if len(matches) <= SCREENED else matches.chosen(_spread(len(matches)))
+    gate = torch.tensor(gate_px, dtype=torch.float64)
     for kept, part in ((FINALISTS, screen), (count, matches)):
-        cost = (match_error(candidates, part).clamp_max(gate_px).square() * part.weight).sum(-1)
+        cost = kernels.pose_costs(candidates, *part.tensors, gate)
         candidates = candidates[cost.topk(min(kept, len(cost)), largest=False).indices]
     return candidates
 
@@ -99,7 +96,13 @@ def _spread(count: int) -> Tensor:
 
 
 def refine_poses(
-    camera_from_world: Tensor, matches: Matches, *, gate_px: float, scale_px: float, steps: int
+    camera_from_world: Tensor,
+    matches: Matches,
+    *,
+    gate_px: float,
+    scale_px: float,
+    steps: int,
+    kernels: KernelSet = EAGER,
 ) -> tuple[Tensor, Tensor]:
     """Gauss-Newton under Cauchy's loss from (B, 4, 4) poses.
 
@@ -108,46 +111,13 @@ def refine_poses(
 
     Returns:
         camera_from_world (B, 4, 4) and the Hessian (B, 6, 6) of squared pixels over (rotation, translation), perturbed
-        on the left.
+        on the left, at the pose before the last step.
     """
-    pose = camera_from_world
-    eye = torch.eye(6, dtype=torch.float64)
-    hessian = eye.expand(len(pose), 6, 6)
-    focal = matches.intrinsics[:2]
-    per_metre = torch.where(matches.depth_m > 0, _pixels_per_metre(matches), 0.0)
+    # Compiled code has no size 1: a pose alone goes twice.
+    pose = camera_from_world.repeat(2, 1, 1) if len(camera_from_world) == 1 else camera_from_world
+    gate, scale = torch.tensor([gate_px, scale_px], dtype=torch.float64).unbind()
+    hessian = torch.eye(6, dtype=torch.float64).expand(len(pose), 6, 6)
     for _ in range(steps):
-        r, p = residuals(pose, matches)
-        squared = r[..., :2].square().sum(-1)
-        w = torch.where(squared < gate_px**2, matches.weight / (1 + squared / scale_px**2), 0.0)
-        w_depth = w / (1 + r[..., 2].square() / scale_px**2)
-        x, y, z = p[..., 0], p[..., 1], p[..., 2].clamp_min(0.05)
-        zero = torch.zeros_like(x)
-        fx, fy = focal[0] / z, focal[1] / z
-        # Rows: derivative of u, v and depth by (rotation, translation); d p / d rotation = -[p]x.
-        by_u = torch.stack([-fx * x * y / z, fx * z + fx * x * x / z, -fx * y, fx, zero, -fx * x / z], -1)
-        by_v = torch.stack([-fy * z - fy * y * y / z, fy * x * y / z, fy * x, zero, fy, -fy * y / z], -1)
-        by_z = torch.stack([y, -x, zero, zero, zero, torch.ones_like(x)], -1) * per_metre[:, None]
-        jacobian = torch.stack([by_u, by_v, by_z], -2)
-        weighted = jacobian * torch.stack([w, w, w_depth], -1)[..., None]
-        flat = jacobian.flatten(1, 2)
-        hessian = weighted.flatten(1, 2).mT @ flat
-        gradient = (weighted.flatten(1, 2).mT @ r.flatten(1, 2)[..., None])[..., 0]
-        step = torch.linalg.solve(hessian + 1e-6 * eye, -gradient)
-        pose = motions(step) @ pose
-    return pose, hessian
-
-
-def motions(twists: Tensor) -> Tensor:
-    """(B, 6) rotation vectors and translations -> (B, 4, 4): Rodrigues' rotations, and the translations as they are.
-
-    A rotation to the last digit for vectors of any length: a step of a hopeless pose may be many turns.
-    """
-    angle = twists[:, :3].norm(dim=-1).clamp_min(1e-12)[:, None, None]
-    x, y, z = (twists[:, :3] / angle[:, 0]).unbind(-1)
-    zero = torch.zeros_like(x)
-    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    eye = torch.eye(3, dtype=twists.dtype)
-    rotation = eye + torch.sin(angle) * cross + (1 - torch.cos(angle)) * (cross @ cross)
-    out = torch.eye(4, dtype=twists.dtype).repeat(len(twists), 1, 1)
-    out[:, :3, :3], out[:, :3, 3] = rotation, twists[:, 3:]
-    return out
+        pose, hessian = kernels.pose_step(pose, *matches.tensors, gate, scale)
+    count = len(camera_from_world)
+    return pose[:count], hessian[:count]

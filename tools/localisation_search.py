@@ -7,7 +7,7 @@ tells which of them it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +19,7 @@ from tools.compiled import KernelSet
 from tools.localisation_alignment import JUDGED_REACH, Alignment, Sighting
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex
-from tools.localisation_matching import CELL_PX, Effort, Keypoints, agreeing_matches, matches_near
+from tools.localisation_matching import Effort, Keypoints, agreeing_matches, matches_near
 from tools.localisation_pose import (
     GUIDED_PX,
     REFERENCE_FOCAL,
@@ -50,7 +50,7 @@ SEARCHED_PX = 16.0
 REACHES = (12, 6, 3)
 """How far, in coarse pixels, patches are looked for in turn."""
 KEYPOINTS_FROM = 6
-"""From this reach on, keypoints near the pose have a say beside the patches."""
+"""From this reach on, keypoints within ``SEARCHED_PX`` at most have a say beside the patches."""
 LAST_REACH = 6
 """In fine pixels."""
 CONVINCING = 0.45
@@ -77,39 +77,30 @@ class Search:
     depth_m: Tensor
     """(N,) float64 at its keypoints, 0 = none."""
     camera: Camera
-    alignment: Alignment
+    look: Callable[[], Alignment]
+    """Prepares the comparison with the map's view, which most images do not need."""
     index: KeyframeIndex
     kernels: KernelSet
     seed: int
 
     def pose(self, *, thorough: bool = False) -> PoseFit | NoFit:
         """The pose, with as much effort as it takes; ``thorough``: with all effort at once."""
-        rivals = self._hypotheses(QUICK)
+        rivals = self.hypotheses(QUICK)
         if isinstance(rivals, NoFit):
             rivals = torch.zeros(0, 4, 4, dtype=torch.float64)
         if not thorough:
             quick = max((self._search(pose) for pose in rivals), key=lambda fit: fit.support, default=None)
             if quick is not None and quick.support >= SURE_SUPPORT and self.sigma_m(quick) < QUICK_SIGMA_M:
                 return quick
-        seen = self._aligned(rivals)
-        if not seen or seen[0][1].share < CONVINCING:
-            more = self._hypotheses(THOROUGH)
-            if isinstance(more, NoFit) and not seen:
-                return more
-            if not isinstance(more, NoFit):
-                seen = _ranked([*seen, *self._aligned(more)])
-        if seen[0][1].share < CONVINCING:
-            sides = [orbited(pose, sight.matches.points) for pose, sight in seen[:ORBITED] if sight.close]
-            seen = _ranked([*seen, *(one for poses in sides for one in self._aligned(poses))])
-        return self._settled(seen[0][0])
+        return _Looking(search=self, alignment=self.look()).pose(rivals)
 
     def sigma_m(self, fit: PoseFit) -> float:
         """Standard deviation of a fit's position along its worst axis."""
         return worst_sigma_m(covariance_of(fit, self.camera))
 
-    def _hypotheses(self, effort: Effort) -> Tensor | NoFit:
+    def hypotheses(self, effort: Effort) -> Tensor | NoFit:
         """(B, 4, 4) rival poses from matches by likeness, at least one, the best supported first."""
-        pairs = agreeing_matches(self.features, self.camera, self.index.tables(), effort)
+        pairs = agreeing_matches(self.features, self.camera, self.index.tables(), effort, self.kernels)
         if len(pairs) < MIN_MATCHES:
             return NoFit(reason="too_few_matches", detail=f"{len(pairs)} matches, at least {MIN_MATCHES} needed")
         matches = matches_of(pairs, self.features, self.depth_m, self.camera)
@@ -121,6 +112,7 @@ class Search:
             finalists=effort.finalists,
             rivals=effort.rivals,
             sizes=pairs.sizes,
+            kernels=self.kernels,
         )
         if len(poses) == 0:
             return NoFit(reason="no_consistent_pose", detail="no three matches give a pose")
@@ -129,8 +121,40 @@ class Search:
     def _search(self, pose: Tensor) -> PoseFit:
         """A pose refined on keypoints that are looked for ever nearer to where it puts the map's points."""
         scale = self.camera.fx / REFERENCE_FOCAL
-        pose = nearer(pose, self._near(pose, SEARCHED_PX * scale), SEARCHED_PX * scale)
-        return fitted(pose, self._near(pose, GUIDED_PX * scale), self.camera)
+        pose = nearer(pose, self.near(pose, SEARCHED_PX * scale), SEARCHED_PX * scale, self.kernels)
+        return fitted(pose, self.near(pose, GUIDED_PX * scale), self.camera, self.kernels)
+
+    def near(self, pose: Tensor, radius_px: float) -> Matches:
+        """Keypoints that look like map points within ``radius_px`` of where a pose puts them."""
+        least = self.index.extractor.least_likeness
+        pairs = matches_near(
+            self.keypoints, pose, self.index.tables(), self.kernels, radius_px=radius_px, least_likeness=least
+        )
+        return matches_of(pairs, self.features, self.depth_m, self.camera)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looking:
+    """The same image, compared with what the map looks like."""
+
+    search: Search
+    alignment: Alignment
+
+    def pose(self, rivals: Tensor) -> PoseFit | NoFit:
+        """The pose, from the rivals (B, 4, 4) that little effort gave, if they do, else from more."""
+        seen = self._aligned(rivals)
+        if not seen or seen[0][1].share < CONVINCING:
+            more = self.search.hypotheses(THOROUGH)
+            if isinstance(more, NoFit) and not seen:
+                return more
+            if not isinstance(more, NoFit):
+                seen = _ranked([*seen, *self._aligned(more)])
+        if not seen:
+            return NoFit(reason="no_consistent_pose", detail="no hypothesis could be refined")
+        if seen[0][1].share < CONVINCING:
+            sides = [orbited(pose, sight.matches.points) for pose, sight in seen[:ORBITED] if sight.close]
+            seen = _ranked([*seen, *(one for poses in sides for one in self._aligned(poses))])
+        return self._settled(seen[0][0])
 
     def _aligned(self, poses: Tensor | Sequence[Tensor]) -> list[tuple[Tensor, Sighting]]:
         """Each of some poses led to where the map looks like the image, and how much it does; the best first."""
@@ -138,35 +162,39 @@ class Search:
         for pose in poses:
             for reach in REACHES:
                 pose = self._led(pose, reach)
-            if bool(torch.isfinite(pose).all()):
+            if _is_finite(pose):
                 found.append((pose, self.alignment.sighting(pose, JUDGED_REACH)))
         return _ranked(found)
 
     def _led(self, pose: Tensor, reach: int) -> Tensor:
         """A pose refined on what is seen near where it puts it: patches, and keypoints once it is near."""
-        radius_px = reach * self.camera.width / self.alignment.coarse.camera.width
+        if not _is_finite(pose):
+            return pose  # the refinement of a hopeless hypothesis can run away
+        camera = self.search.camera
+        radius_px = reach * camera.width / self.alignment.coarse.camera.width
         matches = self.alignment.sighting(pose, reach).matches
         if reach <= KEYPOINTS_FROM:
-            matches = matches.with_more(self._near(pose, min(radius_px, CELL_PX / 2)))
-        return led(pose, matches, radius_px, self.camera)
+            matches = matches.with_more(
+                self.search.near(pose, min(radius_px, SEARCHED_PX * camera.fx / REFERENCE_FOCAL))
+            )
+        return led(pose, matches, radius_px, camera, self.search.kernels)
 
-    def _settled(self, pose: Tensor) -> PoseFit:
+    def _settled(self, pose: Tensor) -> PoseFit | NoFit:
         """The last word on a pose: patches of the finer picture, and keypoints."""
         fine = self.alignment.fine
-        radius_px = LAST_REACH * self.camera.width / fine.camera.width
-        near = self._near(pose, GUIDED_PX * self.camera.fx / REFERENCE_FOCAL)
+        radius_px = LAST_REACH * self.search.camera.width / fine.camera.width
+        near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
         patches = self.alignment.sighting(pose, LAST_REACH, fine).matches
-        pose = led(pose, near.with_more(patches), radius_px, self.camera)
+        pose = led(pose, near.with_more(patches), radius_px, self.search.camera, self.search.kernels)
+        if not _is_finite(pose):
+            return NoFit(reason="no_consistent_pose", detail="the best hypothesis could not be refined")
         sight = self.alignment.sighting(pose, JUDGED_REACH)
-        near = self._near(pose, GUIDED_PX * self.camera.fx / REFERENCE_FOCAL)
-        return replace(fitted(pose, near, self.camera, patches), sight=sight)
+        near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
+        return replace(fitted(pose, near, self.search.camera, self.search.kernels, patches), sight=sight)
 
-    def _near(self, pose: Tensor, radius_px: float) -> Matches:
-        least = self.index.extractor.least_likeness
-        pairs = matches_near(
-            self.keypoints, pose, self.index.tables(), self.kernels, radius_px=radius_px, least_likeness=least
-        )
-        return matches_of(pairs, self.features, self.depth_m, self.camera)
+
+def _is_finite(pose: Tensor) -> bool:
+    return bool(torch.isfinite(pose).all())
 
 
 def _ranked(seen: Sequence[tuple[Tensor, Sighting]]) -> list[tuple[Tensor, Sighting]]:

@@ -14,8 +14,8 @@ from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.core.backproject import rimmed
-from tools.core.cells import pyramid
-from tools.localisation_features import luma
+from tools.core.cells import level_keypoints, luma, pyramid, split_columns
+from tools.core.pose_steps import motions
 from tools.mapping import SurfaceMap
 from tools.rendering import intrinsics_of
 from tools.sweep_depth import SweepView, sweep_depth
@@ -63,7 +63,7 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     sweep_depth(frame, [replace(view, world_from_camera=aside)], kernels=recorders)
     shape = (frame.camera.height, frame.camera.width)
     calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
-    calls |= _feature_arguments(frame)
+    calls |= _feature_arguments(frame) | _pose_arguments(frame)
     moved = torch.eye(4)
     moved[0, 3] = 0.02
     calls["forward_warp"] = (frame.depth_m, k, moved, intrinsics_of(frame.camera), *shape)
@@ -79,11 +79,33 @@ def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
         0, 0
     ]
     pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
+    level = pyramid(luma(frame.rgb))[0]
+    place, _, maps = level_keypoints(level, split_columns(level), 1000)
+    some, lengths = codes[:500], codes[:500].float().norm(dim=-1)
+    places = torch.rand(2, 120, 2, generator=g)
     return {
-        "level_features": (pyramid(luma(frame.rgb))[0], 1000),
+        "luma": (frame.rgb,),
+        "level_keypoints": (level, split_columns(level), 1000),
+        "described": (maps, place),
+        "clear_choices": (descriptors[:750].bfloat16(), some, lengths, torch.tensor(0.0), torch.arange(500.0)),
+        "agreement": (places[0], places[0] + 0.01 * places[1]),
         "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
         "block_matches": (gray, gray.roll(2, 1), torch.ones_like(gray, dtype=torch.bool), 6, 800),
     }
+
+
+def _pose_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
+    """Poses around that of a frame, against 600 of the points that it sees; half of them with depth."""
+    g = torch.Generator().manual_seed(0)
+    intrinsics = intrinsics_of(frame.camera).double()
+    uv = torch.rand(600, 2, generator=g, dtype=torch.float64) * torch.tensor([frame.camera.width, frame.camera.height])
+    depth_m = 1 + 3 * torch.rand(600, generator=g, dtype=torch.float64)
+    points = torch.cat([(uv - intrinsics[2:]) / intrinsics[:2] * depth_m[:, None], depth_m[:, None]], -1)
+    depth_m[::2] = 0
+    matches = (uv, points, depth_m, torch.rand(600, generator=g, dtype=torch.float64), intrinsics)
+    poses = motions(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
+    gate_px, scale_px = torch.tensor([24.0, 7.2], dtype=torch.float64)
+    return {"pose_costs": (poses, *matches, gate_px), "pose_step": (poses[:4].clone(), *matches, gate_px, scale_px)}
 
 
 def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> dict[str, dict[str, Timing]]:

@@ -13,11 +13,12 @@ from scenes.errors import InputError
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
 from tools.core.cells import pooled_gradients
+from tools.core.matches import agreement, clear_columns
 from tools.core.registration import rigid_exp
 from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation_features import Features, PooledGradients
 from tools.localisation_learned import LearnedFeatures, extractor_named
-from tools.localisation_matching import Keypoints, agreement, clear_pairs
+from tools.localisation_matching import Keypoints
 from tools.localisation_pose import orbited
 from tools.localisation_refine import Matches, best_poses, match_error, refine_poses, residuals
 from tools.localisation_tracks import DepthCorrection, SightedView, triangulated
@@ -193,21 +194,22 @@ def test_pairs_choose_each_other_and_are_clear() -> None:
     g = torch.Generator().manual_seed(6)
     rows = torch.nn.functional.normalize(torch.randn(50, 32, generator=g), dim=-1)
     columns = torch.cat([rows[:30].roll(7, 0), rows[:5].roll(2, 0)])
-    row, column = clear_pairs(rows @ columns.T)
-    found = dict(zip(row.tolist(), column.tolist(), strict=True))
+    column, clear = clear_columns(rows @ columns.T, torch.arange(35.0))
+    found = {int(r): int(column[r]) for r in clear.nonzero()}
     # The first five rows have two equal columns each: neither is clear.
     assert {r: c for r, c in found.items() if r < 30} == {r: (r + 7) % 30 for r in range(5, 30)}
 
 
-def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds() -> None:
+@pytest.mark.parametrize("radius_px", [12.0, 16.0, 30.0])
+def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds(radius_px: float) -> None:
     g = torch.Generator().manual_seed(5)
     size = torch.tensor([640.0, 480.0])
     uv, places = torch.rand(700, 2, generator=g) * size, torch.rand(300, 2, generator=g) * size
     features = Features(uv=uv, descriptors=torch.zeros(700, 8), scale=torch.ones(700))
-    row, keypoint = Keypoints.of(features, CAMERA).within(places, 30.0)
+    row, keypoint = Keypoints.of(features, CAMERA).within(places, radius_px)
     found = torch.zeros(300, 700, dtype=torch.bool)
     found[row, keypoint] = True
-    assert torch.equal(found, torch.cdist(places, uv, compute_mode="donot_use_mm_for_euclid_dist") < 30)
+    assert torch.equal(found, torch.cdist(places, uv, compute_mode="donot_use_mm_for_euclid_dist") < radius_px)
 
 
 def test_a_pose_turned_about_what_it_sees_still_sees_it() -> None:

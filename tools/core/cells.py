@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-FINE_LEVELS = 4
-"""Levels that hold nine tenths of the pixels of all."""
 LEVELS = 6
 """Pyramid levels, each half the pixels of the one before."""
 NEIGHBOURHOOD = 5
 """Keypoints of one level are the largest in a window of this many pixels."""
+REACH = NEIGHBOURHOOD // 2
 BORDER = 8
 """Pixels of a level's edge that hold no keypoint."""
 CONTRAST = 2e-5
@@ -44,16 +43,23 @@ LEVEL_BLUR_PX = 1.5
 """Blur of a level in its own pixels: what a keypoint's scale is a multiple of."""
 
 
+def luma(rgb: Tensor) -> Tensor:
+    """(H, W, 3) uint8 -> (H, W) float32 in 0..1, Rec. 601."""
+    return rgb[..., 0] * (0.299 / 255) + rgb[..., 1] * (0.587 / 255) + rgb[..., 2] * (0.114 / 255)
+
+
 def blurred(images: Tensor) -> Tensor:
     """(1, 1, H, W) -> (1, 1, H, W), blurred by one pixel: a binomial over five, borders replicated.
 
-    Sums of shifted images rather than a convolution: a compiler makes one pass of them.
+    Sums of neighbours, four times each way, which is what a binomial is: half as many passes as its five weights take.
+    Made for eager code: compiled, each sum would be traced anew wherever it is read.
     """
-    p = functional.pad(images, (2, 2, 0, 0), mode="replicate")
-    rows = (p[..., :-4] + p[..., 4:]) + 4 * (p[..., 1:-3] + p[..., 3:-1]) + 6 * p[..., 2:-2]
-    p = functional.pad(rows, (0, 0, 2, 2), mode="replicate")
-    both = (p[..., :-4, :] + p[..., 4:, :]) + 4 * (p[..., 1:-3, :] + p[..., 3:-1, :]) + 6 * p[..., 2:-2, :]
-    return both * (1 / 256)
+    p = functional.pad(images, (2, 2, 2, 2), mode="replicate")
+    for _ in range(4):
+        p = p[..., :-1] + p[..., 1:]
+    for _ in range(4):
+        p = p[..., :-1, :] + p[..., 1:, :]
+    return p * (1 / 256)
 
 
 def pyramid(gray: Tensor) -> tuple[Tensor, ...]:
@@ -81,13 +87,21 @@ def _half_step(height: int, width: int) -> tuple[int, int]:
 
 
 def hessian_determinant(level: Tensor) -> Tensor:
-    """(1, 1, h, w) -> (1, 1, h, w) determinant of the Hessian, 0 within ``BORDER`` of the edge."""
-    c = level[..., 1:-1, 1:-1]
-    dxx = level[..., 1:-1, 2:] + level[..., 1:-1, :-2] - 2 * c
-    dyy = level[..., 2:, 1:-1] + level[..., :-2, 1:-1] - 2 * c
-    dxy = (level[..., 2:, 2:] + level[..., :-2, :-2] - level[..., 2:, :-2] - level[..., :-2, 2:]) / 4
-    found = (dxx * dyy - dxy * dxy)[..., BORDER - 1 : -(BORDER - 1), BORDER - 1 : -(BORDER - 1)]
-    return functional.pad(found, (BORDER, BORDER, BORDER, BORDER))
+    """(1, 1, h, w) -> (h - 2 m, w - 2 m) determinant of the Hessian, without a margin of m = ``BORDER - REACH`` pixels.
+
+    No padding here or below: compiled, it would cost a masked load per neighbour.
+    """
+    margin = BORDER - REACH
+    height, width = level.shape[-2:]
+
+    def moved(down: int, across: int) -> Tensor:
+        return level[0, 0, margin + down : height - margin + down, margin + across : width - margin + across]
+
+    c = moved(0, 0)
+    dxx = moved(0, 1) + moved(0, -1) - 2 * c
+    dyy = moved(1, 0) + moved(-1, 0) - 2 * c
+    dxy = (moved(1, 1) + moved(-1, -1) - moved(1, -1) - moved(-1, 1)) / 4
+    return dxx * dyy - dxy * dxy
 
 
 def keypoints_of(level: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -97,20 +111,27 @@ def keypoints_of(level: Tensor, count: int) -> tuple[Tensor, Tensor]:
     filled up with none.
     """
     response = hessian_determinant(level)
-    highest = functional.max_pool2d(response, (1, NEIGHBOURHOOD), stride=1, padding=(0, NEIGHBOURHOOD // 2))
-    highest = functional.max_pool2d(highest, (NEIGHBOURHOOD, 1), stride=1, padding=(NEIGHBOURHOOD // 2, 0))
-    peaks = torch.where((response == highest) & (response > CONTRAST), response, 0.0)
-    best, place = functional.max_pool2d(peaks, TILE_PX, return_indices=True)
+    inner = response[REACH:-REACH, REACH:-REACH]
+    highest = _highest_of_five(_highest_of_five(response, 1), 0)
+    peaks = torch.where((inner == highest) & (inner > CONTRAST), inner, 0.0)
+    best, place = functional.max_pool2d(peaks[None], TILE_PX, return_indices=True)
     missing = max(0, count - best.numel())
     best = functional.pad(best.reshape(-1), (0, missing))
     place = functional.pad(place.reshape(-1), (0, missing))
     strength, chosen = best.topk(count)
-    at, flat, width = place[chosen], response.reshape(-1), level.shape[-1]
-    at = at.clamp(width, flat.shape[0] - width - 1)
+    row, column = place[chosen] // inner.shape[1], place[chosen] % inner.shape[1]
+    flat, width = response.reshape(-1), response.shape[1]
+    at = (row + REACH) * width + column + REACH
     centre = flat[at]
     shifts = [_peak(flat[at - step], centre, flat[at + step]) for step in (1, width)]
-    column, row = (at % width).float(), (at // width).float()
-    return torch.stack([column + shifts[0] + 0.5, row + shifts[1] + 0.5], -1), strength
+    return torch.stack([column + shifts[0], row + shifts[1]], -1) + (BORDER + 0.5), strength
+
+
+def _highest_of_five(values: Tensor, dim: int) -> Tensor:
+    """The maximum of each five neighbours along a dimension, which is four shorter."""
+    length = values.shape[dim] - 2 * REACH
+    parts = [values.narrow(dim, i, length) for i in range(NEIGHBOURHOOD)]
+    return torch.maximum(torch.maximum(torch.maximum(parts[0], parts[1]), torch.maximum(parts[2], parts[3])), parts[4])
 
 
 def _peak(before: Tensor, centre: Tensor, after: Tensor) -> Tensor:
@@ -119,25 +140,53 @@ def _peak(before: Tensor, centre: Tensor, after: Tensor) -> Tensor:
     return (0.5 * (after - before) / curvature).clamp(-0.5, 0.5)
 
 
-def orientation_maps(level: Tensor) -> Tensor:
-    """(1, 1, h, w) -> (h', w', ORIENTATIONS): gradient energy per orientation, pooled; h' = h / STRIDE_PX roughly."""
-    dx = functional.pad(level[..., 1:-1, 2:] - level[..., 1:-1, :-2], (1, 1, 1, 1))
-    dy = functional.pad(level[..., 2:, 1:-1] - level[..., :-2, 1:-1], (1, 1, 1, 1))
-    size = (dx * dx + dy * dy).sqrt() * HALF_BIN_COS
-    turns = [i * (2 * math.pi / ORIENTATIONS) for i in range(ORIENTATIONS)]
-    energy = torch.cat([(math.cos(a) * dx + math.sin(a) * dy - size).relu() for a in turns], 1)
-    # Windows of 4 pixels at every second one, in two steps: the gradients are read once.
-    halved = functional.avg_pool2d(energy, STRIDE_PX)
-    return functional.avg_pool2d(halved, POOL_PX // STRIDE_PX, 1)[0].permute(1, 2, 0)
+def split_columns(level: Tensor) -> Tensor:
+    """(1, 1, h, w) -> (2, h, w / 2): its even columns, then its odd ones; of odd sizes, the last row or column goes.
+
+    What ``orientation_maps`` reads in steps of two is then without gaps, so that compiled code takes whole vectors.
+    """
+    height, width = level.shape[-2] // STRIDE_PX, level.shape[-1] // STRIDE_PX
+    even = level[0, 0, : height * STRIDE_PX, : width * STRIDE_PX]
+    return even.reshape(-1, width, STRIDE_PX).permute(2, 0, 1).contiguous()
+
+
+def orientation_maps(columns: Tensor) -> Tensor:
+    """(2, h, w / 2) columns of a level (see ``split_columns``) -> (h', w', ORIENTATIONS): gradient energy per
+    orientation, pooled over windows of ``POOL_PX`` at every second pixel, the first of them from pixel 2 on."""
+    even, odd = columns.unbind()
+
+    def moved(plane: Tensor, down: int, across: int) -> Tensor:
+        return plane[2 + down : plane.shape[0] - 2 + down : 2, 1 + across : plane.shape[1] - 1 + across]
+
+    gradients = []  # of the four pixels of each 2x2 block, in turn
+    for y in (0, 1):
+        gradients.append((moved(odd, y, 0) - moved(odd, y, -1), moved(even, y + 1, 0) - moved(even, y - 1, 0)))
+        gradients.append((moved(even, y, 1) - moved(even, y, 0), moved(odd, y + 1, 0) - moved(odd, y - 1, 0)))
+    sizes = [(dx * dx + dy * dy).sqrt() * HALF_BIN_COS for dx, dy in gradients]
+    one_way, other_way = [], []
+    for i in range(ORIENTATIONS // 2):
+        angle = i * (2 * math.pi / ORIENTATIONS)
+        along = [math.cos(angle) * dx + math.sin(angle) * dy for dx, dy in gradients]
+        one_way.append(sum_of([(a - size).relu() for a, size in zip(along, sizes, strict=True)]))
+        other_way.append(sum_of([(-a - size).relu() for a, size in zip(along, sizes, strict=True)]))
+    blocks = torch.stack(one_way + other_way)
+    # Windows of 4 pixels, in two steps: the gradients are read once.
+    windows = (blocks[:, :-1, :-1] + blocks[:, :-1, 1:]) + (blocks[:, 1:, :-1] + blocks[:, 1:, 1:])
+    return (windows * (1 / POOL_PX**2)).permute(1, 2, 0).contiguous()
+
+
+def sum_of(four: list[Tensor]) -> Tensor:
+    """The sum of four tensors."""
+    return (four[0] + four[1]) + (four[2] + four[3])
 
 
 def described(maps: Tensor, uv: Tensor) -> Tensor:
     """(h', w', 8) maps of one level and (N, 2) positions in its pixels -> (N, 128) unit descriptors."""
     height, width, _ = maps.shape
     offset = (torch.arange(4) - 1.5) * CELL_PX
-    # Pooled sample i covers pixels 2 i to 2 i + 3, whose middle is 2 i + 2.
-    x = ((uv[:, 0, None] + offset - POOL_PX / 2) / STRIDE_PX).clamp(0, width - 1.001)
-    y = ((uv[:, 1, None] + offset - POOL_PX / 2) / STRIDE_PX).clamp(0, height - 1.001)
+    # Pooled sample i covers pixels 2 i + 2 to 2 i + 5, whose middle is 2 i + 4.
+    x = ((uv[:, 0, None] + offset - POOL_PX) / STRIDE_PX).clamp(0, width - 1.001)
+    y = ((uv[:, 1, None] + offset - POOL_PX) / STRIDE_PX).clamp(0, height - 1.001)
     column, row = x.long(), y.long()
     fx, fy = (x - column)[:, None, :, None], (y - row)[:, :, None, None]
     at = row[:, :, None] * width + column[:, None, :]
@@ -159,37 +208,39 @@ def shares(count: int) -> list[int]:
     return [parts[0] + count - sum(parts), *parts[1:]]
 
 
-def level_features(level: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Of one level (1, 1, h, w): (count, 2) positions in its pixels, (count,) responses, 0 = none, and (count, 128)
-    descriptors."""
-    place, strength = keypoints_of(level, count)
-    return place, strength, described(orientation_maps(level), place)
+def level_keypoints(level: Tensor, columns: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Of one level (1, 1, h, w), and of the same by ``split_columns``: (count, 2) positions in its pixels, (count,)
+    responses, 0 = none, and ``orientation_maps``.
+
+    Not with ``described`` in one kernel: a compiler would make each value of the maps anew wherever it is read.
+    """
+    return *keypoints_of(level, count), orientation_maps(columns)
 
 
 def pooled_gradients(
     gray: Tensor,
     count: int,
     *,
-    features_of: Callable[[Tensor, int], tuple[Tensor, Tensor, Tensor]] = level_features,
+    keypoints: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor, Tensor]] = level_keypoints,
+    descriptors: Callable[[Tensor, Tensor], Tensor] = described,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Keypoints and descriptors of an image, from fine levels to coarse ones, the strongest of a level first.
 
     A fixed share comes from every level: a blurred image keeps its coarse keypoints only.
 
     Args:
-        gray: (H, W) float32, 0..1, at least 128 pixels on each side. count: number of keypoints. features_of:
-            ``level_features`` or its compiled twin.
+        gray: (H, W) float32, 0..1, at least 128 pixels on each side. count: number of keypoints. keypoints,
+            descriptors: ``level_keypoints`` and ``described`` or their compiled twins.
 
     Returns:
         uv (count, 2) float32 ``uv_px``; scale (count,) float32, blur in pixels; descriptor (count, 128) float32;
         valid (count,) bool.
     """
     uv, scale, descriptor, valid = [], [], [], []
-    for i, (level, span, share) in enumerate(zip(pyramid(gray), spans(*gray.shape), shares(count), strict=True)):
-        # Coarse levels are too small to be worth a compile of their own.
-        place, strength, described_there = (features_of if i < FINE_LEVELS else level_features)(level, share)
+    for level, span, share in zip(pyramid(gray), spans(*gray.shape), shares(count), strict=True):
+        place, strength, maps = keypoints(level, split_columns(level), share)
         uv.append(torch.stack([place[:, 0] * span[0], place[:, 1] * span[1]], -1))
         scale.append(torch.full((share,), LEVEL_BLUR_PX * span[0]))
-        descriptor.append(described_there)
+        descriptor.append(descriptors(maps, place))
         valid.append(strength > 0)
     return torch.cat(uv), torch.cat(scale), torch.cat(descriptor), torch.cat(valid)
