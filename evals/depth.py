@@ -26,8 +26,7 @@ from tools.compiled import wait_until_compiled
 from tools.depth import register_depth
 from tools.depth_filling import EVERY, LOOK_BACK
 from tools.depth_model import DepthModel
-from tools.localisation_features import PooledGradients
-from tools.sweep_depth import FARTHEST_M, KEYPOINTS, NEAREST_M, SweepView, sweep_depth
+from tools.sweep_depth import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 DEFAULT_DATA = (SHARED / "hololens", SHARED / "redkitchen")
@@ -61,22 +60,17 @@ def depth_metrics(predicted: Tensor, target: Tensor) -> dict[str, float]:
 
 
 def measure(frame_at: Callable[[int], Frame], indices: range, model: DepthModel | None) -> list[dict[str, float]]:
-    """One record per frame: metrics where sweep and sensor are valid, coverage, and milliseconds of a frame.
-
-    Not counted are the views around it and their features, which a recording makes once and keeps.
-    """
-    extractor = PooledGradients(keypoints=KEYPOINTS)
+    """One record per frame: metrics where sweep and sensor are valid, coverage, and milliseconds of the sweep alone."""
     records = []
     for index in indices:
         frame = frame_at(index)
-        past = range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)
-        views = [SweepView.of(frame_at(i), extractor) for i in past]
+        views = [SweepView.of(frame_at(i)) for i in range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)]
         others = [view for view in views if view is not None]
         if not records:
-            sweep_depth(frame, others, extractor=extractor)
+            sweep_depth(frame, others)
             wait_until_compiled()
         begin = time.perf_counter()
-        found = sweep_depth(frame, others, extractor=extractor)
+        found = sweep_depth(frame, others)
         if model is not None:
             found = model.estimate(frame, found)
         spent = 1e3 * (time.perf_counter() - begin)

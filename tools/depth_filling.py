@@ -10,8 +10,7 @@ from scenes.recordings import Gravity, Recording
 from scenes.types import Frame
 from tools.depth import EstimatedFrame
 from tools.depth_model import DepthModel
-from tools.localisation_features import PooledGradients
-from tools.sweep_depth import KEYPOINTS, SweepView, sweep_depth
+from tools.sweep_depth import SweepView, sweep_depth
 
 LOOK_BACK, EVERY = 40, 2
 """Neighbours are every second one of the last forty frames."""
@@ -28,7 +27,6 @@ class DepthRecording:
         self.gravity: Gravity = recording.gravity
         self.skipped: tuple[str, ...] = recording.skipped
         self._recording, self._model, self._compile = recording, model, compile
-        self._extractor = PooledGradients(keypoints=KEYPOINTS, compile=compile)
         self._view = lru_cache(maxsize=KEPT_VIEWS)(self._view_of)
 
     @property
@@ -45,8 +43,7 @@ class DepthRecording:
             return frame
         place = index if index >= 0 else index + len(self)
         past = [self._view(i) for i in range(place - 1, max(-1, place - 1 - LOOK_BACK), -EVERY)]
-        others = [view for view in past if view is not None]
-        estimate = sweep_depth(frame, others, extractor=self._extractor, compile=self._compile)
+        estimate = sweep_depth(frame, [view for view in past if view is not None], compile=self._compile)
         if self._model is not None:
             estimate = self._model.estimate(frame, estimate)
         return frame if estimate is None else EstimatedFrame.of(frame, estimate)
@@ -55,7 +52,7 @@ class DepthRecording:
         return (self[i] for i in range(len(self)))
 
     def _view_of(self, index: int) -> SweepView | None:
-        return SweepView.of(self._recording[index], self._extractor)
+        return SweepView.of(self._recording[index])
 
 
 def with_depth(recording: Recording, model: DepthModel | None = None) -> Recording:

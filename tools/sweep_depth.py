@@ -6,7 +6,7 @@ For recordings without a depth sensor. The kernel is ``tools.core.sweep``. Knows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,8 +17,6 @@ from scenes.types import Camera, Frame
 from tools import compiled
 from tools.core.sweep import depth_of_scores
 from tools.depth import DepthEstimate
-from tools.localisation_features import FeatureExtractor, Features
-from tools.neighbour_poses import corrected
 
 WORKING_WIDTH = 160
 """Pixels across of the images that are swept."""
@@ -30,10 +28,6 @@ BASELINE_SLACK = 0.6
 """A neighbour may be off the wished distance by this share of it."""
 MAX_TURN_RAD = 0.6
 """Views that are turned more than this share too little."""
-CHECKED = 10
-"""Views at most whose poses are checked and adjusted: those far away give the length of all baselines."""
-KEYPOINTS = 1000
-"""Of the features with which poses are checked; enough for hundreds of matches between neighbours."""
 PLANES = 64
 NEAREST_M, FARTHEST_M = 0.5, 6.5
 """Range of the sweep; the planes are evenly spaced in inverse depth."""
@@ -49,12 +43,10 @@ class SweepView:
     """(3, 3) float64 of the small image."""
     world_from_camera: Tensor
     """(4, 4) float64."""
-    features: Features | None = None
-    """In pixels of the small image; with them, poses are checked."""
 
     @classmethod
-    def of(cls, frame: Frame, extractor: FeatureExtractor | None = None) -> SweepView | None:
-        """The view of a frame; None without a pose. ``extractor``: of features, taken in the large image."""
+    def of(cls, frame: Frame) -> SweepView | None:
+        """The view of a frame; None without a pose."""
         if frame.world_from_camera is None:
             return None
         height, width = working_size(frame.camera)
@@ -62,16 +54,7 @@ class SweepView:
         small = functional.interpolate(gray[None, None], (height, width), mode="area")[0, 0]
         scale = torch.tensor([width / frame.camera.width, height / frame.camera.height, 1.0], dtype=torch.float64)
         intrinsics = frame.camera.intrinsics.double() * scale[:, None]
-        features = None
-        if extractor is not None and min(frame.rgb.shape[:2]) >= extractor.least_px:
-            found = extractor(frame.rgb)
-            features = replace(found, uv=found.uv * scale[:2].float())
-        return cls(
-            gray=small,
-            intrinsics=intrinsics,
-            world_from_camera=frame.world_from_camera.double(),
-            features=features,
-        )
+        return cls(gray=small, intrinsics=intrinsics, world_from_camera=frame.world_from_camera.double())
 
 
 def working_size(camera: Camera) -> tuple[int, int]:
@@ -96,41 +79,17 @@ def choose_neighbours(view: SweepView, others: Sequence[SweepView]) -> list[Swee
     return [others[i] for i in chosen]
 
 
-def check_poses(view: SweepView, others: Sequence[SweepView]) -> list[SweepView]:
-    """The views that may be neighbours, with better poses where the given ones do not fit the features.
-
-    Some of them, evenly spread; the given ones where the view or all of them have no features.
-    """
-    near = [other for other in others if other.gray.shape == view.gray.shape]
-    near = near[:: -(-len(near) // CHECKED)] if near else near
-    features = [other.features for other in near]
-    known = [f for f in features if f is not None]
-    if view.features is None or len(known) < len(near):
-        return list(others)
-    poses = [other.world_from_camera for other in near]
-    better = corrected(view.features, view.world_from_camera, known, poses, view.intrinsics)
-    if better is None:
-        return list(others)
-    return [replace(near[i], world_from_camera=pose) for i, pose in zip(*better, strict=True)]
-
-
 def sweep_depth(
-    frame: Frame,
-    others: Sequence[SweepView],
-    *,
-    extractor: FeatureExtractor | None = None,
-    compile: bool | None = None,
-    kernels: compiled.KernelSet | None = None,
+    frame: Frame, others: Sequence[SweepView], *, compile: bool | None = None, kernels: compiled.KernelSet | None = None
 ) -> DepthEstimate | None:
     """Depth of a posed frame from views near it; None without a pose or without a useful neighbour.
 
-    ``extractor``: of features; with one, and with views that have them, poses are checked and adjusted to the images.
     ``compile`` and ``kernels``: as for ``SurfaceMap``.
     """
-    view = SweepView.of(frame, extractor)
+    view = SweepView.of(frame)
     if view is None:
         return None
-    chosen = choose_neighbours(view, check_poses(view, others))
+    chosen = choose_neighbours(view, others)
     if not chosen:
         return None
     # The kernel has one shape: missing neighbours are filled up and weigh nothing.
