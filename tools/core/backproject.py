@@ -34,9 +34,9 @@ def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, T
 
     Returns:
         points (3, H, W) float32 (zero where invalid), normals (3, H, W) float32 unit length and turned towards
-        the camera (zero where invalid), and normal_valid (H, W) bool. A normal needs a valid pixel, a valid
-        neighbour on each axis, and no depth jump (``NORMAL_JUMP``) to it: central differences where both sides
-        are usable, one-sided at edges.
+        the camera (zero where invalid), and normal_valid (H, W) uint8, 1 or 0. A normal needs a valid pixel, a
+        valid neighbour on each axis, and no depth jump (``NORMAL_JUMP``) to it: central differences where both
+        sides are usable, one-sided at edges.
     """
     depth_m = rimmed_m[1:-1, 1:-1]
     height, width = depth_m.shape
@@ -61,7 +61,8 @@ def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, T
     valid = (to_right | to_left) & (to_below | to_above) & (squared > 1e-24)
     scale = torch.where(valid, torch.rsqrt(squared.clamp_min(1e-24)), 0.0)
     points = torch.stack([x * depth_m, y * depth_m, depth_m])
-    return points, torch.stack([nx * scale, ny * scale, nz * scale]), valid
+    # By way of float: compiled code stores a vector of booleans byte by byte, which takes longer than all of the above.
+    return points, torch.stack([nx * scale, ny * scale, nz * scale]), valid.float().to(torch.uint8)
 
 
 def _joined(depth_m: Tensor, neighbour_m: Tensor) -> Tensor:

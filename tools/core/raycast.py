@@ -123,7 +123,8 @@ def march(
 
     Returns:
         hit: (R,) float32, the depth where a ray hit or a cone was stopped, for a ray the estimate of where the sign
-        changed; 0 where neither. depth, previous: as above. going: (R,) bool, neither hit nor past its end.
+        changed; 0 where neither. depth, previous: as above. going: (R,) uint8, 1 where neither hit nor past its end
+        (bytes, because compiled code stores a vector of booleans one by one).
     """
     origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
     per_axis = [1 / torch.where(d.abs() < 1e-6, 1e-6, d) for d in direction]
@@ -153,7 +154,8 @@ def march(
         depth = torch.where(marching, depth + move, depth)
         previous = torch.where(marching, value, previous)
         state = torch.where(marching, torch.where(hit, 1, torch.where(depth > far, 2, 0)), state).int()
-    return torch.where(state == 1, depth, 0.0), depth, previous, state == 0
+    going = (state == 0).float().to(torch.uint8)
+    return torch.where(state == 1, depth, 0.0), depth, previous, going
 
 
 def refine(

@@ -32,7 +32,7 @@ def icp_step(
     """Improve the pose of a live depth image against a rendered view of a map.
 
     Args:
-        live_points, live_normals: (3, N) float32 in the live camera. live_valid: (N,) bool.
+        live_points, live_normals: (3, N) float32 in the live camera. live_valid: (N,) uint8, 1 or 0.
         model_depth: (H, W) float32, 0 = nothing. model_normals: (3, H, W) float32, in the *model* camera.
         intrinsics: (4,) float32 of the model view. model_from_live: (4, 4) float64, the current estimate.
         max_gap_m: 0-d float32; points further apart do not correspond.
@@ -55,7 +55,7 @@ def icp_step(
     pixel = row * width + column
     depth = gather(model_depth, pixel)
     nx, ny, nz = (gather(model_normals[i], pixel) for i in range(3))
-    rendered = live_valid & (z > 1e-3) & in_image & (depth > 0)
+    rendered = (live_valid > 0) & (z > 1e-3) & in_image & (depth > 0)
     # The model point lies on the ray of the pixel's centre, not of (u, v).
     dx = x - (column.float() + 0.5 - cx) * (1 / fx) * depth
     dy = y - (row.float() + 0.5 - cy) * (1 / fy) * depth

@@ -30,7 +30,7 @@ def test_normals_of_a_sphere_point_away_from_its_centre(room, camera, orbit):
     points, normal = points.permute(1, 2, 0), normal.permute(1, 2, 0)
     centre = orbit[0][:3, :3].T @ (torch.tensor(room.sphere_center).double() - orbit[0][:3, 3])
     outward = points - centre.float()
-    on_sphere = valid & ((outward.norm(dim=-1) - room.sphere_radius).abs() < 1e-3)
+    on_sphere = (valid > 0) & ((outward.norm(dim=-1) - room.sphere_radius).abs() < 1e-3)
     facing = (torch.nn.functional.normalize(outward, dim=-1) * normal).sum(-1)[on_sphere]
     assert on_sphere.sum() > 200
     # At the silhouette a pixel spans a large part of the sphere, so judge the bulk.
