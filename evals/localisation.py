@@ -176,7 +176,7 @@ def run(args: argparse.Namespace) -> Report:
         localiser = Localiser(surface, index)
         queries = [f for f in _posed(kitchen, poses) if f.id > LAST_MAPPED][:: args.every]
         peer = PeerLocaliser(mapped) if args.peer else None
-        warm_up(localiser, mapped[0], with_depth=args.depth)
+        warm_up(localiser, mapped, with_depth=args.depth)
         for with_depth in (False, True) if args.depth else (False,):
             asked, rival = [], []
             for f in queries:
@@ -199,14 +199,15 @@ def run(args: argparse.Namespace) -> Report:
     return Report(suite="localisation", rows=tuple(rows), settings=settings, items=tuple(items))
 
 
-def warm_up(localiser: Localiser, frame: Frame, *, with_depth: bool) -> None:
-    """Ask for a frame, with little effort and with all, and wait until the kernels are compiled, so that what is timed
-    is the steady state."""
-    if not with_depth:
-        frame = replace(frame, depth_m=None, depth_camera=None)
-    for thorough in (False, True, False, True):
-        localiser.localise(frame, thorough=thorough)
-        wait_until_compiled()
+def warm_up(localiser: Localiser, frames: Sequence[Frame], *, with_depth: bool) -> None:
+    """Ask for some frames, with little effort and with all, and wait until the kernels are compiled, so that what is
+    timed is the steady state."""
+    for depth in (False, True) if with_depth else (False,):
+        for thorough in (False, True):
+            for frame in (frames[0], frames[len(frames) // 2], frames[-1]):
+                asked = frame if depth else replace(frame, depth_m=None, depth_camera=None)
+                localiser.localise(asked, thorough=thorough)
+                wait_until_compiled()
 
 
 def _negatives(localiser: Localiser, folder: Path, with_depth: bool) -> Row:

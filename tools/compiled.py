@@ -230,7 +230,7 @@ COMPILED = KernelSet(
     clear_choices=Kernel(matches.clear_choices, growing=(0, 1, 2, 4)),
     agreement=Kernel(matches.agreement, growing=(0, 1)),
     pose_costs=Kernel(pose_steps.pose_costs, growing=(0, 1, 2, 3, 4), options=ONE_LOOP),
-    pose_step=Kernel(pose_steps.pose_step, growing=(0, 1, 2, 3, 4), options=MANY_SUMS),
+    pose_step=Kernel(pose_steps.pose_step, growing=(0, 1, 2, 3, 4, 5, 6, 7), options=MANY_SUMS),
 )
 
 

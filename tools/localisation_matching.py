@@ -123,12 +123,13 @@ def matches_near(
     Only keypoints at least as alike as ``least_likeness``. Points of the ``COVISIBLE`` keyframes that share most.
     """
     rows = tables.rows_of(tables.covisible(camera_from_world, found.camera, COVISIBLE))
-    p_camera = transform(camera_from_world, tables.points[rows].double())
+    # Single precision: where to look need not be known to better than a hundredth of a pixel.
+    p_camera = transform(camera_from_world.float(), tables.points.index_select(0, rows))
     uv, inside = project(found.camera, p_camera)
     seen = (inside & (p_camera[:, 2] > LEAST_DEPTH_M)).nonzero()[:, 0]
     most = MOST_POINTS if radius_px < WIDE_PX else MOST_POINTS // 4
     seen = seen[:: len(seen) // most + 1]
-    row, keypoint = found.within(uv[seen].float(), radius_px)
+    row, keypoint = found.within(uv[seen], radius_px)
     own = rows[seen]
     pairs = torch.stack([keypoint, own[row]], -1)
     likeness = kernels.pair_likeness(found.features.descriptors, tables.codes, tables.levels.offset, pairs)

@@ -69,7 +69,9 @@ def residuals(camera_from_world: Tensor, matches: Matches) -> tuple[Tensor, Tens
 
     A point behind the camera has a residual of 1000 pixels.
     """
-    off, p = residuals_of(camera_from_world, matches.uv, matches.points, matches.depth_m, matches.intrinsics)
+    off, p = residuals_of(
+        camera_from_world, matches.uv.unbind(-1), matches.points.unbind(-1), matches.depth_m, matches.intrinsics
+    )
     return torch.stack(off, -1), torch.stack(p, -1)
 
 
@@ -115,9 +117,12 @@ def refine_poses(
     """
     # Compiled code has no size 1: a pose alone goes twice.
     pose = camera_from_world.repeat(2, 1, 1) if len(camera_from_world) == 1 else camera_from_world
-    gate, scale = torch.tensor([gate_px, scale_px], dtype=torch.float64).unbind()
+    gate, scale = torch.tensor([gate_px, scale_px]).unbind()
+    columns = torch.cat([matches.uv, matches.points, matches.depth_m[:, None], matches.weight[:, None]], 1)
+    columns = columns.T.float().contiguous().unbind()
+    intrinsics = matches.intrinsics.float()
     hessian = torch.eye(6, dtype=torch.float64).expand(len(pose), 6, 6)
     for _ in range(steps):
-        pose, hessian = kernels.pose_step(pose, *matches.tensors, gate, scale)
+        pose, hessian = kernels.pose_step(pose, *columns, intrinsics, gate, scale)
     count = len(camera_from_world)
     return pose[:count], hessian[:count]

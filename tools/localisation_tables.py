@@ -70,7 +70,7 @@ class KeyframeTables:
 
     def covisible(self, camera_from_world: Tensor, camera: Camera, count: int) -> list[int]:
         """Indices of the keyframes of whose points a pose sees most, the best first; none that it sees nothing of."""
-        _, inside = project(camera, transform(camera_from_world, self.samples.reshape(-1, 3).double()))
+        _, inside = project(camera, transform(camera_from_world.float(), self.samples.reshape(-1, 3)))
         shared = inside.reshape(len(self), -1).sum(-1)
         best = shared.topk(min(count, len(shared)))
         return best.indices[best.values > 0].tolist()

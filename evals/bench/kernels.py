@@ -105,7 +105,9 @@ def _pose_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     matches = (uv, points, depth_m, torch.rand(600, generator=g, dtype=torch.float64), intrinsics)
     poses = motions(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
     gate_px, scale_px = torch.tensor([24.0, 7.2], dtype=torch.float64)
-    return {"pose_costs": (poses, *matches, gate_px), "pose_step": (poses[:4].clone(), *matches, gate_px, scale_px)}
+    columns = [column.float().contiguous() for part in matches[:4] for column in (part.T if part.dim() > 1 else [part])]
+    settings = [value.float() for value in (intrinsics, gate_px, scale_px)]
+    return {"pose_costs": (poses, *matches, gate_px), "pose_step": (poses[:4].clone(), *columns, *settings)}
 
 
 def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> dict[str, dict[str, Timing]]:

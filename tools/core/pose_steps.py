@@ -5,6 +5,8 @@ What the matches are is in ``tools.localisation_refine``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -30,24 +32,24 @@ PLACES = (
 
 
 def residuals_of(
-    camera_from_world: Tensor, uv: Tensor, points: Tensor, depth_m: Tensor, intrinsics: Tensor
+    camera_from_world: Tensor, uv: Sequence[Tensor], points: Sequence[Tensor], depth_m: Tensor, intrinsics: Tensor
 ) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
     """Residuals u, v and depth in pixels, each (B, M), and x, y, z in the cameras, each (B, M).
 
     The parts come apart, not stacked, so that Inductor keeps them in registers.
 
     Args:
-        camera_from_world: (B, 4, 4) float64. uv: (M, 2), points: (M, 3), depth_m: (M,) (0 = none), intrinsics: (4,)
-            float64.
+        camera_from_world: (B, 4, 4). uv: u and v, points: x, y and z, each (M,). depth_m: (M,) (0 = none).
+            intrinsics: (4,). All of one floating type.
     """
     m = camera_from_world
-    px, py, pz = points[:, 0], points[:, 1], points[:, 2]
+    px, py, pz = points
     x, y, z = (
         m[:, i, 0, None] * px + m[:, i, 1, None] * py + m[:, i, 2, None] * pz + m[:, i, 3, None] for i in range(3)
     )
     inverse = 1 / z.clamp_min(NEAREST_M)
-    off_u = x * inverse * intrinsics[0] + intrinsics[2] - uv[:, 0]
-    off_v = y * inverse * intrinsics[1] + intrinsics[3] - uv[:, 1]
+    off_u = x * inverse * intrinsics[0] + intrinsics[2] - uv[0]
+    off_v = y * inverse * intrinsics[1] + intrinsics[3] - uv[1]
     off_z = (z - depth_m) * pixels_per_metre(depth_m)
     seen = z > NEAREST_M
     return (
@@ -77,15 +79,18 @@ def pose_costs(
         camera_from_world: (B, 4, 4). uv (M, 2), points (M, 3), depth_m (M,), weight (M,), intrinsics (4,), gate_px
             (): all of one floating type.
     """
-    (off_u, off_v, off_z), _ = residuals_of(camera_from_world, uv, points, depth_m, intrinsics)
+    (off_u, off_v, off_z), _ = residuals_of(camera_from_world, uv.unbind(-1), points.unbind(-1), depth_m, intrinsics)
     squared = off_u * off_u + off_v * off_v + (off_z * off_z).clamp_max(MOST_DEPTH_COST)
     return (torch.minimum(squared, gate_px * gate_px) * weight).sum(-1)
 
 
 def pose_step(
     camera_from_world: Tensor,
-    uv: Tensor,
-    points: Tensor,
+    u: Tensor,
+    v: Tensor,
+    x: Tensor,
+    y: Tensor,
+    z: Tensor,
     depth_m: Tensor,
     weight: Tensor,
     intrinsics: Tensor,
@@ -94,18 +99,22 @@ def pose_step(
 ) -> tuple[Tensor, Tensor]:
     """One step of Gauss-Newton under Cauchy's loss.
 
+    The matches come as columns, which compiled code reads a vector at a time, and in single precision, which is good
+    to 1e-3 pixels 10 m from the origin; the equations are solved in double.
+
     Args:
-        camera_from_world: (B, 4, 4). uv (M, 2), points (M, 3), depth_m (M,), weight (M,), intrinsics (4,): float64.
-        gate_px: () float64, matches farther off count for nothing. scale_px: () float64, residual at which Cauchy's
-            weight is one half.
+        camera_from_world: (B, 4, 4) float64. u, v, the places in the image, x, y, z, those in the world, depth_m,
+            weight: (M,) float32. intrinsics: (4,) float32. gate_px: () float32, matches farther off count for nothing.
+            scale_px: () float32, residual at which Cauchy's weight is one half.
 
     Returns:
         The new camera_from_world (B, 4, 4), and the Hessian (B, 6, 6) of squared pixels over (rotation, translation)
         at the old one, perturbed on the left.
     """
-    hessian, gradient = normal_equations(
-        camera_from_world, uv, points, depth_m, weight, intrinsics, gate_px, scale_px
-    ).split((6, 1), -1)
+    sums = normal_equations(
+        camera_from_world.to(u.dtype), (u, v), (x, y, z), depth_m, weight, intrinsics, gate_px, scale_px
+    )
+    hessian, gradient = sums.double().split((6, 1), -1)
     # Damping far below the data's own curvature only keeps the system solvable when nothing corresponds.
     damped = hessian + 1e-6 * torch.eye(6, dtype=hessian.dtype)
     step = torch.linalg.solve(damped, -gradient)[..., 0]
@@ -114,8 +123,8 @@ def pose_step(
 
 def normal_equations(
     camera_from_world: Tensor,
-    uv: Tensor,
-    points: Tensor,
+    uv: Sequence[Tensor],
+    points: Sequence[Tensor],
     depth_m: Tensor,
     weight: Tensor,
     intrinsics: Tensor,
