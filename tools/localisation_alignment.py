@@ -29,8 +29,6 @@ LEAST_CORRELATION = 0.4
 """Counts for nothing; a match weighs what it has more."""
 CLOSE_PX = 1.5
 """A patch this near, in coarse pixels, is where the pose puts it."""
-JUDGED_REACH = 3
-"""Reach with which a pose is judged: nearly all patches of a right one are found within."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from scenes.types import Camera
 from tools.compiled import KernelSet
-from tools.localisation_alignment import JUDGED_REACH, Alignment, Sighting
+from tools.localisation_alignment import Alignment, Sighting
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex
 from tools.localisation_matching import Effort, Keypoints, agreeing_matches, matches_near
@@ -48,9 +48,10 @@ THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048, finalists=12, rival
 SEARCHED_PX = 16.0
 """How far from its projection a point is looked for before ``GUIDED_PX``; at ``REFERENCE_FOCAL``."""
 REACHES = (12, 6, 3)
-"""How far, in coarse pixels, patches are looked for in turn."""
-KEYPOINTS_FROM = 6
-"""From this reach on, keypoints within ``SEARCHED_PX`` at most have a say beside the patches."""
+"""How far, in coarse pixels, patches are looked for in turn. From the second on, keypoints have a say beside them. With
+the last, nearly all patches of a right pose are found, so it judges it."""
+PROMISING = 3
+"""Poses that are followed beyond the first of these."""
 LAST_REACH = 6
 """In fine pixels."""
 CONVINCING = 0.45
@@ -142,41 +143,49 @@ class _Looking:
 
     def pose(self, rivals: Tensor) -> PoseFit | NoFit:
         """The pose, from the rivals (B, 4, 4) that little effort gave, if they do, else from more."""
-        seen = self._aligned(rivals)
-        if not seen or seen[0][1].share < CONVINCING:
-            more = self.search.hypotheses(THOROUGH)
-            if isinstance(more, NoFit) and not seen:
+        seen: list[tuple[Tensor, Sighting]] = []
+        for rival in rivals:
+            seen = _ranked([*seen, *self._aligned([rival])])
+            if _convinces(seen):
+                return self._settled(seen[0][0])
+        more = self.search.hypotheses(THOROUGH)
+        if isinstance(more, NoFit):
+            if not seen:
                 return more
-            if not isinstance(more, NoFit):
-                seen = _ranked([*seen, *self._aligned(more)])
+        else:
+            seen = _ranked([*seen, *self._aligned(more)])
         if not seen:
             return NoFit(reason="no_consistent_pose", detail="no hypothesis could be refined")
-        if seen[0][1].share < CONVINCING:
+        if not _convinces(seen):
             sides = [orbited(pose, sight.matches.points) for pose, sight in seen[:ORBITED] if sight.close]
-            seen = _ranked([*seen, *(one for poses in sides for one in self._aligned(poses))])
+            seen = _ranked([*seen, *self._aligned([one for poses in sides for one in poses])])
         return self._settled(seen[0][0])
 
     def _aligned(self, poses: Tensor | Sequence[Tensor]) -> list[tuple[Tensor, Sighting]]:
-        """Each of some poses led to where the map looks like the image, and how much it does; the best first."""
-        found = []
+        """The most promising of some poses, led to where the map looks like the image, and how much it does; the best
+        first."""
+        wide, narrow, last = REACHES
+        begun = []
         for pose in poses:
-            for reach in REACHES:
-                pose = self._led(pose, reach)
+            pose = self._led(pose, self.alignment.sighting(pose, wide), wide)
+            if _is_finite(pose):  # the refinement of a hopeless hypothesis can run away
+                begun.append((pose, self.alignment.sighting(pose, narrow)))
+        found = []
+        for pose, sight in _ranked(begun)[:PROMISING]:
+            pose = self._led(pose, sight, narrow)
             if _is_finite(pose):
-                found.append((pose, self.alignment.sighting(pose, JUDGED_REACH)))
+                pose = self._led(pose, self.alignment.sighting(pose, last), last)
+            if _is_finite(pose):
+                found.append((pose, self.alignment.sighting(pose, last)))
         return _ranked(found)
 
-    def _led(self, pose: Tensor, reach: int) -> Tensor:
+    def _led(self, pose: Tensor, sight: Sighting, reach: int) -> Tensor:
         """A pose refined on what is seen near where it puts it: patches, and keypoints once it is near."""
-        if not _is_finite(pose):
-            return pose  # the refinement of a hopeless hypothesis can run away
-        camera = self.search.camera
+        camera, matches = self.search.camera, sight.matches
         radius_px = reach * camera.width / self.alignment.coarse.camera.width
-        matches = self.alignment.sighting(pose, reach).matches
-        if reach <= KEYPOINTS_FROM:
-            matches = matches.with_more(
-                self.search.near(pose, min(radius_px, SEARCHED_PX * camera.fx / REFERENCE_FOCAL))
-            )
+        if reach < REACHES[0]:
+            near_px = min(radius_px, SEARCHED_PX * camera.fx / REFERENCE_FOCAL)
+            matches = matches.with_more(self.search.near(pose, near_px))
         return led(pose, matches, radius_px, camera, self.search.kernels)
 
     def _settled(self, pose: Tensor) -> PoseFit | NoFit:
@@ -188,13 +197,17 @@ class _Looking:
         pose = led(pose, near.with_more(patches), radius_px, self.search.camera, self.search.kernels)
         if not _is_finite(pose):
             return NoFit(reason="no_consistent_pose", detail="the best hypothesis could not be refined")
-        sight = self.alignment.sighting(pose, JUDGED_REACH)
+        sight = self.alignment.sighting(pose, REACHES[-1])
         near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
         return replace(fitted(pose, near, self.search.camera, self.search.kernels, patches), sight=sight)
 
 
 def _is_finite(pose: Tensor) -> bool:
     return bool(torch.isfinite(pose).all())
+
+
+def _convinces(seen: Sequence[tuple[Tensor, Sighting]]) -> bool:
+    return bool(seen) and seen[0][1].share >= CONVINCING
 
 
 def _ranked(seen: Sequence[tuple[Tensor, Sighting]]) -> list[tuple[Tensor, Sighting]]:
