@@ -8,12 +8,9 @@ compilation off, ``1`` on (the default); an argument wins over the variable. Kno
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import queue
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from tools import packages
+from tools.compile_worker import CompileWorker
 from tools.core import (
     backproject,
     block_matching,
@@ -294,63 +292,4 @@ def _snapshot(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(arg.clone() if isinstance(arg, Tensor) else arg for arg in args)
 
 
-EXIT_WAIT_S = 30.0
-"""Longest that a process waits at its end for the compile that it has started."""
-
-
-class _Worker:
-    """One daemon thread that compiles requests in order; started by the first request, ended with the process."""
-
-    def __init__(self) -> None:
-        self._requests: queue.Queue[tuple[Kernel, tuple[Any, ...], tuple[Any, ...]]] = queue.Queue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._idle = threading.Condition()
-        self._pending = 0
-        self.ending = False
-
-    @property
-    def busy(self) -> bool:
-        return self._pending > 0
-
-    def submit(self, kernel: Kernel, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        with self._lock:
-            if self._thread is None:
-                threads = torch.get_num_threads()
-                self._thread = threading.Thread(target=self._run, args=(threads,), name="compile", daemon=True)
-                self._thread.start()
-                atexit.register(self._end)
-        with self._idle:
-            self._pending += 1
-        self._requests.put((kernel, key, args))
-
-    def wait(self, timeout_s: float) -> bool:
-        with self._idle:
-            return self._idle.wait_for(lambda: self._pending == 0, timeout_s)
-
-    def _end(self) -> None:
-        """Let the compile at hand finish, and none begin.
-
-        A thread that is in a compile when the interpreter goes takes the process down with it (``terminate called
-        without an active exception``), whatever it had to report.
-        """
-        assert self._thread is not None
-        self.ending = True
-        if self._pending:
-            self._thread.join(EXIT_WAIT_S)
-
-    def _run(self, threads: int) -> None:
-        # The thread count is per thread, is compiled into the code, and is guarded on: it must be the caller's.
-        torch.set_num_threads(threads)
-        while not self.ending:
-            kernel, key, args = self._requests.get()
-            try:
-                if not self.ending:
-                    kernel.compile(key, args)
-            finally:
-                with self._idle:
-                    self._pending -= 1
-                    self._idle.notify_all()
-
-
-_WORKER = _Worker()
+_WORKER = CompileWorker()
