@@ -32,7 +32,7 @@ from tools.localisation_surface import (
     resampled,
     working_camera,
 )
-from tools.mapping import SurfaceMap
+from tools.mapping import SurfaceMap, is_rigid
 
 Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_consistent_pose", "contradicts_map"]
 
@@ -156,6 +156,8 @@ class Localiser:
                 f"support {fit.support:.0f} and score {score:.0f}, {MIN_SUPPORT:.0f} of either needed",
             )
         pose = fit.camera_from_world
+        if not is_rigid(pose):
+            raise _Refused("no_consistent_pose", "the refinement of the best hypothesis ran away")
         checked = self._checked(pose, fit, frame)
         if checked.agreement < MIN_AGREEMENT:
             raise _Refused(

@@ -32,6 +32,7 @@ from tools.localisation_pose import (
     solve_poses,
 )
 from tools.localisation_refine import Matches
+from tools.mapping import is_rigid
 
 MIN_MATCHES = 8
 MIN_SUPPORT = 20.0
@@ -92,7 +93,12 @@ class Search:
             rivals = torch.zeros(0, 4, 4, dtype=torch.float64)
         if not thorough:
             quick = max((self._search(pose) for pose in rivals), key=lambda fit: fit.support, default=None)
-            if quick is not None and quick.support >= SURE_SUPPORT and self.sigma_m(quick) < QUICK_SIGMA_M:
+            if (
+                quick is not None
+                and is_rigid(quick.camera_from_world)
+                and quick.support >= SURE_SUPPORT
+                and self.sigma_m(quick) < QUICK_SIGMA_M
+            ):
                 return quick
         return _Looking(search=self, alignment=self.look()).pose(rivals)
 
@@ -116,6 +122,8 @@ class Search:
             sizes=pairs.sizes,
             kernels=self.kernels,
         )
+        # Three points nearly in a line give no rotation, and the refinement of a hopeless hypothesis can run away.
+        poses = poses[[is_rigid(pose) for pose in poses]]
         if len(poses) == 0:
             return NoFit(reason="no_consistent_pose", detail="no three matches give a pose")
         return poses
@@ -169,14 +177,14 @@ class _Looking:
         begun = []
         for pose in poses:
             pose = self._led(pose, self.alignment.sighting(pose, wide), wide)
-            if _is_finite(pose):  # the refinement of a hopeless hypothesis can run away
+            if is_rigid(pose):
                 begun.append((pose, self.alignment.sighting(pose, narrow)))
         found = []
         for pose, sight in _ranked(begun)[:PROMISING]:
             pose = self._led(pose, sight, narrow)
-            if _is_finite(pose):
+            if is_rigid(pose):
                 pose = self._led(pose, self.alignment.sighting(pose, last), last)
-            if _is_finite(pose):
+            if is_rigid(pose):
                 found.append((pose, self.alignment.sighting(pose, last)))
         return _ranked(found)
 
@@ -196,15 +204,11 @@ class _Looking:
         near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
         patches = self.alignment.sighting(pose, LAST_REACH, fine).matches
         pose = led(pose, near.with_more(patches), radius_px, self.search.camera, self.search.kernels)
-        if not _is_finite(pose):
+        if not is_rigid(pose):
             return NoFit(reason="no_consistent_pose", detail="the best hypothesis could not be refined")
         sight = self.alignment.sighting(pose, REACHES[-1])
         near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
         return replace(fitted(pose, near, self.search.camera, self.search.kernels, patches), sight=sight)
-
-
-def _is_finite(pose: Tensor) -> bool:
-    return bool(torch.isfinite(pose).all())
 
 
 def _convinces(seen: Sequence[tuple[Tensor, Sighting]]) -> bool:

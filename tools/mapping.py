@@ -109,7 +109,7 @@ class SurfaceMap:
         world_from_depth = frame.world_from_depth
         if world_from_depth is None or frame.world_from_camera is None:
             return Integration(status="no_pose")
-        if not _is_rigid(world_from_depth):
+        if not is_rigid(world_from_depth):
             return Integration(status="bad_pose")
         usable = (frame.depth_m > 0) & (frame.depth_m <= self.max_depth_m)  # false for NaN and infinity
         depth_m = torch.where(usable, frame.depth_m, 0.0)
@@ -180,7 +180,7 @@ class SurfaceMap:
         Raises:
             ValueError: the pose is not a rigid transform.
         """
-        if not _is_rigid(world_from_camera):
+        if not is_rigid(world_from_camera):
             raise ValueError("world_from_camera must be a finite rigid 4x4 transform")
         return rendering.raycast(
             self.volume, camera, world_from_camera, truncation_m=self.truncation_m, kernels=self._kernels, color=color
@@ -263,7 +263,7 @@ def pixel_stride(camera: Camera, farthest_m: float, block_m: float) -> int:
     return next((n for n in (4, 2) if n * apart_m <= block_m / 2), 1)
 
 
-def _is_rigid(pose: Tensor) -> bool:
+def is_rigid(pose: Tensor) -> bool:
     """Finite, a rotation with determinant +1 within 1e-3, and the bottom row of a rigid transform."""
     if pose.shape != (4, 4) or not bool(torch.isfinite(pose).all()):
         return False

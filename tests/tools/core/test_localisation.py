@@ -212,3 +212,22 @@ def test_a_view_looks_most_like_itself():
     vlads = torch.stack([vlad(s, words) for s in sets])
     assert (vlads @ vlads.T).argmax(1).tolist() == [0, 1, 2, 3]
     torch.testing.assert_close(vlads.norm(dim=-1), torch.ones(4))
+
+
+def test_hypotheses_that_are_no_poses_give_none(mapped, monkeypatch):
+    """Three points nearly in a line give no rotation."""
+    wrong = torch.stack([torch.full((4, 4), math.nan).double(), 2 * torch.eye(4).double()])
+    monkeypatch.setattr("tools.localisation_search.solve_poses", lambda *_, **__: wrong)
+    for thorough in (False, True):
+        result = Localiser(*mapped).localise(blind(SCENE.frame(QUERY, camera=CAMERA)), thorough=thorough)
+        assert isinstance(result, NotLocalised)
+        assert result.reason == "no_consistent_pose"
+
+
+def test_all_effort_gives_the_pose_that_little_effort_gives(mapped):
+    frame = SCENE.frame(QUERY, camera=CAMERA)
+    result = Localiser(*mapped).localise(blind(frame), thorough=True)
+    assert isinstance(result, Localisation)
+    metres, radians = pose_error(result.world_from_camera, QUERY)
+    assert float(metres) < 0.03
+    assert float(radians) < math.radians(1.5)
