@@ -40,9 +40,8 @@ MIN_SUPPORT = 20.0
 in a map of its other half. Chosen with 1,200 keypoints a frame and kept for 2,500."""
 SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
-QUICK_SIGMA_M = 0.06
-"""A quick pose that is known worse than this is looked for again with more effort. Of 87 images of a real recording,
-those below were at most 3.3 cm off, those above 0.07 at least 7 cm."""
+QUICK_SIGMA_M = 0.05
+"""A quick pose that is known worse than this is looked for again with more effort."""
 QUICK = Effort(candidates=8, share=0.3, hypotheses=128, finalists=4, rivals=3)
 """What is tried at first: enough for most images."""
 THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048, finalists=12, rivals=4)
