@@ -56,6 +56,8 @@ class Effort:
     """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
     share: float
     """Of the keypoints, the strongest of every scale, that are matched by likeness alone."""
+    enough: int
+    """Matches after which no further keyframe is looked at."""
     hypotheses: int
     """Triples of matches that a pose is made from."""
     finalists: int
@@ -83,6 +85,8 @@ def agreeing_matches(
         support = kernels.agreement(own[row], tables.uv[rows][column])
         keep = support >= MIN_AGREEING
         parts.append((chosen[row[keep]], tables.points[rows][column[keep]], support[keep]))
+        if sum(len(part[0]) for part in parts) >= effort.enough:
+            break
     sizes = tuple(len(part[0]) for part in parts)
     keypoint, points, support = (torch.cat(part) for part in zip(*parts, strict=True))
     return Pairs(keypoint=keypoint, points=points.double(), weight=support.double(), sizes=sizes)
