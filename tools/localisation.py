@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from scenes.geometry import inverse
-from scenes.types import Frame
+from scenes.types import Camera, Frame
 from tools.compiled import kernels
 from tools.localisation_alignment import Alignment, Sighting
 from tools.localisation_features import Features
@@ -158,7 +158,7 @@ class Localiser:
         pose = fit.camera_from_world
         if not is_rigid(pose):
             raise _Refused("no_consistent_pose", "the refinement of the best hypothesis ran away")
-        checked = self._checked(pose, fit, frame)
+        checked = self._checked(pose, fit, frame.camera, own)
         if checked.agreement < MIN_AGREEMENT:
             raise _Refused(
                 "contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed"
@@ -194,11 +194,11 @@ class Localiser:
         """(h, w) the frame's own depth, corrected, in a small copy of its colour camera; None where it has none."""
         if frame.depth_m is None or not bool((frame.depth_m > 0).any()):
             return None
-        return resampled(frame, working_camera(frame.camera), self._index.correction)
+        return resampled(frame, working_camera(frame.camera), self._index.correction, self._kernels)
 
-    def _checked(self, pose: Tensor, fit: PoseFit, frame: Frame) -> Checked:
-        checked, view = check_pose(self._map, frame.camera, pose, fit.points)
-        return check_depth(checked, view, frame, self._index.correction)
+    def _checked(self, pose: Tensor, fit: PoseFit, camera: Camera, own: Tensor | None) -> Checked:
+        checked, view = check_pose(self._map, camera, pose, fit.points)
+        return check_depth(checked, view, own)
 
 
 def _depth_at(features: Features, own: Tensor | None, frame: Frame) -> Tensor:

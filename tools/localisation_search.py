@@ -40,9 +40,9 @@ MIN_SUPPORT = 20.0
 in a map of its other half. Chosen with 1,200 keypoints a frame and kept for 2,500."""
 SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
-DIRECT_SIGMA_M, QUICK_SIGMA_M = 0.05, 0.06
+DIRECT_SIGMA_M, QUICK_SIGMA_M = 0.045, 0.06
 """A pose that is known worse than this is looked for again with more effort: from one search for keypoints, and from
-two. In maps of parts of a real recording's first half, no pose below had an error above 5 cm (230 and 160 poses)."""
+two. In maps of parts of a real recording's first half, no pose below was off by more than 4.1 and 3.8 cm, and one search was as exact as two."""
 QUICK = Effort(candidates=8, share=0.3, enough=200, hypotheses=128, finalists=4, rivals=3)
 """What is tried at first: enough for most images."""
 THOROUGH = Effort(candidates=24, share=1.0, enough=100_000, hypotheses=2048, finalists=12, rivals=4)

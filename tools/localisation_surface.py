@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
+from torch.nn import functional
 
 from scenes.geometry import inverse, project, transform
 from scenes.types import Camera, Frame
+from tools.compiled import KernelSet
 from tools.localisation_tracks import DepthCorrection
 from tools.mapping import SurfaceMap
-from tools.rendering import View
+from tools.rendering import View, intrinsics_of
 from tools.tracking import WORKING_WIDTH, working_image
 
 CHECK_WIDTH = 72
@@ -63,11 +64,11 @@ def check_pose(surface: SurfaceMap, camera: Camera, camera_from_world: Tensor, p
     return Checked(points=share, depth=None), view
 
 
-def check_depth(checked: Checked, view: View, frame: Frame, correction: DepthCorrection) -> Checked:
-    """``checked`` with the image's own depth compared to the view, which ``check_pose`` gave."""
-    if frame.depth_m is None or frame.depth_camera is None:
+def check_depth(checked: Checked, view: View, depth_m: Tensor | None) -> Checked:
+    """``checked`` with the image's own depth (``resampled``, if it has any) compared to the view of ``check_pose``."""
+    if depth_m is None:
         return checked
-    own = resampled(frame, working_camera(frame.camera, CHECK_WIDTH), correction)
+    own = functional.interpolate(depth_m[None, None], view.depth_m.shape, mode="nearest")[0, 0]
     both = view.valid & (own > 0)
     if float(both.float().mean()) < MIN_OVERLAP:
         return checked
@@ -75,19 +76,17 @@ def check_depth(checked: Checked, view: View, frame: Frame, correction: DepthCor
     return replace(checked, depth=float(same[both].float().mean()))
 
 
-def resampled(frame: Frame, small: Camera, correction: DepthCorrection) -> Tensor:
+def resampled(frame: Frame, small: Camera, correction: DepthCorrection, kernels: KernelSet) -> Tensor:
     """The image's depth in a small copy of its colour camera: (h, w) float32, 0 where there is none."""
     assert frame.depth_m is not None
     assert frame.depth_camera is not None
     depth, sampled = working_image(frame.depth_m, frame.depth_camera, MAX_DEPTH_M)
-    v, u = (depth > 0).nonzero(as_tuple=True)
-    z = depth[v, u].double()
-    x, y = (u + 0.5 - sampled.cx) / sampled.fx * z, (v + 0.5 - sampled.cy) / sampled.fy * z
-    p_camera = transform(frame.camera_from_depth, torch.stack([x, y, z], -1))
-    uv, inside = project(small, p_camera)
-    at = uv[inside][:, 1].long() * small.width + uv[inside][:, 0].long()
-    out = torch.full((small.width * small.height,), torch.inf)
-    seen = p_camera[inside]
-    corrected = correction(seen[:, 2], seen[:, :2] / seen[:, 2:])
-    out.scatter_reduce_(0, at, corrected.float(), "amin")
-    return torch.where(torch.isfinite(out), out, 0.0).reshape(small.height, small.width)
+    seen = kernels.forward_warp(
+        depth,
+        intrinsics_of(sampled),
+        frame.camera_from_depth.float(),
+        intrinsics_of(small),
+        small.height,
+        small.width,
+    )
+    return correction.of_image(seen, small)
