@@ -42,7 +42,8 @@ SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 DIRECT_SIGMA_M, QUICK_SIGMA_M = 0.045, 0.06
 """A pose that is known worse than this is looked for again with more effort: from one search for keypoints, and from
-two. In maps of parts of a real recording's first half, no pose below was off by more than 4.1 and 3.8 cm, and one search was as exact as two."""
+two. In maps of parts of a real recording's first half, the poses below were off by 4.1 and 3.8 cm at most, and those
+from one search were as exact as from two."""
 QUICK = Effort(candidates=8, share=0.3, enough=200, hypotheses=128, finalists=4, rivals=3)
 """What is tried at first: enough for most images."""
 THOROUGH = Effort(candidates=24, share=1.0, enough=100_000, hypotheses=2048, finalists=12, rivals=4)
