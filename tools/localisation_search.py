@@ -42,7 +42,7 @@ SURE_SUPPORT = 60.0
 """From this support on, more of it adds no confidence."""
 DIRECT_SIGMA_M, QUICK_SIGMA_M = 0.045, 0.06
 """A pose that is known worse than this is looked for again with more effort: from one search for keypoints, and from
-two. In maps of parts of a real recording's first half, the poses below were off by 4.1 and 3.8 cm at most, and those
+two. In maps of parts of a real recording's first half, the poses below were off by 4.1 and 4.6 cm at most, and those
 from one search were as exact as from two."""
 QUICK = Effort(candidates=8, share=0.3, enough=200, hypotheses=128, finalists=4, rivals=3)
 """What is tried at first: enough for most images."""
