@@ -10,12 +10,15 @@ from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import pose_error
 from scenes.types import Camera
 from tools.localisation import Localisation, Localiser, NotLocalised
+from tools.localisation_alignment import Alignment
 from tools.localisation_features import PooledGradients, RootSift
 from tools.localisation_index import KeyframeIndex, depth_at_points
 from tools.localisation_keyframes import FILE_NAME, StoredKeyframes
 from tools.localisation_retrieval import visual_words, vlad
+from tools.localisation_surface import Checked, check_depth
 from tools.map_file import MapError
 from tools.mapping import SurfaceMap
+from tools.rendering import View
 
 CAMERA = Camera(width=320, height=240, fx=280.0, fy=280.0, cx=160.0, cy=120.0)
 SCENE = RoomScene(texture_m=0.09)
@@ -93,6 +96,38 @@ def test_depth_of_its_own_makes_the_pose_more_exact_along_the_view(mapped):
     )
     assert with_depth_m < 0.9 * without_m
     assert pose_error(with_depth.world_from_camera, QUERY)[0] < 0.02
+
+
+def test_an_easy_image_is_not_compared_with_the_view_unless_asked_for(mapped, monkeypatch):
+    looks = []
+    of = Alignment.of
+    monkeypatch.setattr(Alignment, "of", lambda *args: looks.append(args) or of(*args))
+    frame = blind(SCENE.frame(QUERY, camera=CAMERA))
+    quick = Localiser(*mapped).localise(frame)
+    assert isinstance(quick, Localisation)
+    assert looks == []
+    thorough = Localiser(*mapped).localise(frame, thorough=True)
+    assert isinstance(thorough, Localisation)
+    assert len(looks) == 1
+    distance, angle = pose_error(thorough.world_from_camera, quick.world_from_camera)
+    assert distance < 0.01
+    assert math.degrees(angle) < 0.5
+
+
+@pytest.mark.parametrize("near_m", [2.0, 3.0])
+def test_a_view_agrees_with_depth_that_is_right_and_not_with_another(near_m):
+    depth_m = torch.full((54, 72), near_m)
+    view = View(
+        depth_m=depth_m,
+        valid=torch.ones(54, 72, dtype=torch.bool),
+        normal=torch.zeros(54, 72, 3),
+        rgb=torch.zeros(54, 72, 3, dtype=torch.uint8),
+    )
+    base = Checked(points=1.0, depth=None)
+    own = torch.full((120, 160), 2.0)
+    assert check_depth(base, view, own).depth == float(near_m == 2.0)
+    assert check_depth(base, view, torch.zeros(120, 160)) == base
+    assert check_depth(base, view, None) == base
 
 
 def test_pure_blur_and_a_tiny_image_are_reasons_not_poses(mapped):
