@@ -224,7 +224,7 @@ COMPILED = KernelSet(
     level_keypoints=Kernel(cells.level_keypoints),
     described=Kernel(cells.described),
     pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
-    block_matches=Kernel(block_matching.block_matches),
+    block_matches=Kernel(block_matching.block_matches, options={"layout_optimization": False}),
     clear_choices=Kernel(matches.clear_choices, growing=(0, 1, 2, 4)),
     agreement=Kernel(matches.agreement, growing=(0, 1)),
     pose_costs=Kernel(pose_steps.pose_costs, growing=(0, 1, 2, 3, 4), options=ONE_LOOP),

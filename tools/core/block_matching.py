@@ -83,7 +83,9 @@ def block_matches(
 
 def _mean(image: Tensor) -> Tensor:
     """Mean of (h, w) over the window of a patch, of what lies inside the image."""
-    return functional.avg_pool2d(image[None, None], 2 * RADIUS + 1, 1, RADIUS, count_include_pad=False)[0, 0]
+    size = 2 * RADIUS + 1
+    rows = functional.avg_pool2d(image[None, None], (1, size), 1, (0, RADIUS), count_include_pad=False)
+    return functional.avg_pool2d(rows, (size, 1), 1, (RADIUS, 0), count_include_pad=False)[0, 0]
 
 
 def _window(image: Tensor, row: Tensor, column: Tensor, radius: int) -> Tensor:
