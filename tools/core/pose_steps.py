@@ -12,8 +12,9 @@ from torch import Tensor
 
 NOISE_PX = 1.5
 """Standard deviation of a match, in pixels; a depth that is off by its own sigma costs as much."""
-DEPTH_SIGMA = (0.01, 0.01)
-"""Sigma of a map point's depth in the image against the sensor's: metres, plus a share of the depth."""
+DEPTH_SIGMA = (0.02, 0.02)
+"""Sigma of a map point's depth in the image against the sensor's: metres, plus a share of the depth. Twice what one
+point has, because those of one image err together (25 and 15 mm in maps of parts of a real recording's first half)."""
 NEAREST_M = 0.05
 """What is nearer to the camera's plane, or behind it, is not seen."""
 MISSED_PX = 1e3
