@@ -91,6 +91,7 @@ def build_map(
             _placed(store, recording, last, from_map)
         store.ingest(recording, last, on_frames("mapping"))
         name_all(store, on_frames)
+        store.settle(on_frames("matching keyframes"))
         store.save()
 
 

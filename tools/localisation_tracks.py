@@ -9,7 +9,7 @@ the whole, stays as a prior for points that few keyframes see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -113,13 +113,16 @@ class DepthCorrection:
         return depth_m * (self.slope * depth_m + tilt.to(depth_m.dtype))
 
 
-def triangulated(views: Sequence[SightedView], *, first: int = 0) -> tuple[list[Tensor], DepthCorrection]:
+def triangulated(
+    views: Sequence[SightedView], *, first: int = 0, progress: Callable[[int, int], None] | None = None
+) -> tuple[list[Tensor], DepthCorrection]:
     """Depth (N,) float64 of every point of the views from ``first`` on, and the correction of their sensor's depth.
 
     The depths are those of rays bent by the correction's ``radial``. The views before ``first`` only help: they are
-    matched with the later ones, not with each other.
+    matched with the later ones, not with each other. ``progress`` is told how many pairs of views are matched, of how
+    many.
     """
-    seen = _sights(views, first)
+    seen = _sights(views, first, progress)
     radial = fitted_radial(views, seen)
     new = [replace(view, radial=radial) for view in views[first:]]
     sights = [[replace(s, flat=bent(s.flat, radial)) for s in own] for own in seen[first:]]
@@ -200,10 +203,13 @@ class _Sight:
     """(M, 2) float64 in the other image, at depth 1."""
 
 
-def _sights(views: Sequence[SightedView], first: int) -> list[list[_Sight]]:
+def _sights(
+    views: Sequence[SightedView], first: int, progress: Callable[[int, int], None] | None
+) -> list[list[_Sight]]:
     """For every view, where other views see its points; pairs of views before ``first`` are left out."""
     seen: list[list[_Sight]] = [[] for _ in views]
-    for a, b in sorted(pair for pair in _pairs(views) if pair[1] >= first):
+    wanted = sorted(pair for pair in _pairs(views) if pair[1] >= first)
+    for done, (a, b) in enumerate(wanted, 1):
         pairs = mutual_pairs(views[a].descriptors @ views[b].descriptors.T)
         for own, other, column in ((a, b, 0), (b, a, 1)):
             here, there = pairs[:, column], pairs[:, 1 - column]
@@ -216,6 +222,8 @@ def _sights(views: Sequence[SightedView], first: int) -> list[list[_Sight]]:
                 seen[own].append(
                     _Sight(point=here[near], camera_from_own=motion, intrinsics=far.intrinsics, flat=flat[near])
                 )
+        if progress is not None:
+            progress(done, len(wanted))
     return seen
 
 
