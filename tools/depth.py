@@ -134,13 +134,20 @@ def register_depth(frame: Frame, *, compile: bool | None = None) -> Tensor | Non
     same_place = torch.equal(frame.camera_from_depth, torch.eye(4, dtype=frame.camera_from_depth.dtype))
     if same_place and frame.depth_camera == frame.camera:
         return depth_m
-    return compiled.kernels(compile).forward_warp(
+    return warped(depth_m, frame.depth_camera, frame.camera_from_depth, frame.camera, compiled.kernels(compile))
+
+
+def warped(
+    depth_m: Tensor, camera: Camera, target_from_camera: Tensor, target: Camera, kernels: compiled.KernelSet
+) -> Tensor:
+    """A camera's depth (h, w), 0 = invalid, in another camera's pixels, (H, W) float32; see ``forward_warp``."""
+    return kernels.forward_warp(
         depth_m,
-        intrinsics_of(frame.depth_camera),
-        frame.camera_from_depth.float(),
-        intrinsics_of(frame.camera),
-        frame.camera.height,
-        frame.camera.width,
+        intrinsics_of(camera),
+        target_from_camera.float(),
+        intrinsics_of(target),
+        target.height,
+        target.width,
     )
 
 

@@ -17,16 +17,14 @@ import torch
 from torch import Tensor
 
 from scenes.geometry import inverse
-from scenes.types import Camera, Frame
+from scenes.types import Frame
 from tools.compiled import kernels
 from tools.localisation_alignment import Alignment, Sighting
 from tools.localisation_features import Features
 from tools.localisation_index import KeyframeIndex, depth_at_points
 from tools.localisation_matching import Keypoints
-from tools.localisation_pose import PoseFit
 from tools.localisation_search import MIN_SUPPORT, SURE_SUPPORT, NoFit, Search, covariance_of, worst_sigma_m
 from tools.localisation_surface import (
-    Checked,
     check_depth,
     check_pose,
     resampled,
@@ -158,7 +156,8 @@ class Localiser:
         pose = fit.camera_from_world
         if not is_rigid(pose):
             raise _Refused("no_consistent_pose", "the refinement of the best hypothesis ran away")
-        checked = self._checked(pose, fit, frame.camera, own)
+        checked, view = check_pose(self._map, frame.camera, pose, fit.points)
+        checked = check_depth(checked, view, own)
         if checked.agreement < MIN_AGREEMENT:
             raise _Refused(
                 "contradicts_map", f"{checked.agreement:.0%} agrees with the map, {MIN_AGREEMENT:.0%} needed"
@@ -195,10 +194,6 @@ class Localiser:
         if frame.depth_m is None or not bool((frame.depth_m > 0).any()):
             return None
         return resampled(frame, working_camera(frame.camera), self._index.correction, self._kernels)
-
-    def _checked(self, pose: Tensor, fit: PoseFit, camera: Camera, own: Tensor | None) -> Checked:
-        checked, view = check_pose(self._map, camera, pose, fit.points)
-        return check_depth(checked, view, own)
 
 
 def _depth_at(features: Features, own: Tensor | None, frame: Frame) -> Tensor:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from scenes.geometry import backproject, inverse, transform
 from scenes.types import Camera
 from tools.compiled import KernelSet
-from tools.localisation_features import luma
+from tools.core.cells import luma
 from tools.localisation_refine import Matches
 from tools.localisation_surface import working_camera
 from tools.mapping import SurfaceMap

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tools import compiled
 from tools.core import cells
-from tools.core.cells import luma as luma
+from tools.core.cells import luma
 from tools.localisation_codes import ROOT_HISTOGRAM, Levels
 
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from scenes.errors import InputError
+from tools.core.cells import luma
 from tools.localisation_codes import SIGNED
-from tools.localisation_features import FeatureExtractor, Features, PooledGradients, check_size, luma
+from tools.localisation_features import FeatureExtractor, Features, PooledGradients, check_size
 
 PREFIX = "superpoint"
 WEIGHTS = "model.safetensors"

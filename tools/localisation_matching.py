@@ -56,14 +56,14 @@ class Effort:
     """Keyframes that look most like the image by their VLAD; matching tells which of them show the same."""
     share: float
     """Of the keypoints, the strongest of every scale, that are matched by likeness alone."""
-    enough: int
-    """Matches after which no further keyframe is looked at."""
     hypotheses: int
     """Triples of matches that a pose is made from."""
     finalists: int
     """Hypotheses that are refined."""
     rivals: int
     """Poses that go on."""
+    enough: float = math.inf
+    """Matches after which no further keyframe is looked at."""
 
 
 def agreeing_matches(

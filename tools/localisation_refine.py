@@ -13,7 +13,6 @@ from torch import Tensor
 
 from tools.compiled import EAGER, KernelSet
 from tools.core.pose_steps import MOST_DEPTH_COST, residuals_of
-from tools.core.pose_steps import motions as motions
 
 SCREENED = 256
 """Matches that every hypothesis is tried on; the best ``FINALISTS`` are tried on all."""

@@ -44,9 +44,9 @@ DIRECT_SIGMA_M, QUICK_SIGMA_M = 0.045, 0.06
 """A pose that is known worse than this is looked for again with more effort: from one search for keypoints, and from
 two. In maps of parts of a real recording's first half, the poses below were off by 4.1 and 4.6 cm at most, and those
 from one search were as exact as from two."""
-QUICK = Effort(candidates=8, share=0.3, enough=200, hypotheses=128, finalists=4, rivals=3)
+QUICK = Effort(candidates=8, share=0.3, hypotheses=128, finalists=4, rivals=3, enough=200)
 """What is tried at first: enough for most images."""
-THOROUGH = Effort(candidates=24, share=1.0, enough=100_000, hypotheses=2048, finalists=12, rivals=4)
+THOROUGH = Effort(candidates=24, share=1.0, hypotheses=2048, finalists=12, rivals=4)
 """What is tried where the pose from the first is not sure and exact."""
 SEARCHED_PX = 16.0
 """How far from its projection a point is looked for before ``GUIDED_PX``; at ``REFERENCE_FOCAL``."""
@@ -143,8 +143,11 @@ class Search:
         return self._fitted(nearer(pose, self.near(pose, radius_px), radius_px, self.kernels))
 
     def _fitted(self, pose: Tensor) -> PoseFit:
-        near = self.near(pose, GUIDED_PX * self.camera.fx / REFERENCE_FOCAL)
-        return fitted(pose, near, self.camera, self.kernels)
+        return fitted(pose, self.guided(pose), self.camera, self.kernels)
+
+    def guided(self, pose: Tensor) -> Matches:
+        """``near`` within ``GUIDED_PX``: what judges a pose."""
+        return self.near(pose, GUIDED_PX * self.camera.fx / REFERENCE_FOCAL)
 
     def near(self, pose: Tensor, radius_px: float) -> Matches:
         """Keypoints that look like map points within ``radius_px`` of where a pose puts them."""
@@ -211,16 +214,14 @@ class _Looking:
 
     def _settled(self, pose: Tensor) -> PoseFit | NoFit:
         """The last word on a pose: patches of the finer picture, and keypoints."""
-        fine = self.alignment.fine
-        radius_px = LAST_REACH * self.search.camera.width / fine.camera.width
-        near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
+        search, fine = self.search, self.alignment.fine
+        radius_px = LAST_REACH * search.camera.width / fine.camera.width
         patches = self.alignment.sighting(pose, LAST_REACH, fine).matches
-        pose = led(pose, near.with_more(patches), radius_px, self.search.camera, self.search.kernels)
+        pose = led(pose, search.guided(pose).with_more(patches), radius_px, search.camera, search.kernels)
         if not is_rigid(pose):
             return NoFit(reason="no_consistent_pose", detail="the best hypothesis could not be refined")
-        sight = self.alignment.sighting(pose, REACHES[-1])
-        near = self.search.near(pose, GUIDED_PX * self.search.camera.fx / REFERENCE_FOCAL)
-        return replace(fitted(pose, near, self.search.camera, self.search.kernels, patches), sight=sight)
+        fit = fitted(pose, search.guided(pose), search.camera, search.kernels, patches)
+        return replace(fit, sight=self.alignment.sighting(pose, REACHES[-1]))
 
 
 def _convinces(seen: Sequence[tuple[Tensor, Sighting]]) -> bool:

@@ -13,9 +13,10 @@ from torch.nn import functional
 from scenes.geometry import inverse, project, transform
 from scenes.types import Camera, Frame
 from tools.compiled import KernelSet
+from tools.depth import warped
 from tools.localisation_tracks import DepthCorrection
 from tools.mapping import SurfaceMap
-from tools.rendering import View, intrinsics_of
+from tools.rendering import View
 from tools.tracking import WORKING_WIDTH, working_image
 
 CHECK_WIDTH = 72
@@ -81,12 +82,4 @@ def resampled(frame: Frame, small: Camera, correction: DepthCorrection, kernels:
     assert frame.depth_m is not None
     assert frame.depth_camera is not None
     depth, sampled = working_image(frame.depth_m, frame.depth_camera, MAX_DEPTH_M)
-    seen = kernels.forward_warp(
-        depth,
-        intrinsics_of(sampled),
-        frame.camera_from_depth.float(),
-        intrinsics_of(small),
-        small.height,
-        small.width,
-    )
-    return correction.of_image(seen, small)
+    return correction.of_image(warped(depth, sampled, frame.camera_from_depth, small, kernels), small)

@@ -14,12 +14,13 @@ from scenes.types import Camera
 from tools.compiled import EAGER
 from tools.core.likeness import pair_likeness
 from tools.core.matches import clear_columns
+from tools.core.pose_steps import motions
 from tools.core.registration import rigid_exp
 from tools.localisation import confidence
 from tools.localisation_alignment import Alignment, Sighting
 from tools.localisation_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation_pose import led, solve_poses
-from tools.localisation_refine import Matches, motions
+from tools.localisation_refine import Matches
 from tools.localisation_tables import by_strength
 from tools.mapping import SurfaceMap
 

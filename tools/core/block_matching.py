@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tools.core.windows import box_mean
+
 RADIUS = 6
 """A patch reaches so many pixels to every side."""
 TILE_PX = 3
@@ -82,10 +84,8 @@ def block_matches(
 
 
 def _mean(image: Tensor) -> Tensor:
-    """Mean of (h, w) over the window of a patch, of what lies inside the image."""
-    size = 2 * RADIUS + 1
-    rows = functional.avg_pool2d(image[None, None], (1, size), 1, (0, RADIUS), count_include_pad=False)
-    return functional.avg_pool2d(rows, (size, 1), 1, (RADIUS, 0), count_include_pad=False)[0, 0]
+    """Mean of (h, w) over the window of a patch."""
+    return box_mean(image[None], 2 * RADIUS + 1)[0]
 
 
 def _window(image: Tensor, row: Tensor, column: Tensor, radius: int) -> Tensor:

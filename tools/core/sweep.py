@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tools.core.semi_global import aggregate
+from tools.core.windows import box_mean
 
 WINDOWS = (5, 9)
 """Edges of the correlation windows, pixels."""
@@ -71,7 +72,7 @@ def plane_scores(
         score = torch.zeros_like(warped)
         for window, mean_r, variance_r in zip(WINDOWS, mean, variance, strict=True):
             mean_w, variance_w = _moments(warped, window)
-            covariance = _box(warped * reference, window) - mean_w * mean_r
+            covariance = box_mean(warped * reference, window) - mean_w * mean_r
             score = score + covariance * torch.rsqrt((variance_r + NOISE_VARIANCE) * (variance_w + NOISE_VARIANCE))
         use = inside.float() * weight[k]
         total = total + score * (use / len(WINDOWS))
@@ -122,11 +123,5 @@ def _smooth(place: Tensor, confident: Tensor) -> Tensor:
 
 def _moments(images: Tensor, window: int) -> tuple[Tensor, Tensor]:
     """Mean and variance over a window, (N, H, W) -> 2 x (N, H, W)."""
-    mean = _box(images, window)
-    return mean, (_box(images * images, window) - mean * mean).clamp_min(0)
-
-
-def _box(images: Tensor, window: int) -> Tensor:
-    """Mean over a square window, of what lies inside the image."""
-    rows = functional.avg_pool2d(images[:, None], (1, window), 1, (0, window // 2), count_include_pad=False)
-    return functional.avg_pool2d(rows, (window, 1), 1, (window // 2, 0), count_include_pad=False)[:, 0]
+    mean = box_mean(images, window)
+    return mean, (box_mean(images * images, window) - mean * mean).clamp_min(0)
