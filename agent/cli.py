@@ -1,6 +1,6 @@
 """The command line: `sightline COMMAND`.
 
-The composition root: with ``agent.world_command`` the only module of this package that may import ground truth, evals
+The composition root: with ``agent.commands.world`` the only module of this package that may import ground truth, evals
 or finetune. All of it is lazy, so that `sightline --help` costs nothing; a group of commands has a module of its own.
 Exit codes: 0 done, 1 the answer is an error, 2 bad usage or input.
 """
@@ -15,8 +15,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from agent import ask_command, doctor, map_command, memory_command, world_command
-from agent.terminal import EXIT_DONE, EXIT_USAGE
+from agent.commands import ask as ask_command
+from agent.commands import doctor
+from agent.commands import map as map_command
+from agent.commands import memory as memory_command
+from agent.commands import world as world_command
+from agent.commands.terminal import EXIT_DONE, EXIT_USAGE
 from scenes.errors import InputError
 
 INTERRUPTED = 130
@@ -63,7 +67,7 @@ def _forward(command: str, rest: list[str]) -> int:
     if command == "finetune":
         from finetune.cli import main as run
     elif command == "questions":
-        from finetune.question_command import main as run
+        from finetune.questions.command import main as run
     elif command == "eval":
         from evals.command import main as run
     else:
@@ -103,7 +107,7 @@ def _add_localise(commands: Any) -> None:
 
 def run_localise(args: argparse.Namespace) -> int:
     """Poses of images in a map."""
-    from agent.localise_command import run
+    from agent.commands.localise import run
 
     return run(args)
 
@@ -111,7 +115,7 @@ def run_localise(args: argparse.Namespace) -> int:
 def entry() -> NoReturn:
     """The console script: ``main``, without waiting at the end for kernels that are still being compiled."""
     code = main()
-    compiled = sys.modules.get("tools.compiled")
+    compiled = sys.modules.get("tools.kernels.compiled")
     if compiled is not None and compiled.is_compiling():
         sys.stdout.flush()
         sys.stderr.flush()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def main(argv: Sequence[str]) -> int:
     """Run the command line; returns the exit code."""
-    from evals.suites import SUITES
+    from evals.suites.listing import SUITES
 
     parser = argparse.ArgumentParser(prog="sightline eval", description="Measure, on generated worlds or real data.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")

@@ -95,21 +95,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tokenizer(a: argparse.Namespace) -> int:
-    from finetune.tokenizer import build_tokenizer
+    from finetune.language.tokenizer import build_tokenizer
 
     build_tokenizer(a.out, vocab_size=a.vocab, seed=a.seed)
     return 0
 
 
 def _crops(a: argparse.Namespace) -> int:
-    from finetune.crops import render_crops
+    from finetune.vision.crops import render_crops
 
     render_crops(a.out, seeds=range(a.first_seed, a.first_seed + a.worlds), per_seed=a.per_world)
     return 0
 
 
 def _config(a: argparse.Namespace) -> Any:
-    from finetune.train import TrainConfig
+    from finetune.language.train import TrainConfig
 
     return TrainConfig(
         steps=a.steps,
@@ -129,7 +129,7 @@ def _is_main() -> bool:
 
 
 def _base(a: argparse.Namespace) -> int:
-    from finetune.base import BaseSettings, export_base, train_base
+    from finetune.recipes.base import BaseSettings, export_base, train_base
 
     settings = BaseSettings(tokenizer=a.tokenizer, crops=a.crops, out=a.out)
     if train_base(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
@@ -138,7 +138,7 @@ def _base(a: argparse.Namespace) -> int:
 
 
 def _vision(a: argparse.Namespace) -> int:
-    from finetune.vision import VisionSettings, export_vision, train_vision
+    from finetune.recipes.vision import VisionSettings, export_vision, train_vision
 
     settings = VisionSettings(base=a.base, crops=a.crops, out=a.out, layers=a.layers, fresh=a.fresh)
     if train_vision(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
@@ -147,7 +147,7 @@ def _vision(a: argparse.Namespace) -> int:
 
 
 def _lora(a: argparse.Namespace) -> int:
-    from finetune.lora import LoraSettings, export_lora, train_lora
+    from finetune.recipes.lora import LoraSettings, export_lora, train_lora
 
     settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha, start=a.warm_from)
     if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
@@ -157,22 +157,22 @@ def _lora(a: argparse.Namespace) -> int:
 
 def _export(a: argparse.Namespace) -> int:
     if a.what == "base":
-        from finetune.base import BaseSettings, export_base
+        from finetune.recipes.base import BaseSettings, export_base
 
         export_base(BaseSettings(tokenizer=a.tokenizer, out=a.run))
     elif a.what == "vision":
-        from finetune.vision import VisionSettings, export_vision
+        from finetune.recipes.vision import VisionSettings, export_vision
 
         export_vision(VisionSettings(base=a.base, crops=Path(), out=a.run, layers=a.layers))
     else:
-        from finetune.lora import LoraSettings, export_lora
+        from finetune.recipes.lora import LoraSettings, export_lora
 
         export_lora(LoraSettings(base=a.base, crops=Path(), out=a.run, rank=a.rank, alpha=a.alpha))
     return 0
 
 
 def _evaluate(a: argparse.Namespace) -> int:
-    from finetune.lora import evaluate_model
+    from finetune.recipes.lora import evaluate_model
 
     record = evaluate_model(a.base, a.adapter, conversations=a.conversations, split=a.split, seed=a.seed, crops=a.crops)
     print(json.dumps(record))

@@ -20,8 +20,8 @@ from torch import Tensor
 from scenes import boxes
 from scenes.errors import InputError
 from scenes.geometry import backproject, pixel_grid, quaternion_to_matrix, rigid, transform
-from scenes.recordings.aria import CAMERAS, aria_instances
-from scenes.recordings.folder import read_json
+from scenes.recordings.formats.aria import CAMERAS, aria_instances
+from scenes.recordings.reading.folder import read_json
 from scenes.types import Box3D, Frame, Room, SceneGraph, SceneObject
 
 FLAT_M = 0.02

@@ -19,7 +19,7 @@ from evals.bench.timing import Timing, ratio
 from scenes.errors import InputError
 from scenes.recordings import open_recording
 from scenes.types import Camera, Frame
-from tools.compiled import compiler_available
+from tools.kernels.compiled import compiler_available
 
 FRAMES = 8
 STRIDE = 3

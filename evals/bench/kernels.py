@@ -12,14 +12,14 @@ from torch import Tensor
 
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
-from tools.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.core.backproject import rimmed
 from tools.core.cells import level_keypoints, luma, pyramid, split_columns
 from tools.core.pose_steps import motions
-from tools.mapping import SurfaceMap
-from tools.rendering import intrinsics_of
-from tools.sweep_depth import SweepView, sweep_depth
-from tools.tracking import Tracker
+from tools.depth.sweep import SweepView, sweep_depth
+from tools.kernels.compiled import COMPILED, EAGER, Kernel, KernelSet
+from tools.mapping.rendering import intrinsics_of
+from tools.mapping.surface_map import SurfaceMap
+from tools.mapping.tracking import Tracker
 
 KERNEL_NAMES = tuple(field.name for field in fields(KernelSet))
 
@@ -124,7 +124,7 @@ def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> di
 
 
 def build_packages(frames: Sequence[Frame], voxel_m: float) -> list[Path]:
-    """An ahead-of-time package of each kernel for the shapes of these frames (``tools.packages``)."""
+    """An ahead-of-time package of each kernel for the shapes of these frames (``tools.kernels.packages``)."""
     return [
         getattr(COMPILED, name).build(*arguments) for name, arguments in recorded_arguments(frames, voxel_m).items()
     ]

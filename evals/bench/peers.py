@@ -13,7 +13,7 @@ from torch import Tensor
 from scenes.errors import InputError
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
-from tools.depth import register_depth
+from tools.depth.estimate import register_depth
 
 PEERS = {"open3d": "open3d", "small_gicp": "small_gicp", "opencv": "cv2", "poselib": "poselib"}
 """Name and module of each peer."""

@@ -10,8 +10,8 @@ import torch
 from evals.bench.peers import Open3DGrid
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
-from tools.compiled import wait_until_compiled
-from tools.mapping import SurfaceMap
+from tools.kernels.compiled import wait_until_compiled
+from tools.mapping.surface_map import SurfaceMap
 
 MAX_DEPTH_M = 5.0
 

@@ -10,9 +10,9 @@ from evals.bench.peers import Open3DOdometry, RootSiftPose, SmallGicp
 from evals.bench.timing import Timing, interleaved
 from scenes.geometry import backproject, pixel_grid
 from scenes.types import Frame
-from tools.compiled import COMPILED, EAGER, KernelSet, wait_until_compiled
-from tools.mapping import SurfaceMap
-from tools.tracking import Tracker
+from tools.kernels.compiled import COMPILED, EAGER, KernelSet, wait_until_compiled
+from tools.mapping.surface_map import SurfaceMap
+from tools.mapping.tracking import Tracker
 
 MAX_DEPTH_M = 5.0
 FEATURES = 1024

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scenes.geometry import inverse, quaternion_to_matrix, transform
 from scenes.records import Direction
-from scenes.render import HEAD_CAMERA
+from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Box3D, SceneGraph, SceneObject
 
 

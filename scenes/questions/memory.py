@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.render import Renderer
-from scenes.shading import Instance
-from scenes.worlds.mesh import Floats
+from scenes.rendering.mesh import Floats
+from scenes.rendering.render import Renderer
+from scenes.rendering.shading import Instance
 from scenes.worlds.world import World, WorldObject
 
 MIN_PIXELS = 6

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from scenes.geometry import backproject, inverse, pixel_grid, project, transform
-from scenes.recordings.base import Gravity, Recording
-from scenes.recordings.indexed import IndexedRecording
+from scenes.recordings.reading.base import Gravity, Recording
+from scenes.recordings.reading.indexed import IndexedRecording
 from scenes.types import Camera, Frame
 
 SAMPLES = 12

@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scenes.render import Renderer
-from scenes.shading import Instance
+from scenes.rendering.mesh import Finish, Mesh, Vec3, box, join
+from scenes.rendering.render import Renderer
+from scenes.rendering.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
-from scenes.worlds.catalogue import CATEGORY
-from scenes.worlds.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
-from scenes.worlds.furnish import Furnisher
-from scenes.worlds.leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
-from scenes.worlds.mesh import Finish, Mesh, Vec3, box, join
-from scenes.worlds.placing import Placed
-from scenes.worlds.programme import choose_rooms
-from scenes.worlds.relations import geometric_relations, wall_relations
-from scenes.worlds.tucking import tuck, tucking_generator
-from scenes.worlds.walls import room_shell
+from scenes.worlds.layout.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
+from scenes.worlds.layout.furnish import Furnisher
+from scenes.worlds.layout.leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
+from scenes.worlds.layout.placing import Placed
+from scenes.worlds.layout.programme import choose_rooms
+from scenes.worlds.layout.relations import geometric_relations, wall_relations
+from scenes.worlds.layout.tucking import tuck, tucking_generator
+from scenes.worlds.layout.walls import room_shell
+from scenes.worlds.things.catalogue import CATEGORY
 
 GENERATOR_VERSION = 3
 """Goes up whenever the same seed would give another world. 2 put things under furniture, 3 hung doors."""
@@ -122,7 +122,7 @@ class World:
         return (*support, *geometric, *wall_relations(objects, self.plan, time_s))
 
     def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
-        """The true scene graph. ``attached to`` relates things to walls (``scenes.worlds.relations.wall_id``)."""
+        """The true scene graph. ``attached to`` relates things to walls (``layout.relations.wall_id``)."""
         objects = {id: o.to_scene_object(time_s) for id, o in self.objects.items()}
         relations = self.relations(self.objects, time_s)
         return SceneGraph(map_id=self.map_id, time_s=time_s, objects=objects, relations=relations, rooms=self.rooms)

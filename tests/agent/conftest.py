@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from agent.protocol import Message, ToolCall, ToolSchema, hermes
-from agent.recogniser import Recogniser
-from agent.vlm import Reply
-from finetune.base import load_tokenizer
-from finetune.embedded import embedded_config, new_model, save_embedded
-from finetune.tokenizer import generated_text, save_tokenizer, train_tokenizer
+from agent.model.protocol import Message, ToolCall, ToolSchema, hermes
+from agent.model.recogniser import Recogniser
+from agent.model.vlm import Reply
+from finetune.language.embedded import embedded_config, new_model, save_embedded
+from finetune.language.tokenizer import generated_text, save_tokenizer, train_tokenizer
+from finetune.recipes.base import load_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from finetune.base import load_tokenizer
-from finetune.embedded import embedded_config, new_model, save_embedded
-from finetune.tokenizer import generated_text, save_tokenizer, train_tokenizer
+from finetune.language.embedded import embedded_config, new_model, save_embedded
+from finetune.language.tokenizer import generated_text, save_tokenizer, train_tokenizer
+from finetune.recipes.base import load_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from scenes import boxes
 from scenes.annotated import AnnotationError, aria_graph, arkit_boxes, quest_room, scannet_graphs
 from scenes.errors import InputError
 from scenes.types import Box3D
-from tests.scenes.recording_formats import write_aria
+from tests.scenes.recordings.formats import write_aria
 
 UPRIGHT = {"x": -(0.5**0.5), "y": 0.0, "z": 0.0, "w": 0.5**0.5}
 """A quarter turn about x: the entity's z points up, its y into the room."""

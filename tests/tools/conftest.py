@@ -1,14 +1,21 @@
-"""One small scene for the tool tests: a kitchen, a table with two mugs, a taught bag, keys that moved, a bare thing."""
+"""Fixtures of the tool tests: a small kitchen with a taught bag and moved keys, the analytic room, real frames."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import pytest
 import torch
+from torch import Tensor
 
+from evals.bench.scene import SMALL_CAMERA, RoomScene, pose
+from evals.bench.scene import orbit as orbit_poses
 from scenes.geometry import look_at
-from scenes.types import Box3D, Camera, Relation, Room, SceneGraph, SceneObject
-from tools.context import Gaze, Note
-from tools.snapshot import SnapshotContext
+from scenes.recordings import open_recording
+from scenes.types import Box3D, Camera, Frame, Relation, Room, SceneGraph, SceneObject
+from tools.toolbox.context import Gaze, Note
+from tools.toolbox.snapshot import SnapshotContext
 
 
 def thing(
@@ -65,3 +72,47 @@ def kitchen() -> SnapshotContext:
         gazed=Gaze(object_id="o6", point=(0.0, 1.0, -2.85)),
         notes=[Note(text="needs washing", time_s=60.0, object_id="o2")],
     )
+
+
+@pytest.fixture(scope="session")
+def room() -> RoomScene:
+    """The scene with its sphere."""
+    return RoomScene()
+
+
+@pytest.fixture(scope="session")
+def room_with_box() -> RoomScene:
+    """The same with a box that stands on the floor."""
+    return RoomScene(box=((-0.9, 0.0, -0.9), (-0.5, 0.5, -0.5)))
+
+
+@pytest.fixture(scope="session")
+def orbit() -> tuple[Tensor, ...]:
+    """Six poses."""
+    return orbit_poses(6)
+
+
+@pytest.fixture(scope="session")
+def camera() -> Camera:
+    """A small camera, so that tests are quick."""
+    return SMALL_CAMERA
+
+
+@pytest.fixture(scope="session")
+def make_pose() -> Callable[[Sequence[float], Sequence[float]], Tensor]:
+    """``pose(eye, target)``."""
+    return pose
+
+
+@pytest.fixture(scope="session")
+def kitchen_frame(shared_data: Path) -> Callable[[int], Frame]:
+    """The i-th frame of the 7-Scenes kitchen."""
+    recording = open_recording(shared_data / "redkitchen")
+    return lambda i: recording[i]
+
+
+@pytest.fixture(scope="session")
+def headworn_frame(shared_data: Path) -> Callable[[int], Frame]:
+    """The i-th frame of the head-worn walk."""
+    recording = open_recording(shared_data / "hololens")
+    return lambda i: recording[i]

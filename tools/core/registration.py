@@ -16,7 +16,8 @@ HUBER_SHARE = 0.1
 tight from the start slows the first steps down."""
 NOISE_GROWTH = 1.8
 """Noise at z metres is sqrt(1 + (NOISE_GROWTH z^2)^2) times that near 0: 2 mm constant and 3.6 mm/m^2. More than a
-sensor's own scatter (``tools.depth``), because far depth is off as a whole, too, and such errors do not average out."""
+sensor's own scatter (``tools.depth.estimate``), because far depth is off as a whole, too, and such errors do not
+average out."""
 
 
 def icp_step(

@@ -4,7 +4,7 @@ import torch
 
 from scenes.geometry import backproject, pixel_grid
 from tools.core.backproject import backproject_normals, rimmed
-from tools.rendering import intrinsics_of
+from tools.mapping.rendering import intrinsics_of
 
 
 def test_points_agree_with_the_reference_projection(room, camera, orbit):

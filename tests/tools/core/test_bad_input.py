@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tools import map_file
-from tools.depth import estimate_depth
-from tools.map_file import FILE_NAME, MapError
-from tools.mapping import SurfaceMap
-from tools.sweep_depth import SweepView, sweep_depth
-from tools.tracking import Tracker
+from tools.depth.estimate import estimate_depth
+from tools.depth.sweep import SweepView, sweep_depth
+from tools.mapping import map_file
+from tools.mapping.map_file import FILE_NAME, MapError
+from tools.mapping.surface_map import SurfaceMap
+from tools.mapping.tracking import Tracker
 
 VOXEL_M = 0.04
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tools.core.features import detect_and_describe, gaussian_blur
-from tools.localisation_features import Features, RootSift, mutual_pairs
+from tools.localisation.features import Features, RootSift, mutual_pairs
 
 
 def blobs(centres, sigma, size=(128, 160)):

@@ -10,8 +10,8 @@ from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
 from tools.core.pose import p3p, quartic_roots, refine_pose, reprojection_error
 from tools.core.registration import rigid_exp
-from tools.localisation_pose import solve_poses, support_of
-from tools.localisation_refine import Matches
+from tools.localisation.pose import solve_poses, support_of
+from tools.localisation.refine import Matches
 
 CAMERA = Camera(width=640, height=480, fx=525.0, fy=525.0, cx=320.0, cy=240.0)
 

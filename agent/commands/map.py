@@ -1,0 +1,101 @@
+"""The commands ``map`` and ``info``: build a map, and say what a map or a recording holds. Heavy imports are lazy."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.commands.sources import add_model, model_of, with_depth
+from agent.commands.terminal import EXIT_DONE, map_lines, progress
+from scenes.errors import InputError
+
+if TYPE_CHECKING:
+    from agent.maps.map_store import MapStore
+
+
+def add_map(commands: Any) -> None:
+    """Add ``map`` to the subparsers of the command line."""
+    build = commands.add_parser("map", help="build map, scene graph and memory from a recording")
+    build.add_argument("recording", type=Path)
+    build.add_argument("--out", type=Path, required=True, metavar="DIR", help="the map's folder; must not exist yet")
+    build.add_argument("--captions", type=int, default=0, metavar="N", help="describe N views with the model of --vlm")
+    build.add_argument(
+        "--features", type=Path, metavar="DIR", help="recognise images by a SuperPoint-shaped model in this folder"
+    )
+    build.add_argument("--from-map", type=Path, metavar="DIR", help="continue a copy of this map: another visit there")
+    add_model(build)
+    build.add_argument(
+        "--segmenter",
+        default="embedded",
+        metavar="SPEC",
+        help="how frames are cut into things: embedded, geometric, or zero-shot|masks|universal|semantic:MODEL",
+    )
+    build.set_defaults(run=run_map)
+
+
+def add_info(commands: Any) -> None:
+    """Add ``info`` to the subparsers of the command line."""
+    info = commands.add_parser("info", help="what a recording or a map holds, and whether its calibration makes sense")
+    info.add_argument("path", type=Path)
+    info.add_argument("--json", action="store_true", help="print one JSON object")
+    info.set_defaults(run=run_info)
+
+
+def run_map(args: argparse.Namespace) -> int:
+    """Build a map, describe some of its views where that is wanted, and draw its floor plan."""
+    from agent.conversation.captioning import caption_keyframes, check_can_caption
+    from agent.conversation.opening import build_map
+    from agent.maps.map_store import MapStore
+    from scenes.recordings import open_recording
+    from tools.localisation.learned import LearnedFeatures
+
+    model = model_of(args)
+    if args.captions:
+        check_can_caption(model)
+    if args.features is not None and args.from_map is not None:
+        raise InputError("expected one of --features and --from-map, got both; a continued map keeps its features")
+    recording, vlm = with_depth(open_recording(args.recording), args.depth_model), model.load()
+    features = None if args.features is None else LearnedFeatures(args.features)
+    build_map(recording, args.out, vlm, progress, from_map=args.from_map, features=features, segmenter=args.segmenter)
+    with MapStore.open(args.out) as store:
+        if args.captions:
+            caption_keyframes(store, recording, vlm, args.captions, progress("describing"))
+        report = _save_plan(store, args.out)
+    print(json.dumps(report) if args.json else map_lines(report))
+    return EXIT_DONE
+
+
+def run_info(args: argparse.Namespace) -> int:
+    """What a recording or a map holds."""
+    from agent.maps.map_store import MapStore, is_map
+    from scenes.recordings import inspect, open_recording
+
+    if is_map(args.path):
+        with MapStore.open(args.path) as store:
+            report = _map_report(store)
+        print(json.dumps(report) if args.json else map_lines(report))
+        return EXIT_DONE
+    found = inspect(open_recording(args.path))
+    print(json.dumps(found.to_dict()) if args.json else "\n".join(found.lines()))
+    return EXIT_DONE
+
+
+def _save_plan(store: MapStore, folder: Path) -> dict[str, Any]:
+    from agent.views.floor_plan import save_plan
+
+    return _map_report(store) | {"plan": str(save_plan(store, folder))}
+
+
+def _map_report(store: MapStore) -> dict[str, Any]:
+    objects = store.builder.snapshot().objects.values()
+    return {
+        "map_id": store.header.map_id,
+        "frames": store.surface.frames,
+        "voxel_m": store.surface.voxel_m,
+        "objects": len(objects),
+        "named": sorted({o.label for o in objects if o.label}),
+        "taught": sorted(o.label for o in objects if o.label_source == "user"),
+        "visits": [{"recording": v.path, "format": v.format, "frames": v.last_index + 1} for v in store.header.visits],
+    }

@@ -1,0 +1,1 @@
+"""Maps on disk, and finding a new recording in one of them."""

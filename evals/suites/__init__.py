@@ -1,0 +1,1 @@
+"""The suites of ``sightline eval run``, each a measurement with targets."""

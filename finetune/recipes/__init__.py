@@ -1,0 +1,1 @@
+"""What makes each shipped weight, step by step: base, vision, adapter, and its held-out scores."""

@@ -1,0 +1,1 @@
+"""What trains the embedded segmentation network and the border model."""

@@ -1,0 +1,1 @@
+"""Pictures of things as training data: crops, augmentation, names."""

@@ -1,0 +1,1 @@
+"""What all readers share: images, lenses, folders, poses, gravity, and the ``Recording`` that they fill."""

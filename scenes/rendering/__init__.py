@@ -1,0 +1,1 @@
+"""Triangles to pictures: meshes, materials, textures, shading. Knows nothing of homes or walks."""

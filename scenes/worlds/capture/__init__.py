@@ -1,0 +1,1 @@
+"""A walk through a world as a recording: sensors, truth, files, several processes."""

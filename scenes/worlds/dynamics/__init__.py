@@ -1,0 +1,1 @@
+"""What happens in a world: walks, visits, doors that open, things that are moved."""

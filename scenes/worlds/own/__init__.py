@@ -1,0 +1,1 @@
+"""Worlds that a user describes, and meshes that a user brings."""

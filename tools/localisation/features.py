@@ -1,0 +1,130 @@
+"""Local features of an image behind one small interface: the offline default needs no weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tools.core import cells
+from tools.core.cells import luma
+from tools.kernels import compiled
+from tools.localisation.codes import ROOT_HISTOGRAM, Levels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """Keypoints of one image."""
+
+    uv: Tensor
+    """(N, 2) float32, ``uv_px``."""
+    descriptors: Tensor
+    """(N, D) float32, unit length: their dot product is their likeness."""
+    scale: Tensor
+    """(N,) float32, pixels: how large the keypoint is, which bounds how exact its place is."""
+
+    def __len__(self) -> int:
+        return len(self.uv)
+
+    def chosen(self, keep: Tensor) -> Features:
+        """Those that a mask or index picks."""
+        return Features(uv=self.uv[keep], descriptors=self.descriptors[keep], scale=self.scale[keep])
+
+
+class FeatureExtractor(Protocol):
+    """What a learned extractor (XFeat, ALIKED) must offer to take the default's place."""
+
+    name: str
+    """Stored with a map: descriptors of different extractors do not compare."""
+    least_px: int
+    """Shortest side of an image that it takes."""
+    levels: Levels
+    """How its descriptors are remembered."""
+    least_likeness: float
+    """Least dot product of two descriptors of one place, where geometry already says that they should be one."""
+
+    def __call__(self, rgb: Tensor) -> Features:
+        """Features of an (H, W, 3) uint8 image."""
+        ...
+
+
+class PooledGradients:
+    """The offline default: see ``tools.core.cells``."""
+
+    name = "pooled-gradients-2"
+    least_px = 128
+    levels = ROOT_HISTOGRAM
+    least_likeness = 0.8
+    """Of unrelated square-rooted histograms it is 0.4 to 0.75."""
+
+    def __init__(self, *, keypoints: int = 2500, compile: bool | None = None) -> None:
+        """``compile`` as for ``SurfaceMap``."""
+        self.keypoints = keypoints
+        self._kernels = compiled.kernels(compile)
+
+    @torch.no_grad()
+    def __call__(self, rgb: Tensor) -> Features:
+        """Up to ``keypoints`` features; none for an image without texture.
+
+        Raises:
+            ValueError: the image is smaller than ``least_px`` on a side.
+        """
+        check_size(rgb, self.least_px)
+        kernels = self._kernels
+        uv, scale, descriptors, valid = cells.pooled_gradients(
+            kernels.luma(rgb), self.keypoints, keypoints=kernels.level_keypoints, descriptors=kernels.described
+        )
+        return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
+
+
+def check_size(rgb: Tensor, least_px: int) -> None:
+    """Raises ValueError for an image with a side shorter than ``least_px``."""
+    if min(rgb.shape[:2]) < least_px:
+        raise ValueError(
+            f"expected an image of at least {least_px}x{least_px} pixels, got {rgb.shape[1]}x{rgb.shape[0]}"
+        )
+
+
+class RootSift:
+    """Upright DoG keypoints with RootSIFT descriptors; see ``tools.core.features``."""
+
+    name = "upright-rootsift-1"
+    least_px = 64
+    levels = ROOT_HISTOGRAM
+    least_likeness = 0.8
+
+    def __init__(self, *, keypoints: int = 1024, compile: bool | None = None) -> None:
+        """``compile`` as for ``SurfaceMap``."""
+        self.keypoints = keypoints
+        self._kernels = compiled.kernels(compile)
+
+    def __call__(self, rgb: Tensor) -> Features:
+        """Up to ``keypoints`` features, strongest first; none for an image without texture.
+
+        Raises:
+            ValueError: the image is smaller than 64 pixels on a side.
+        """
+        check_size(rgb, self.least_px)
+        gray = luma(rgb)
+        uv, scale, descriptors, valid = self._kernels.detect_and_describe(gray, self.keypoints)
+        return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
+
+
+def mutual_pairs(likeness: Tensor, *, ratio: float = 0.9) -> Tensor:
+    """Pairs (M, 2) int64 of rows and columns of a likeness matrix (N, K) that choose each other.
+
+    ``ratio``: a pair's distance must be this much below that of the row's second choice (Lowe's test).
+    """
+    rows, columns = likeness.shape
+    if rows == 0 or columns < 2:
+        return torch.zeros(0, 2, dtype=torch.int64)
+    best, column = likeness.max(1)
+    # A column's highest value tells who it chooses; its place (argmax) would take ten times as long.
+    row = (likeness.amax(0)[column] == best).nonzero()[:, 0]
+    best, column = best[row], column[row]
+    second = likeness[row].scatter_(1, column[:, None], -torch.inf).amax(1)
+    distance, next_distance = ((2 - 2 * value).clamp_min(0).sqrt() for value in (best, second))
+    clear = distance < ratio * next_distance
+    return torch.stack([row[clear], column[clear]], dim=-1)

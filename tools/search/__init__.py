@@ -1,0 +1,1 @@
+"""Finding things of a scene graph by name, condition and relation. Reads a graph, never changes one."""

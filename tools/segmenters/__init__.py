@@ -1,1 +1,0 @@
-"""Segmenters beside the geometric one: the embedded network, and adapters for models that a user has."""

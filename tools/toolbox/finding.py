@@ -1,0 +1,251 @@
+"""Tools that find: objects by name and place, one object's place and looks, and the wearer's own place.
+
+Every tool function takes the context, the number of the next fact and its checked arguments, and returns a
+``ToolResult``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from scenes.records import TypedValue
+from scenes.types import Room, SceneObject
+from tools.errors import ToolError
+from tools.geometry.directions import Pose, direction_to, direction_words, length_words
+from tools.search.matching import parse_query, plural
+from tools.search.queries import MOVED_AWAY, STALE_S, Selection, When, find_room
+from tools.toolbox.change_facts import change_line, change_rows, group_facts
+from tools.toolbox.change_facts import listed as names_listed
+from tools.toolbox.context import Fact, ToolContext, ToolResult
+from tools.toolbox.phrases import (
+    a,
+    be,
+    bearing_words,
+    distinct_names,
+    in_room,
+    is_plural,
+    place_words,
+    plain_name,
+    room_name,
+    seen_words,
+    size_words,
+    the,
+)
+from tools.toolbox.references import GAZE, Found, Miss, find_many, find_one, never_seen, not_localised, wearer_position
+from tools.toolbox.results import moved_line, result_of
+from tools.toolbox.routes import room_center
+
+CHANGED = ("moved", "changed")
+"""Searches for what is otherwise than when the visit began."""
+LISTED = 3
+"""At most this many object lines in one result; the count says how many there are."""
+
+
+def where_is(ctx: ToolContext, number: int, object: str) -> ToolResult:
+    """Place, distance and direction of one object, or of a room. Of a dormant thing only its place in its map."""
+    found = find_one(ctx, object, dormant=ctx.world_from_camera is None)
+    if isinstance(found, Miss):
+        room = find_room(ctx.graph, object) if found.reason == "never_seen" else None
+        return _where_is_room(ctx, number, room) if room else found.result()
+    obj, name = found.object, found.name
+    place, bearing, seen = place_words(ctx.graph, obj), bearing_words(ctx, obj.box.center), seen_words(ctx, obj)
+    are = be(plain_name(obj))
+    if not obj.present:
+        return result_of(moved_line(ctx, obj, name), reason="moved")
+    if not bearing:
+        text = f"{name} {are} {place or 'on the map'}; not localised, so no direction"
+        return result_of(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="not_localised")
+    where = ", ".join(x for x in (bearing, place) if x)
+    if ctx.time_s - obj.last_seen_s > STALE_S:
+        text = f"{name} {'were' if are == 'are' else 'was'} {where}; {seen}; not seen again"
+        return result_of(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="not_reobserved")
+    return result_of(
+        Fact(id=obj.id, text=f"{name} {are} {where}; {seen}", value=_direction(ctx, obj), object_ids=(obj.id,))
+    )
+
+
+def find_objects(
+    ctx: ToolContext,
+    number: int,
+    query: str,
+    relation: str | None = None,
+    reference: str | None = None,
+    room: str | None = None,
+    when: When = "now",
+) -> ToolResult:
+    """A count, the names, and a line for each of the nearest objects that fit.
+
+    ``when="moved"`` finds what is not where it was when the visit began; asked of objects in general it also tells
+    what is new, opened or closed.
+    """
+    if (relation is None) != (reference is None):
+        raise ToolError("relation and reference together", "only one of them")
+    text = f"{query} {relation} {reference}" if relation else query
+    if when == "moved" and ctx.graph.changes is not None and not parse_query(text).words:
+        when = "changed"
+    selection = find_many(ctx, text, when=when, room=room or "")
+    if isinstance(selection, Miss):
+        return selection.result()
+    suffix = _suffix(selection, when)
+    matches, artifact = selection.matches, _search_artifact(selection)
+    if not matches:
+        gone = [r.object for r in selection.rejected if r.reason == MOVED_AWAY]
+        if gone and selection.query.words:
+            name = the(plain_name(gone[0], selection.query.color))
+            return result_of(moved_line(ctx, gone[0], name), reason="moved", artifact=artifact)
+        if not selection.rejected and selection.query.words:
+            return never_seen(selection).result()
+        what = "no " + (_kind(selection) or "objects")
+        value = TypedValue(kind="count", value=0)
+        return result_of(Fact(id=f"f{number}", text=f"{what}{suffix}", value=value), artifact=artifact)
+    if selection.query.rank:
+        name = f"the {selection.query.rank} {plain_name(matches[0], selection.query.color)}"
+        return result_of(_line(ctx, matches[0], name, when), artifact=artifact)
+    ids = tuple(o.id for o in matches)
+    what = _kind(selection) or "object"
+    counted = f"{len(matches)} {what if len(matches) == 1 else plural(what)}{suffix}"
+    facts: list[Fact] = []
+    value = TypedValue(kind="count", value=len(matches))
+    facts.append(Fact(id=f"f{number}", text=counted, value=value, object_ids=ids))
+    if when in CHANGED:
+        artifact["changes"] = change_rows(ctx, matches)
+    if when in CHANGED and not selection.query.words:
+        grouped, artifact["kinds"] = group_facts(ctx, number + 1, matches, _place_suffix(selection))
+        facts += grouped
+    elif not selection.query.words:
+        listed = f"{suffix.strip().removeprefix('that ') or 'I know'}: {names_listed(matches)}"
+        value = TypedValue(kind="text", value=", ".join(plain_name(o) for o in matches))
+        facts.append(Fact(id=f"f{number + 1}", text=listed, value=value, object_ids=ids))
+    near = matches[:LISTED]
+    names = distinct_names(ctx, near) if len(near) > 1 else [the(plain_name(o, selection.query.color)) for o in near]
+    facts += [_line(ctx, o, n, when) for o, n in zip(near, names, strict=True)]
+    return result_of(*facts, artifact=artifact)
+
+
+def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
+    """Name, colour, size and place of one object; by name also its room and when it was seen."""
+    found = find_one(ctx, object)
+    if isinstance(found, Miss):
+        return found.result()
+    obj, name, place = found.object, plain_name(found.object), place_words(ctx.graph, found.object)
+    value = TypedValue(kind="color", value=obj.color) if obj.color else None
+    tail = ", ".join(x for x in (size_words(obj), place) if x)
+    if object.strip().lower() != GAZE:
+        look = f"{obj.color}, {tail}" if obj.color else tail
+        looks = Fact(id=obj.id, text=f"{found.name} {be(name)} {look}", value=value, object_ids=(obj.id,))
+        return result_of(looks, *_whereabouts(ctx, number, obj, found.name))
+    if obj.label:
+        shown = a(plain_name(obj, obj.color))
+        text = f"{'these are' if is_plural(name) else 'this is'} {shown}, {tail}"
+        value = TypedValue(kind="label", value=name)
+    else:
+        text, value = f"this thing has no name; it is {tail}", None
+    facts = [Fact(id=obj.id, text=text, value=value, object_ids=(obj.id,))]
+    if obj.color:
+        pronoun = "they are" if is_plural(name) else "it is"
+        value = TypedValue(kind="color", value=obj.color)
+        facts.append(Fact(id=f"f{number}", text=f"{pronoun} {obj.color}", value=value, object_ids=(obj.id,)))
+    return result_of(*facts)
+
+
+def _whereabouts(ctx: ToolContext, number: int, obj: SceneObject, name: str) -> list[Fact]:
+    """The room of an object, where known, and when it was seen, as two facts of their own."""
+    facts, room, many = [], ctx.graph.rooms.get(obj.room), be(plain_name(obj)) == "are"
+    was, now = ("were", "are") if many else ("was", "is")
+    if room and room.label:
+        text = f"{name} {now if obj.present else was} in {room_name(room)}"
+        value = TypedValue(kind="room", value=room.label)
+        facts.append(Fact(id=f"f{number}", text=text, value=value, object_ids=(obj.id,)))
+    seen, age = seen_words(ctx, obj), max(0.0, ctx.time_s - obj.last_seen_s)
+    text = f"{name} {now} in view now" if seen == "in view" else f"{name} {was} last {seen}"
+    value = TypedValue(kind="duration_s", value=round(age, 1), unit="s")
+    facts.append(Fact(id=f"f{number + len(facts)}", text=text, value=value, object_ids=(obj.id,)))
+    return facts
+
+
+def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
+    """The wearer's room and the nearest named thing."""
+    position = wearer_position(ctx)
+    if position is None:
+        return not_localised().result()
+    room = next((r for r in ctx.graph.rooms.values() if in_room(r, position)), None)
+    named = [o for o in ctx.graph.objects.values() if o.label and o.present]
+    near = min(named, key=lambda o: math.dist(o.box.center, position), default=None)
+    parts = [f"in {room_name(room)}"] if room else []
+    if near:
+        parts.append(f"{length_words(math.dist(near.box.center, position))} from {the(plain_name(near))}")
+    if not parts:
+        return Miss(reason="not_localised", clause="the map is still empty").result()
+    value = TypedValue(kind="room", value=room.label) if room else None
+    ids = (near.id,) if near else ()
+    return result_of(Fact(id=f"f{number}", text=f"you are {', '.join(parts)}", value=value, object_ids=ids))
+
+
+def look(ctx: ToolContext, number: int, target: str, question: str) -> ToolResult:
+    """Ask the vision model about a crop."""
+    found = find_one(ctx, target)
+    if isinstance(found, Miss) and not (target.strip().lower() == GAZE and ctx.gaze().point is not None):
+        return found.result()
+    obj = found.object if isinstance(found, Found) else None
+    said = ctx.look(obj.id if obj else None, question).strip()
+    if not said:
+        return Miss(reason="unsupported", clause="the picture does not show it").result()
+    ids = (obj.id,) if obj else ()
+    return result_of(
+        Fact(
+            id=f"f{number}", text=f"the picture shows {said}", value=TypedValue(kind="text", value=said), object_ids=ids
+        )
+    )
+
+
+def _where_is_room(ctx: ToolContext, number: int, room: Room) -> ToolResult:
+    position = wearer_position(ctx)
+    if position is None:
+        return not_localised().result()
+    value = TypedValue(kind="room", value=room.label)
+    if in_room(room, position):
+        return result_of(Fact(id=f"f{number}", text=f"you are in {room_name(room)}", value=value))
+    center = room_center(room, position[1])
+    return result_of(Fact(id=f"f{number}", text=f"{room_name(room)} is {bearing_words(ctx, center)}", value=value))
+
+
+def _line(ctx: ToolContext, obj: SceneObject, name: str, when: When) -> Fact:
+    where = bearing_words(ctx, obj.box.center) or place_words(ctx.graph, obj) or "on the map"
+    if when in CHANGED:
+        return change_line(ctx, obj, name, where)
+    text = f"{name} {be(plain_name(obj))} {where}"
+    return Fact(id=obj.id, text=text, value=_direction(ctx, obj), object_ids=(obj.id,))
+
+
+def _direction(ctx: ToolContext, obj: SceneObject) -> TypedValue | None:
+    if ctx.world_from_camera is None:
+        return None
+    direction = direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, obj.box.center)
+    return TypedValue(kind="direction", value=direction_words(direction))
+
+
+def _kind(selection: Selection) -> str:
+    """The asked kind in the singular as it will be counted: ``red mug``."""
+    query = selection.query
+    return " ".join(x for x in (query.rank, query.color, *query.words) if x) if query.words else ""
+
+
+def _suffix(selection: Selection, when: When) -> str:
+    return (f" that {when}" if when in CHANGED else "") + _place_suffix(selection)
+
+
+def _place_suffix(selection: Selection) -> str:
+    query, reference = selection.query, selection.reference
+    if reference is None:
+        return ""
+    if isinstance(reference, Room):
+        return f" in {room_name(reference)}"
+    return f" {query.relation} {the(plain_name(reference))}"
+
+
+def _search_artifact(selection: Selection) -> dict[str, Any]:
+    return {
+        "matches": [o.id for o in selection.matches],
+        "rejected": [{"id": r.object.id, "why": r.reason} for r in selection.rejected[:8]],
+    }

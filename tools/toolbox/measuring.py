@@ -1,0 +1,136 @@
+"""Tools that measure: distances, sizes, whether a thing fits, depth at a pixel, and the way to walk."""
+
+from __future__ import annotations
+
+import math
+
+from scenes.records import TypedValue
+from tools.errors import ToolError
+from tools.geometry.box_measures import box_gap, width_depth_height
+from tools.geometry.directions import Pose, length_words
+from tools.search.queries import find_room
+from tools.toolbox.context import Fact, ToolContext, ToolResult
+from tools.toolbox.phrases import (
+    be,
+    plain_name,
+    room_name,
+    size_words,
+)
+from tools.toolbox.references import GAZE, Found, Miss, find_one, wearer_position
+from tools.toolbox.results import length_value, moved_line, result_of
+from tools.toolbox.routes import path_length, room_center, route_words
+
+
+def measure(ctx: ToolContext, number: int, kind: str, a: str, b: str | None = None) -> ToolResult:
+    """Distance from the wearer or between two things, or the size of one."""
+    fit = kind in ("fit_on", "fit_in")
+    if b is not None and kind != "distance" and not fit:
+        raise ToolError("b only with kind 'distance', 'fit_on' or 'fit_in'", f"kind {kind!r} and b {b!r}")
+    if b is None and fit:
+        raise ToolError("b, the thing to fit on or in", "no b")
+    first = find_one(ctx, a)
+    if isinstance(first, Miss):
+        point = ctx.gaze().point if a.strip().lower() == GAZE and kind == "distance" and b is None else None
+        return _distance_to_point(ctx, number, point) if point else first.result()
+    if kind == "distance" and not first.object.present:
+        return result_of(moved_line(ctx, first.object, first.name), reason="moved")
+    second = find_one(ctx, b) if b is not None else None
+    if isinstance(second, Miss):
+        return second.result()
+    if kind == "distance":
+        return _distance(ctx, number, first, second)
+    if second is not None:
+        return _fit(number, first, second, kind.removeprefix("fit_"))
+    obj, are = first.object, be(plain_name(first.object))
+    width, depth, height = width_depth_height(obj.box)
+    if kind == "size":
+        text, value = (
+            size_words(obj),
+            TypedValue(kind="text", value=f"{width:.3f} x {depth:.3f} x {height:.3f}", unit="m"),
+        )
+    else:
+        metres = height if kind == "height" else width
+        word = {"height": "tall", "width": "wide", "length": "long"}[kind]
+        text, value = f"{length_words(metres)} {word}", length_value(metres)
+    return result_of(Fact(id=f"f{number}", text=f"{first.name} {are} {text}", value=value, object_ids=(obj.id,)))
+
+
+def measure_depth(ctx: ToolContext, number: int, u: float, v: float) -> ToolResult:
+    """Depth at a pixel of the asked frame."""
+    if ctx.camera is None or not ctx.camera.contains(u, v):
+        size = [ctx.camera.width, ctx.camera.height] if ctx.camera else None
+        return Miss(
+            reason="out_of_range", clause="that pixel is outside the image", artifact={"image_size": size}
+        ).result()
+    depth = ctx.depth_at(u, v)
+    if depth is None:
+        return Miss(reason="no_depth", clause="there is no depth at that pixel").result()
+    return result_of(
+        Fact(id=f"f{number}", text=f"the depth at ({u:g}, {v:g}) is {length_words(depth)}", value=length_value(depth))
+    )
+
+
+def route_to(ctx: ToolContext, number: int, target: str) -> ToolResult:
+    """Walking instructions: the legs of a free path over the floor."""
+    found = find_one(ctx, target)
+    room = find_room(ctx.graph, target) if isinstance(found, Miss) and found.reason == "never_seen" else None
+    if isinstance(found, Miss) and room is None:
+        return found.result()
+    if ctx.world_from_camera is None:
+        return Miss(reason="not_localised", clause="this view does not match the map").result()
+    pose = Pose.from_matrix(ctx.world_from_camera)
+    obj = found.object if isinstance(found, Found) else None
+    if obj and not obj.present:
+        return result_of(moved_line(ctx, obj, found.name if isinstance(found, Found) else ""), reason="moved")
+    goal = obj.box.center if obj else room_center(room, pose.origin[1]) if room else pose.origin
+    path = ctx.route(goal)
+    if not path:
+        name = found.name if isinstance(found, Found) else room_name(room) if room else target
+        return Miss(reason="unsupported", clause=f"I know no free way to {name}").result()
+    metres = path_length(path)
+    value = length_value(metres)
+    fact = Fact(id=f"f{number}", text=route_words(pose, path), value=value, object_ids=(obj.id,) if obj else ())
+    return result_of(fact, artifact={"path": [list(p) for p in path], "length_m": round(metres, 3)})
+
+
+def _distance(ctx: ToolContext, number: int, first: Found, second: Found | None) -> ToolResult:
+    are = be(plain_name(first.object))
+    ids = (first.object.id,)
+    if second is None:
+        position = wearer_position(ctx)
+        if position is None:
+            return Miss(reason="not_localised", clause="this view does not match the map").result()
+        metres = math.dist(first.object.box.center, position)
+        text = f"{first.name} {are} {length_words(metres)} away"
+    else:
+        ids = (first.object.id, second.object.id)
+        metres = box_gap(first.object.box, second.object.box)
+        text = f"{first.name} {are} {length_words(metres)} from {second.name}"
+        if metres < 0.005:
+            text = f"{first.name} {'touch' if are == 'are' else 'touches'} {second.name}"
+    return result_of(Fact(id=f"f{number}", text=text, value=length_value(metres), object_ids=ids))
+
+
+def _fit(number: int, first: Found, second: Found, where: str) -> ToolResult:
+    """On: the footprint is no larger than the other's; in: every edge is shorter. What lies there is ignored."""
+    small, large = width_depth_height(first.object.box), width_depth_height(second.object.box)
+    if where == "on":
+        small, large = small[:2], large[:2]
+    fits = all(x <= y for x, y in zip(sorted(small), sorted(large), strict=True))
+    many = be(plain_name(first.object)) == "are"
+    verb = ("fit" if many else "fits") if fits else ("do not fit" if many else "does not fit")
+    text = f"{'yes' if fits else 'no'}, {first.name} {verb} {where} {second.name}"
+    ids = (first.object.id, second.object.id)
+    artifact = {"small_m": list(small), "large_m": list(large)}
+    fact = Fact(id=f"f{number}", text=text, value=TypedValue(kind="bool", value=fits), object_ids=ids)
+    return result_of(fact, artifact=artifact)
+
+
+def _distance_to_point(ctx: ToolContext, number: int, point: tuple[float, float, float]) -> ToolResult:
+    position = wearer_position(ctx)
+    if position is None:
+        return Miss(reason="not_localised", clause="this view does not match the map").result()
+    metres = math.dist(point, position)
+    return result_of(
+        Fact(id=f"f{number}", text=f"the point you look at is {length_words(metres)} away", value=length_value(metres))
+    )
