@@ -106,7 +106,7 @@ def load_vlm(spec: str = EMBEDDED, adapter: str | Path | None = None) -> Vlm:
     """Load a model by its specification.
 
     Args:
-        spec: ``embedded``, a folder, a hub id, or ``openai:MODEL@URL``.
+        spec: ``embedded``, ``minilm``, a folder, a hub id, or ``openai:MODEL@URL``.
         adapter: a PEFT LoRA folder, merged into the weights. The embedded model brings its own.
 
     Raises:
@@ -120,6 +120,14 @@ def load_vlm(spec: str = EMBEDDED, adapter: str | Path | None = None) -> Vlm:
         return ServedVlm.from_spec(spec)
     if spec == EMBEDDED:
         return load_embedded(adapter)
+
+    from agent.model.pointer.vlm import MINILM, is_pointer_folder, load_minilm, load_pointer
+
+    given = None if adapter is None else Path(adapter)
+    if spec == MINILM:
+        return load_minilm(embedded_folder(), given, eyes=load_embedded)
+    if is_pointer_folder(Path(spec)):
+        return load_pointer(Path(spec), given, eyes=load_embedded, name=spec)
     return LocalVlm.load(spec, adapter, name=spec)
 
 

@@ -95,27 +95,27 @@ def batch_of(runs: Sequence[Run], items: ItemSet, rows: Sequence[Sequence[int]],
 def planned(pack: Pack, tokens: int, seed: int, most: int) -> list[list[int]]:
     """One pass over a pack: groups of examples of one set of tools, at most ``tokens`` pieces long when padded."""
     rng = random.Random(seed)
-    order = list(range(len(pack.examples)))
-    rng.shuffle(order)
-    groups: list[list[int]] = []
+    by_tools: dict[int, list[int]] = {}
+    for number, example in enumerate(pack.examples):
+        by_tools.setdefault(example.tools, []).append(number)
     lengths = [_length(pack, k) for k in range(len(pack.examples))]
-    for start in range(0, len(order), WINDOW):
-        window = sorted(order[start : start + WINDOW], key=lambda k: (pack.examples[k].tools, lengths[k]))
-        group: list[int] = []
-        cut: list[list[int]] = []
-        for k in window:
-            fits = not group or (
-                pack.examples[k].tools == pack.examples[group[0]].tools
-                and lengths[k] * (len(group) + 1) <= tokens
-                and len(group) < most
-            )
-            if not fits:
-                cut.append(group)
-                group = []
-            group.append(k)
-        cut.append(group)
-        rng.shuffle(cut)
-        groups += cut
+    groups: list[list[int]] = []
+    for numbers in by_tools.values():
+        rng.shuffle(numbers)
+        for start in range(0, len(numbers), WINDOW):
+            window = sorted(numbers[start : start + WINDOW], key=lambda k: lengths[k])
+            groups += _cut(window, lengths, tokens, most)
+    rng.shuffle(groups)
+    return groups
+
+
+def _cut(window: Sequence[int], lengths: Sequence[int], tokens: int, most: int) -> list[list[int]]:
+    """Examples in order of length -> groups that keep within ``tokens`` and ``most``."""
+    groups: list[list[int]] = []
+    for k in window:
+        if not groups or len(groups[-1]) >= most or lengths[k] * (len(groups[-1]) + 1) > tokens:
+            groups.append([])
+        groups[-1].append(k)
     return groups
 
 

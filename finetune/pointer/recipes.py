@@ -11,7 +11,8 @@ from agent.model.pointer.grammar import Vocabulary
 from agent.model.pointer.network import PointerConfig, PointerNetwork, load_network, new_network, save_network
 from finetune.pointer.batches import Batches
 from finetune.pointer.examples import Pack, Runner
-from finetune.pointer.train import Trainer, TrainSettings, save_adapter, with_lora
+from finetune.pointer.low_rank import add_low_rank, save_low_rank
+from finetune.pointer.train import Trainer, TrainSettings
 from finetune.pointer.vocabulary import words
 
 
@@ -57,11 +58,13 @@ def train_adapter(
     torch.set_num_threads(threads)
     network, tokenizer = load_network(base)
     torch.manual_seed(settings.seed)
-    wrapped = with_lora(network, rank=rank, alpha=alpha)
+    if settings.bf16:
+        network.to(torch.bfloat16)
+    updates = add_low_rank(network, rank=rank, alpha=alpha)
     trainer = Trainer(network.to(device), settings, work, frozen_encoder=False)
     if not export:
         _run(trainer, pack, tokenizer, settings, tokens, most, device)
-    save_adapter(wrapped, out, base.name)
+    save_low_rank(updates, out, rank=rank, alpha=alpha, base=base.name)
 
 
 def _run(

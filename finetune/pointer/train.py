@@ -15,17 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from agent.model.pointer.network import PointerNetwork
 from finetune.pointer.batches import IGNORED, Batch
 
 log = logging.getLogger(__name__)
-
-LORA_MODULES = r"(encoder|decoder)\..*\.(query|key|value|dense)|feed_memory|feed_word|point_query|point_key|word_query"
-"""Every linear layer but the picture's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,23 +41,10 @@ class TrainSettings:
     save_seconds: float = 240.0
     log_every: int = 20
     bf16: bool = True
-    """Products in bfloat16: right where the processor or the GPU multiplies it in hardware."""
+    """Products in bfloat16: right where the processor or the GPU multiplies it in hardware.
 
-
-def with_lora(network: PointerNetwork, *, rank: int, alpha: int) -> Any:
-    """The network with LoRA layers inside, all else frozen; returns PEFT's wrapper, which saves the adapter."""
-    config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=LORA_MODULES, bias="none")
-    return get_peft_model(network, config)  # type: ignore[arg-type]
-
-
-def save_adapter(wrapped: Any, folder: Path, base: str) -> None:
-    """Write a PEFT folder, in half precision."""
-    wrapped.peft_config["default"].base_model_name_or_path = base
-    wrapped.peft_config["default"].inference_mode = True
-    folder.mkdir(parents=True, exist_ok=True)
-    stored = {k: v.detach().to(torch.float16).contiguous() for k, v in get_peft_model_state_dict(wrapped).items()}
-    wrapped.peft_config["default"].save_pretrained(str(folder))
-    save_file(stored, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    A base trains by autocast; an adapter has its frozen weights in bfloat16 and its own in single precision.
+    """
 
 
 def loss_of(network: PointerNetwork, batch: Batch, *, frozen_encoder: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,7 +88,7 @@ class Trainer:
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.json").is_file():
-            self._resume()
+            self.resume()
 
     def run(self, batches: Iterator[Batch], device: str = "cpu") -> None:
         """Go on until all steps are done; ``batches`` begins with that of ``self.step``."""
@@ -118,7 +102,8 @@ class Trainer:
                 break
             for group in self._optimizer.param_groups:
                 group["lr"] = settings.lr * self._rate(self.step)
-            with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=settings.bf16):
+            mixed = torch.autocast(device.split(":")[0], torch.bfloat16, enabled=settings.bf16 and self._frozen)
+            with mixed, parametrize.cached():
                 loss, counted, hit = loss_of(self.network, batch.to(device), frozen_encoder=self._frozen)
             loss.backward()
             nn.utils.clip_grad_norm_(list(self._named.values()), settings.clip)
@@ -163,7 +148,8 @@ class Trainer:
             if old.name != f"state.{self.step}.safetensors":
                 old.unlink()
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
+        """Go back to the checkpoint. Raises ValueError where it is of a run with other settings."""
         state = json.loads((self.folder / "state.json").read_text())
         if state["settings"] != _said(self.settings):
             raise ValueError(f"expected the settings of the run in {self.folder}, got others; use another folder")

@@ -59,7 +59,7 @@ class PointerWriter:
         """One call to one of ``tools`` that follows the messages. ``pictures``: (P, V) tokens of a vision tower.
 
         Raises:
-            GrammarError: a schema that cannot be enforced.
+            SchemaError: a schema that cannot be enforced.
         """
         start = time.perf_counter()
         source, items = read(messages, self.tokenizer), items_of(tools)

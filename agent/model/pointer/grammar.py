@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-from agent.model.grammar import NUMBER_LIMIT, GrammarError
 from agent.model.pointer.items import ItemSet, Path, ends_turn, value_key
 from agent.model.pointer.reading import Source
 from agent.model.pointer.spans import Copied, Span, SpanPlanner, Written
@@ -23,6 +22,8 @@ SPANS = 4
 """Stretches that a copied value may be put together from: ``red`` of the question and ``mug`` of the turn before."""
 ITEMS = 8
 """Most entries of an array that states no ``maxItems``."""
+LARGEST = 1_000_000
+"""Largest magnitude of a number whose schema gives no bound."""
 SENTENCE_CHOICES = 64
 """Longest written text, in choices."""
 UNBOUNDED = 400
@@ -30,6 +31,10 @@ UNBOUNDED = 400
 _REFUSED = frozenset(
     {"pattern", "multipleOf", "not", "if", "$ref", "allOf", "patternProperties", "contains", "propertyNames"}
 )
+
+
+class SchemaError(ValueError):
+    """A schema that the grammar cannot enforce; the message names the keyword."""
 
 
 class Unreachable(ValueError):
@@ -113,7 +118,7 @@ class CallGrammar:
 
         Raises:
             Unreachable: ``wanted`` cannot be written.
-            GrammarError: a schema keyword that cannot be enforced.
+            SchemaError: a schema keyword that cannot be enforced.
         """
         names = list(self._tools)
         name = yield from self._pick(names, [self._items.tools[n] for n in names], wanted.name if wanted else None)
@@ -206,7 +211,7 @@ class CallGrammar:
         if kind == "null":
             return None
         if kind != "string":
-            raise GrammarError(f"expected a JSON type in a schema, got {kind!r}")
+            raise SchemaError(f"expected a JSON type in a schema, got {kind!r}")
         return (yield from self._string(path, schema, wanted if training else None))
 
     def _enum(self, path: Path, schema: Mapping[str, Any], wanted: Any) -> Writing:
@@ -266,8 +271,8 @@ class CallGrammar:
 
     def _number(self, schema: Mapping[str, Any], whole: bool, wanted: Any) -> Writing:
         """A number of the dialogue, or a digit; within the schema's bounds."""
-        low = float(schema.get("minimum", schema.get("exclusiveMinimum", -NUMBER_LIMIT)))
-        high = float(schema.get("maximum", schema.get("exclusiveMaximum", NUMBER_LIMIT)))
+        low = float(schema.get("minimum", schema.get("exclusiveMinimum", -LARGEST)))
+        high = float(schema.get("maximum", schema.get("exclusiveMaximum", LARGEST)))
 
         def fits(value: float) -> bool:
             open_ends = value != schema.get("exclusiveMinimum") and value != schema.get("exclusiveMaximum")
@@ -301,7 +306,7 @@ class CallGrammar:
     def _string(self, path: Path, schema: Mapping[str, Any], wanted: str | None) -> Writing:
         limit = int(schema.get("maxLength", UNBOUNDED))
         if int(schema.get("minLength", 0)) > 1:
-            raise GrammarError(f"expected minLength of at most 1, got {schema['minLength']}")
+            raise SchemaError(f"expected minLength of at most 1, got {schema['minLength']}")
         if self._ending:
             return (yield from self._sentence(limit, wanted))
         return (yield from self._copy(limit, self._items.literals.get(path) or {}, wanted))
@@ -386,7 +391,7 @@ def _plain(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """A schema without its ``null`` branch; refuses what the grammar cannot enforce."""
     odd = _REFUSED.intersection(schema)
     if odd:
-        raise GrammarError(f"expected schema keywords that can be enforced, got {', '.join(sorted(odd))}")
+        raise SchemaError(f"expected schema keywords that can be enforced, got {', '.join(sorted(odd))}")
     for key in ("anyOf", "oneOf"):
         branches = [b for b in schema.get(key, ()) if b.get("type") != "null"]
         if branches and "properties" not in branches[0]:

@@ -87,7 +87,7 @@ def read_encoder(folder: Path) -> tuple[BertModel, Tokenizer]:
     model = BertModel(config, add_pooling_layer=False)
     weights = load_file(folder / "model.safetensors")
     own = model.state_dict()
-    model.load_state_dict({k: v for k, v in weights.items() if k in own})
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items() if k in own})
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -214,24 +214,26 @@ def word_ids(words: Sequence[str], tokenizer: Tokenizer) -> list[int]:
     return [int(number) for number in numbers if number is not None]
 
 
-def new_network(config: PointerConfig, seed: int = 0) -> tuple[PointerNetwork, Tokenizer]:
-    """A network before training, on the packaged encoder."""
-    encoder, tokenizer = packaged_encoder()
+def new_network(
+    config: PointerConfig, seed: int = 0, encoder_folder: Path | None = None
+) -> tuple[PointerNetwork, Tokenizer]:
+    """A network before training. ``encoder_folder``: a copy of the packaged encoder, where that is not installed."""
+    encoder, tokenizer = read_encoder(encoder_folder) if encoder_folder else packaged_encoder()
     torch.manual_seed(seed)
     network = PointerNetwork(config, encoder, word_ids(config.words, tokenizer))
     network.start_from_encoder()
     return network, tokenizer
 
 
-def load_network(folder: Path) -> tuple[PointerNetwork, Tokenizer]:
-    """The network of a model folder, in single precision.
+def load_network(folder: Path, encoder_folder: Path | None = None) -> tuple[PointerNetwork, Tokenizer]:
+    """The network of a model folder, in single precision. ``encoder_folder``: see ``new_network``.
 
     Raises:
         OSError: a file is missing, or the encoder's package is.
         ValueError: weights of another shape or kind.
     """
     config = PointerConfig.load(folder)
-    encoder, tokenizer = packaged_encoder()
+    encoder, tokenizer = read_encoder(encoder_folder) if encoder_folder else packaged_encoder()
     network = PointerNetwork(config, encoder, word_ids(config.words, tokenizer))
     stored = load_file(folder / "model.safetensors")
     missing, odd = network.load_state_dict({k: v.float() for k, v in stored.items()}, strict=False)

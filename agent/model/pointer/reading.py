@@ -22,6 +22,7 @@ HISTORY_TURNS = 2
 CLS, SEP = 101, 102
 """Ids of BERT's ``[CLS]`` and ``[SEP]``."""
 _STAMP = re.compile(r"^\[[^\]]*?(, gaze)?\]\s*")
+_DECIMAL = re.compile(r"\d+(?:\.\d+)+")
 _LINE = re.compile(r"^([a-z]\d+) (?=\S)")
 
 
@@ -168,7 +169,7 @@ def _source(parts: list[Part], tokenizer: Tokenizer) -> Source:
         if room < 1:
             break
         pieces, offsets = encoded.ids[:room], encoded.offsets[:room]
-        begins = [not piece.startswith("##") for piece in encoded.tokens] + [True]
+        begins = [*_word_begins(part.text, encoded.tokens, encoded.offsets), True]
         count = len(pieces)
         ids += [*pieces, SEP]
         kinds += [int(part.kind)] * count + [int(Kind.MARK)]
@@ -187,3 +188,9 @@ def _source(parts: list[Part], tokenizer: Tokenizer) -> Source:
         last=tuple(last),
         parts=tuple(parts),
     )
+
+
+def _word_begins(text: str, pieces: Sequence[str], offsets: Sequence[tuple[int, int]]) -> list[bool]:
+    """Whether each piece begins a word; a number such as ``4.5`` is one word."""
+    inside = {i for match in _DECIMAL.finditer(text) for i in range(match.start() + 1, match.end())}
+    return [not piece.startswith("##") and at not in inside for piece, (at, _) in zip(pieces, offsets, strict=True)]

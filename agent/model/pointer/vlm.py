@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MINILM = "minilm"
 """The specification of the pointer model that ships in the package."""
-WEIGHTS = "minilm"
-"""Its folder under ``agent/weights``, with ``base`` and ``adapter``."""
+FOLDER = "minilm"
+"""Its place under ``agent/weights``, with ``base`` and ``adapter``."""
 
 
 class PointerVlm:
@@ -59,13 +59,13 @@ class PointerVlm:
         Raises:
             ModelError: a tool's schema that cannot be enforced.
         """
-        from agent.model.grammar import GrammarError
+        from agent.model.pointer.grammar import SchemaError
 
         if grammar is not None or not tools:
             return self._eyes.reply(messages, images, tools, grammar=grammar, limit=limit)
         try:
             written = self._writer.write(messages, tools)
-        except GrammarError as error:
+        except SchemaError as error:
             raise ModelError(str(error)) from error
         return Reply(
             text=hermes(written.call),
@@ -95,8 +95,17 @@ def is_pointer_folder(folder: Path) -> bool:
         return False
 
 
-def load_pointer(folder: Path, adapter: Path | None, *, name: str, adapter_name: str | None = None) -> PointerVlm:
-    """A base folder and an adapter folder, the latter merged.
+def load_minilm(weights: Path, adapter: Path | None, *, eyes: Callable[[], Vlm]) -> PointerVlm:
+    """The model that ships in the package, with its own adapter unless another is given. ``weights``: agent/weights."""
+    folder = weights / FOLDER
+    own = None if adapter else MINILM
+    return load_pointer(folder / "base", adapter or folder / "adapter", eyes=eyes, name=MINILM, adapter_name=own)
+
+
+def load_pointer(
+    folder: Path, adapter: Path | None, *, eyes: Callable[[], Vlm], name: str, adapter_name: str | None = None
+) -> PointerVlm:
+    """A base folder and an adapter folder, the latter merged. ``eyes`` loads the model that looks at pictures.
 
     Raises:
         ModelError: a file is missing, cut short or of another model; the encoder's package is missing.
@@ -106,7 +115,6 @@ def load_pointer(folder: Path, adapter: Path | None, *, name: str, adapter_name:
     from agent.model.adapter import merge_adapter
     from agent.model.pointer.decoding import PointerWriter
     from agent.model.pointer.network import load_network
-    from agent.model.vlm import load_embedded
     from scenes.errors import InputError
 
     try:
@@ -119,4 +127,4 @@ def load_pointer(folder: Path, adapter: Path | None, *, name: str, adapter_name:
         first = " ".join(str(error).split())[:200]
         raise ModelError(f"expected a pointer model in {what}, got: {first}") from error
     said = adapter_name or (str(adapter) if adapter else None)
-    return PointerVlm(writer, load_embedded, base=name, adapter=said)
+    return PointerVlm(writer, eyes, base=name, adapter=said)
