@@ -22,8 +22,8 @@ from agent.model.pointer.reading import Source, question_of, read
 from agent.model.pointer.spans import SpanPlanner
 from agent.model.protocol import Message, ToolCall, ToolSchema, calls_of
 
-ANSWERS_KEPT = 0.55
-"""Share of the ends of turns that are trained on: most of them copy one line."""
+PLAIN_ENDS_KEPT, OWN_ENDS_KEPT = 0.25, 0.6
+"""Shares of the ends of turns that are trained on: most plain ones copy one line, and all are long to read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +84,19 @@ class Pack:
 
 def own_pack(count: int, split: str, seed: int) -> Pack:
     """``count`` examples with Sightline's tools, ends of turns thinned out in training."""
-    from finetune.pointer.families import conversation
+    from finetune.pointer.families import FAMILIES, conversation
+    from finetune.pointer.wording import PATTERNS
     from tools.toolbox.answers import ANSWER_NAME
 
+    added = {name for name, _, _ in FAMILIES} | set(PATTERNS)
     rng = random.Random(f"{split}/{seed}/own")
     out: list[Example] = []
     while len(out) < count:
         said = conversation(rng, split)  # type: ignore[arg-type]
         for example in examples_of(said.messages, 0, said.families):
+            kept = OWN_ENDS_KEPT if example.family in added else PLAIN_ENDS_KEPT
             thin = example.call.name == ANSWER_NAME and example.family != "small_talk" and split == "train"
-            if not thin or rng.random() < ANSWERS_KEPT:
+            if not thin or rng.random() < kept:
                 out.append(in_own_words(example))
     return Pack(tool_sets=(own_tools(),), examples=tuple(out[:count]))
 
