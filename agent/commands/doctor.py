@@ -30,6 +30,7 @@ NEEDED = {
     "langgraph": "langgraph",
     "langchain-core": "langchain_core",
     "llguidance": "llguidance",
+    "openai": "openai",
     "safetensors": "safetensors",
     "pydantic": "pydantic",
     "numpy": "numpy",

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from agent.model.grammar import NAME_GRAMMAR
-from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM, UNCLEAR, Message
+from agent.model.interface import Reply, Vlm
+from agent.model.protocol import Message
 from agent.model.recogniser import Recognition
-from agent.model.vlm import Reply, Vlm
+from agent.prompts import NAME_QUESTION, NAME_SYSTEM, UNCLEAR
 from tools.scene_graph.naming import NameGuess
 
 LOOK_TOKENS = 24

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from agent.model.interface import Reply
 from agent.model.protocol import Message, ToolCall, ToolSchema, hermes
 from agent.model.recogniser import Recogniser
-from agent.model.vlm import Reply
 from finetune.language.embedded import embedded_config, new_model, save_embedded
 from finetune.language.tokenizer import generated_text, save_tokenizer, train_tokenizer
 from finetune.recipes.base import load_tokenizer

@@ -10,7 +10,8 @@ import torch
 from transformers import Idefics3ForConditionalGeneration
 
 from agent.model.adapter import merge_adapter
-from agent.model.vlm import LocalVlm, ModelError
+from agent.model.interface import ModelError
+from agent.model.vlm import LocalVlm
 from finetune.recipes.lora import LoraSettings, adapted, warm_start
 
 

@@ -15,10 +15,11 @@ import torch
 from safetensors.torch import save_file
 
 from agent.model.grammar import NAME_GRAMMAR
+from agent.model.interface import ModelError, Reply
 from agent.model.naming import VlmNamer, guess_of, mixed, name_confidence
-from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM
 from agent.model.recogniser import HEADS_FILE, Recogniser, Recognition
-from agent.model.vlm import LocalVlm, ModelError, Reply
+from agent.model.vlm import LocalVlm
+from agent.prompts import NAME_QUESTION, NAME_SYSTEM
 from tools.scene_graph.naming import NameGuess
 
 PICTURES = [

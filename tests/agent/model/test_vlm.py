@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from agent.model.interface import ModelError
 from agent.model.protocol import user_message
-from agent.model.vlm import LocalVlm, ModelError, load_vlm
+from agent.model.vlm import LocalVlm, load_vlm
 from tools.toolbox.toolbox import tool_schemas
 
 PICTURE = torch.arange(64 * 96 * 3).reshape(64, 96, 3).to(torch.uint8)
