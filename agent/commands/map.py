@@ -45,8 +45,8 @@ def add_info(commands: Any) -> None:
 
 def run_map(args: argparse.Namespace) -> int:
     """Build a map, describe some of its views where that is wanted, and draw its floor plan."""
-    from agent.conversation.captioning import caption_keyframes, check_can_caption
     from agent.conversation.opening import build_map
+    from agent.maps.captioning import caption_keyframes, check_can_caption
     from agent.maps.map_store import MapStore
     from scenes.recordings import open_recording
     from tools.localisation.learned import LearnedFeatures

@@ -18,7 +18,7 @@ from agent.conversation.graph import build_assistant
 from agent.conversation.session import Session, frame_index
 from agent.maps.map_store import HEADER, MapStore, Progress, is_map, read_header
 from agent.maps.relocalisation import NotPlaced, place
-from agent.model.naming import VlmNamer
+from agent.model.namer import VlmNamer
 from agent.model.vlm import EMBEDDED, Vlm, embedded_folder, load_vlm
 from scenes.errors import InputError
 from scenes.recordings import Recording, new_folder, open_recording

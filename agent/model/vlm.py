@@ -194,7 +194,7 @@ def _processor(source: str) -> Any:
     """The model's own processor, or its picture part where the rest needs torchvision."""
     from transformers import AutoConfig, AutoProcessor
 
-    from agent.model.pictures import MODEL_TYPES, QwenPictures
+    from agent.model.qwen_processor import MODEL_TYPES, QwenPictures
 
     if AutoConfig.from_pretrained(source).model_type in MODEL_TYPES:
         return QwenPictures.from_pretrained(source)

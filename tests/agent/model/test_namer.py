@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from agent.model.grammar import NAME_GRAMMAR
 from agent.model.interface import ModelError, Reply
-from agent.model.naming import VlmNamer, guess_of, mixed, name_confidence
+from agent.model.namer import VlmNamer, guess_of, mixed, name_confidence
 from agent.model.recogniser import HEADS_FILE, Recogniser, Recognition
 from agent.model.vlm import LocalVlm
 from agent.prompts import NAME_QUESTION, NAME_SYSTEM
