@@ -25,7 +25,7 @@ null for "on the floor" or "on top of what carries it".
 """
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Add ``world`` to the subparsers of the command line."""
     world = commands.add_parser(
         "world",
