@@ -25,7 +25,7 @@ def open_session(
     recording: Recording | None,
     map_folder: Path | None,
     *,
-    model: ModelChoice,
+    model: ModelChoice | Vlm,
     on_frames: OnFrames,
     first_frame: int | None,
     keep: bool,
@@ -35,6 +35,7 @@ def open_session(
     Args:
         recording: the walk; None to stand where the map was last left.
         map_folder: continued if it holds a map, else built there from the recording. None: a map for this session only.
+        model: loaded already, or loaded here.
         first_frame: the frame to start at; a map that is built now holds nothing later. None: the last.
 
     Raises InputError: neither is given, no such frame, no map to continue, a model that does not load.
@@ -42,7 +43,7 @@ def open_session(
     if recording is None:  # what is missing is said before the model is loaded
         read_header(_named(map_folder))
     with ExitStack() as stack:
-        vlm = model.load()
+        vlm = model.load() if isinstance(model, ModelChoice) else model
         namer = VlmNamer(vlm)
         store = stack.enter_context(_open_map(recording, map_folder, first_frame, vlm, namer, on_frames))
         source = recording if recording is not None else store.last_frame()

@@ -60,7 +60,7 @@ def build_map(
             _align(store, recording, last, from_map)
         store.ingest(recording, last, on_frames("mapping"))
         name_all(store, on_frames)
-        store.settle(on_frames("matching keyframes"))
+        store.refine_keyframes(on_frames("matching keyframes"))
         store.save()
 
 

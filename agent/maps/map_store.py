@@ -70,7 +70,7 @@ class MapStore:
         self.surface = surface
         self.memory = memory
         self.index = index
-        self._settled = len(index)
+        self._refined_keyframes = len(index)
         self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer, open_segmenter(header.segmenter))
         self._keyframe_pose: Tensor | None = None
         self._last_frame: Frame | None = None
@@ -192,18 +192,18 @@ class MapStore:
         moved, turned = pose_error(self._keyframe_pose, world_from_camera)
         return float(moved) > KEYFRAME_MOVE_M or float(torch.rad2deg(turned)) > KEYFRAME_TURN_DEG
 
-    def settle(self, progress: Progress | None = None) -> None:
+    def refine_keyframes(self, progress: Progress | None = None) -> None:
         """Make the points of new keyframes exact; ``save`` does it, too, and tells nothing of it meanwhile."""
-        if self._settled != len(self.index):
-            self.index.settle(self._settled, progress)
-            self._settled = len(self.index)
+        if self._refined_keyframes != len(self.index):
+            self.index.settle(self._refined_keyframes, progress)
+            self._refined_keyframes = len(self.index)
 
     def save(self) -> None:
         """Write everything; the header last. A crash leaves the map as it was before or as it is after."""
         if self._last_frame is not None:
             write_nerfstudio(self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True)
         self.surface.save(self.folder)
-        self.settle()
+        self.refine_keyframes()
         self.index.save(self.folder)
         self.memory.save_graph(self.builder)
         write_header(self.folder, self.header)
