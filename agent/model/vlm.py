@@ -194,10 +194,10 @@ def _processor(source: str) -> Any:
     """The model's own processor, or its picture part where the rest needs torchvision."""
     from transformers import AutoConfig, AutoProcessor
 
-    from agent.model.qwen_processor import MODEL_TYPES, QwenPictures
+    from agent.model.qwen_processor import MODEL_TYPES, QwenProcessor
 
     if AutoConfig.from_pretrained(source).model_type in MODEL_TYPES:
-        return QwenPictures.from_pretrained(source)
+        return QwenProcessor.from_pretrained(source)
     return AutoProcessor.from_pretrained(source)
 
 
