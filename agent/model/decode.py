@@ -1,8 +1,8 @@
 """A greedy decode loop: prefix reuse, forced tokens without a forward pass, a probability for every choice.
 
-Our own, because ``generate()`` neither reuses a prompt across turns nor takes forced runs of tokens. Here the cache of the last
-sequence is kept; the next prompt is compared with it token by token and only the rest is computed. Under a grammar,
-forced tokens wait until a choice comes and then go through the model together.
+Our own, because ``generate()`` neither reuses a prompt across turns nor takes forced runs of tokens. Here the cache of
+the last sequence is kept; the next prompt is compared with it token by token and only the rest is computed. Under a
+grammar, forced tokens wait until a choice comes and then go through the model together.
 
 It knows input ids and features, not messages or tools.
 """
