@@ -85,9 +85,9 @@ def test_an_error_inside_leaves_the_named_map_as_it_was(here: Path) -> None:
 
 def test_what_cannot_be_opened_or_asked_is_one_line(here: Path) -> None:
     vlm = ScriptedVlm(script=[])
-    for arguments in ({}, {"map_dir": "nowhere"}, {"recording": "nowhere"}, {"recording": "room", "first_frame": 77}):
+    for recording, map_dir, first in ((None, None, None), (None, "no", None), ("no", None, None), ("room", None, 77)):
         with pytest.raises(InputError, match="expected") as refused:
-            open_assistant(vlm=vlm, **arguments)
+            open_assistant(recording, map_dir, vlm=vlm, first_frame=first)
         assert "\n" not in str(refused.value)
     with pytest.raises(InputError, match="loaded already"):
         open_assistant("room", vlm=vlm, adapter="adapter")

@@ -26,7 +26,7 @@ from tools.localisation.features import PooledGradients
 from tools.localisation.localiser import Localiser
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Moved:
     """Frames in a world of their own: a ``Recording`` without files."""
 

@@ -25,7 +25,7 @@ def adapter_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
         if "lora_B" in name:
             parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
     folder = tmp_path_factory.mktemp("adapter")
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     return folder
 
 
