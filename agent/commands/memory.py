@@ -68,7 +68,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run_find(args: argparse.Namespace) -> int:
-    """Both memories' answer to a query."""
+    """Search the scene graph and the texts for a query."""
     from agent.maps.map_store import MapStore
     from tools.memory.captions import ask_both
     from tools.search.queries import Region
@@ -107,7 +107,7 @@ def run_export(args: argparse.Namespace) -> int:
 
 
 def run_forget(args: argparse.Namespace) -> int:
-    """Remove, or bring back."""
+    """Remove something for good, or bring back what the last turn forgot."""
     from agent.maps.map_header import LAST_FRAME
     from agent.maps.map_store import MapStore
 
@@ -141,7 +141,7 @@ def run_forget(args: argparse.Namespace) -> int:
 
 
 def run_edit(args: argparse.Namespace) -> int:
-    """Other words for a thing or a note."""
+    """Rename a thing, or change the words of a note."""
     from agent.maps.map_store import MapStore
     from tools.errors import ToolError
 

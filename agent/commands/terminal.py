@@ -22,6 +22,7 @@ EXIT_DONE, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
 
 
 def pixel(text: str) -> tuple[float, float]:
+    """``U,V`` as typed. Raises argparse's own error, which names what was expected."""
     try:
         u, v = (float(part) for part in text.split(","))
     except ValueError:
@@ -49,6 +50,7 @@ def progress(what: str) -> Progress:
 
 
 def show(answer: GroundedAnswer, as_json: bool) -> None:
+    """Print an answer: its words, how it ended, where its things are; or one line of JSON."""
     if as_json:
         print(answer.model_dump_json(), flush=True)
         return
@@ -79,6 +81,7 @@ def undo(session: Session) -> None:
 
 
 def draw(session: Session, answer: GroundedAnswer, question: str, path: Path) -> None:
+    """Save an answer drawn on the asked frame. Raises InputError: no picture's name, or it cannot be written."""
     from agent.views.draw import draw_answer
 
     frame = session.asked_frame

@@ -1,6 +1,6 @@
-"""A visit: frames in, questions out.
+"""A session: frames go in, questions are answered.
 
-A session joins a recording, a map and a model. It takes frames into the map as the wearer walks, and answers what they
+It joins a recording, a map and a model. It takes frames into the map as the wearer walks, and answers what they
 say about the frame they are at. It knows no file format, no tool and no model family.
 """
 

@@ -1,4 +1,4 @@
-"""Bringing back what the last turn forgot: a destructive tool call deserves a second thought."""
+"""Bringing back what the last turn forgot, because a model may have misheard."""
 
 from __future__ import annotations
 

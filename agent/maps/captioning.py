@@ -1,4 +1,4 @@
-"""Captions of keyframes from a vision-language model, for the memory of words."""
+"""Captions of keyframes from a vision-language model; text search over a map's memory finds them."""
 
 from __future__ import annotations
 

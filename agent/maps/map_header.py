@@ -45,8 +45,8 @@ class MapHeader:
     """In the order in which they were last continued."""
     last_frame_id: int | None = None
     segmenter: str = GEOMETRIC
-    """What cuts this map's frames into things, a spec of ``tools.segmentation.choose``; the maps before there was a
-    choice had this one."""
+    """What segments this map's frames, a spec of ``tools.segmentation.choose``. The default is what maps were made
+    with before there was a choice."""
     format_version: int = FORMAT_VERSION
 
 

@@ -116,7 +116,7 @@ class MapStore:
         self.close()
 
     def close(self) -> None:
-        """Release the files. What was not saved is lost; what was said (names, notes, turns) is already on disk."""
+        """Release the files. Frames that were not saved are lost; names, notes and turns are already on disk."""
         self.memory.close()
 
     def mapped(self, recording: Recording) -> MappedRecording | None:
@@ -129,7 +129,7 @@ class MapStore:
         return Localiser(self.surface, self.index)
 
     def align(self, recording: Recording, map_from_world: Tensor) -> None:
-        """Say where a recording's world lies in this map, (4, 4) float64; a later word replaces an earlier one.
+        """Say where a recording's world lies in this map, (4, 4) float64; a later call replaces an earlier one.
 
         What is stored is in the map's frame, so that boxes and anchors follow in the recording's world.
         """
@@ -193,7 +193,7 @@ class MapStore:
         return float(moved) > KEYFRAME_MOVE_M or float(torch.rad2deg(turned)) > KEYFRAME_TURN_DEG
 
     def refine_keyframes(self, progress: Progress | None = None) -> None:
-        """Make the points of new keyframes exact; ``save`` does it, too, and tells nothing of it meanwhile."""
+        """Refine the 3D points of new keyframes against each other; ``save`` does it, too, without progress."""
         if self._refined_keyframes != len(self.index):
             self.index.settle(self._refined_keyframes, progress)
             self._refined_keyframes = len(self.index)
@@ -209,7 +209,7 @@ class MapStore:
         write_header(self.folder, self.header)
 
     def graph(self, time_s: float) -> SceneGraph:
-        """The graph as it is known now, with what is otherwise than when the newest visit began."""
+        """The scene graph as it is known now, with the changes since the newest recording began."""
         graph, visits = self.builder.snapshot(time_s), self.header.visits
         start_s = self.memory.visit_start(visits[-1].fingerprint) if visits else None
         return graph if start_s is None else replace(graph, changes=changes_since(self.builder.events, graph, start_s))

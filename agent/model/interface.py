@@ -55,10 +55,14 @@ class Vlm(Protocol):
         ...
 
     @property
-    def adapter(self) -> str | None: ...
+    def adapter(self) -> str | None:
+        """What was merged into it, for the record."""
+        ...
 
     @property
-    def backend(self) -> str: ...
+    def backend(self) -> str:
+        """What runs it: ``torch``, ``openai``, ..."""
+        ...
 
     @property
     def recogniser(self) -> Recogniser | None:

@@ -109,10 +109,12 @@ def draw_plan(
 
 
 def largest_first(graph: SceneGraph) -> list[SceneObject]:
+    """The things by the area of their footprint, so that small ones are drawn over large ones."""
     return sorted(graph.objects.values(), key=lambda o: -o.box.size[0] * o.box.size[2])
 
 
 def colour_of(o: SceneObject) -> tuple[int, int, int]:
+    """Of a thing's outline: gone, taught by the wearer, named, or unnamed."""
     if not o.present:
         return GONE_COLOUR
     if o.label_source == "user":
