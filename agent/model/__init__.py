@@ -1,5 +1,5 @@
 """A vision-language model, and what stands between it and a tool call.
 
-The ``Vlm`` protocol (``interface``), the messages and calls (``protocol``), the grammar and decode loop of local models,
-adapters, served models, and naming by a model. Knows no tool, no map and no session.
+The ``Vlm`` protocol (``interface``), the messages and calls (``protocol``), grammar and decode loop of local models,
+adapters, served models, and naming by a model. Knows no map and no session.
 """
