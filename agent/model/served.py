@@ -30,7 +30,10 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 
 
 class ServedVlm:
-    """``Vlm`` over ``POST URL/chat/completions``, greedy. A failed request is not sent again: the wearer is waiting."""
+    """``Vlm`` over ``POST URL/chat/completions``, greedy. A failed request is not sent again: the wearer is waiting.
+
+    Raises ModelError: a key that no header can hold, variables of a proxy or of certificates that cannot be used.
+    """
 
     adapter = None
     backend = "openai"
@@ -39,15 +42,16 @@ class ServedVlm:
     def __init__(self, model: str, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self.base = f"{model}@{url}"
         self._model, self._url = model, url.rstrip("/")
-        key = os.environ.get(KEY_VARIABLE, "")
+        key = os.environ.get(KEY_VARIABLE, "").strip()
+        if not (key.isascii() and key.isprintable()):  # a refused header would be quoted, with the key, in the error
+            raise ModelError(f"expected a key of printable ASCII in {KEY_VARIABLE}, got other characters")
         # Without a key no header at all: some local servers refuse one that they cannot check.
         self._headers = {} if key else {"Authorization": openai.Omit()}
-        self._client = openai.OpenAI(
-            api_key=key or "none",
-            base_url=self._url,
-            max_retries=0,
-            timeout=openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
-        )
+        timeout = openai.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S)
+        try:
+            self._client = openai.OpenAI(api_key=key or "none", base_url=self._url, max_retries=0, timeout=timeout)
+        except (ImportError, OSError, ValueError) as error:  # ALL_PROXY=socks5://..., SSL_CERT_FILE=nowhere, ...
+            raise ModelError(f"expected usable proxy and certificate variables, got: {error}") from error
 
     @classmethod
     def from_spec(cls, spec: str) -> ServedVlm:

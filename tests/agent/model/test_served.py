@@ -141,7 +141,9 @@ def test_the_name_of_a_model_may_hold_an_at_sign(server: Server) -> None:
     assert vlm.base == f"maker/model@2026-11@{server.url}"
 
 
-@pytest.mark.parametrize(("key", "header"), [("sk-test", "Bearer sk-test"), (None, None)])
+@pytest.mark.parametrize(
+    ("key", "header"), [("sk-test", "Bearer sk-test"), ("sk-test\n", "Bearer sk-test"), (None, None)]
+)
 def test_the_key_is_the_environments_and_without_one_no_header_goes_out(
     server: Server, monkeypatch: pytest.MonkeyPatch, key: str | None, header: str | None
 ) -> None:
@@ -150,6 +152,27 @@ def test_the_key_is_the_environments_and_without_one_no_header_goes_out(
     server.answers = [completion(("where_am_i", "{}"))]
     load_vlm(f"openai:m@{server.url}").reply([user_message("x", images=0)])
     assert server.requests[0]["key"] == header
+
+
+def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret\nX-Other: 1")
+    with pytest.raises(ModelError, match="OPENAI_API_KEY") as refused:
+        load_vlm(f"openai:m@{server.url}")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ALL_PROXY", "socks5://127.0.0.1:9"), ("SSL_CERT_FILE", "/does/not/exist")]
+)
+def test_an_environment_that_the_client_cannot_use_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ModelError, match="expected") as refused:
+        load_vlm("openai:m@http://127.0.0.1:9/v1").reply([user_message("x", images=0)])
+    assert "\n" not in str(refused.value)
 
 
 def test_half_of_a_surrogate_pair_that_a_model_wrote_can_be_sent_back(server: Server) -> None:
