@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import finetune
 from evals.suites.human_phrasings import (
     FAMILY_SLOTS,
     STYLES,
@@ -88,6 +89,13 @@ def test_no_wording_is_one_of_2000_draws_from_the_generator(phrasings: tuple[Hum
 def test_no_wording_is_anything_that_the_generator_can_say(phrasings: tuple[HumanPhrasing, ...]):
     grammar = {_bare(t) for f in (*PATTERNS, *FOLLOW_UPS) for p in patterns_of(f) for t in expansions(p)}
     assert [p.id for p in phrasings if _bare(p.text) in grammar] == []
+
+
+def test_nothing_that_trains_names_the_held_out_wordings():
+    package = Path(finetune.__file__).parent
+    sources = list(package.rglob("*.py"))
+    assert sources
+    assert [s.name for s in sources if "human_phrasings" in s.read_text(encoding="utf-8")] == []
 
 
 def _has(family: str, split: str) -> bool:
