@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from agent.model.interface import ANSWER_TOKENS, ModelError, Reply, Vlm
 from agent.model.protocol import Message, ToolSchema, hermes
-from agent.model.vlm import ANSWER_TOKENS, ModelError, Reply, Vlm
 
 if TYPE_CHECKING:
     from agent.model.pointer.decoding import PointerWriter

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from agent.model.interface import ModelError, Reply
 from agent.model.pointer.decoding import PointerWriter
 from agent.model.pointer.network import PointerConfig, new_network, save_network
 from agent.model.pointer.vlm import PointerVlm, is_pointer_folder
 from agent.model.protocol import user_message
-from agent.model.vlm import ModelError, Reply, load_vlm
+from agent.model.vlm import load_vlm
 from tests.agent.conftest import ScriptedVlm
 from tests.agent.model.pointer.conftest import WORDS
 from tools.toolbox.toolbox import tool_schemas
