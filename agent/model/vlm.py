@@ -1,8 +1,9 @@
 """A base and an adapter -> a model that reads messages with images and writes tool calls.
 
 ``load_vlm`` takes ``embedded`` or ``minilm`` (weights in this package), a folder, a hub id, or ``openai:MODEL@URL``.
-Local models run through ``agent.model.decode`` under ``agent.model.grammar``; a served one is trusted to follow its own tool
-protocol and is checked when parsed. Heavy imports happen here only when a local model is loaded.
+Local models run through ``agent.model.decode`` under ``agent.model.grammar``, those that point through
+``agent.model.pointer``; a served one is trusted to follow its own tool protocol and is checked when parsed. Heavy
+imports happen here only when a local model is loaded.
 """
 
 from __future__ import annotations
