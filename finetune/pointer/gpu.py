@@ -152,7 +152,7 @@ def _fed(pack: Path, run: GpuRun) -> Iterator[Batch]:
         maker.start()
     try:
         while True:
-            yield queue.get(timeout=120)
+            yield _unpacked(queue.get(timeout=120))
     finally:
         for maker in makers:
             maker.terminate()
@@ -161,7 +161,24 @@ def _fed(pack: Path, run: GpuRun) -> Iterator[Batch]:
 def _make(queue: Any, pack: Path, run: GpuRun, seed: int) -> None:
     torch.set_num_threads(1)
     for batch in _made(pack, run, seed):
-        queue.put(batch)
+        queue.put(_packed(batch))
+
+
+def _packed(batch: Batch) -> dict[str, Any]:
+    """Arrays, which travel as bytes; tensors would each keep a file open."""
+    arrays: dict[str, Any] = {}
+    for name in Batch.__slots__:
+        value = getattr(batch, name)
+        arrays[name] = [v.numpy() for v in value] if isinstance(value, tuple) else value.numpy()
+    return arrays
+
+
+def _unpacked(arrays: dict[str, Any]) -> Batch:
+    tensors: dict[str, Any] = {}
+    for name, value in arrays.items():
+        many = isinstance(value, list)
+        tensors[name] = tuple(torch.from_numpy(v) for v in value) if many else torch.from_numpy(value)
+    return Batch(**tensors)
 
 
 def _made(pack: Path, run: GpuRun, seed: int) -> Iterator[Batch]:

@@ -135,3 +135,15 @@ def test_only_the_updates_are_trained(tokenizer: Tokenizer) -> None:
     assert trained
     assert all(name.endswith((".up", ".down")) for name in trained)
     assert "picture" not in LAYERS
+
+
+def test_a_batch_travels_between_processes_unchanged(pack: Pack, tokenizer: Tokenizer) -> None:
+    import pickle
+
+    from finetune.pointer.gpu import _packed, _unpacked
+
+    batch = next(batches(pack, tokenizer, 0))
+    again = _unpacked(pickle.loads(pickle.dumps(_packed(batch))))
+    assert torch.equal(again.allowed, batch.allowed)
+    assert torch.equal(again.right, batch.right)
+    assert all(torch.equal(a, b) for a, b in zip(again.item_ids, batch.item_ids, strict=True))
