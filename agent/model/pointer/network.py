@@ -1,15 +1,16 @@
 """The weights: a BERT encoder that reads, a BERT decoder that chooses, and what turns states into scores.
 
 Both are transformers' ``BertModel``. The encoder is the packaged all-MiniLM-L6-v2, found by its hash and never saved
-here; a model folder holds ``config.json`` and ``model.safetensors`` with the rest, in half precision. An adapter is a
-PEFT LoRA folder over encoder and decoder.
+here; a model folder holds ``config.json`` and ``model.safetensors`` with the rest: large matrices as int8 with a scale
+for each row, all else in half precision. An adapter is a PEFT LoRA folder over encoder and decoder, trained on the
+weights as they are stored.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -23,6 +24,9 @@ from tools.memory.embedding import SHA256, installed_encoder
 
 MODEL_TYPE = "sightline_pointer"
 """``model_type`` of a folder's ``config.json``."""
+INT8_FROM = 50_000
+"""Matrices with at least so many numbers are stored as int8."""
+_INT8, _SCALE = "::int8", "::scale"
 ITEM_TOKENS = 48
 """Pieces of an item's text that are read."""
 
@@ -235,8 +239,8 @@ def load_network(folder: Path, encoder_folder: Path | None = None) -> tuple[Poin
     config = PointerConfig.load(folder)
     encoder, tokenizer = read_encoder(encoder_folder) if encoder_folder else packaged_encoder()
     network = PointerNetwork(config, encoder, word_ids(config.words, tokenizer))
-    stored = load_file(folder / "model.safetensors")
-    missing, odd = network.load_state_dict({k: v.float() for k, v in stored.items()}, strict=False)
+    stored = _unpacked(load_file(folder / "model.safetensors"))
+    missing, odd = network.load_state_dict(stored, strict=False)
     missing = [name for name in missing if not name.startswith("encoder.")]
     if missing or odd:
         raise ValueError(
@@ -246,14 +250,36 @@ def load_network(folder: Path, encoder_folder: Path | None = None) -> tuple[Poin
 
 
 def save_network(network: PointerNetwork, folder: Path) -> None:
-    """Write a model folder: all but the encoder, in half precision."""
-    replace(network.config).save(folder)
-    stored = {
-        name: value.detach().to(torch.float16).contiguous()
-        for name, value in network.state_dict().items()
-        if not name.startswith("encoder.")
-    }
-    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    """Write a model folder: all but the encoder."""
+    network.config.save(folder)
+    own = {name: value for name, value in network.state_dict().items() if not name.startswith("encoder.")}
+    save_file(_packed(own), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are stored; a row's scale is its largest number over 127."""
+    out: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        value = value.detach().float()
+        if value.ndim == 2 and value.numel() >= INT8_FROM:
+            scale = (value.abs().amax(1, keepdim=True) / 127).clamp(min=1e-12)
+            out[name + _SCALE] = scale
+            out[name + _INT8] = (value / scale).round().clamp(-127, 127).to(torch.int8)
+        else:
+            out[name] = value.to(torch.float16).contiguous()
+    return out
+
+
+def _unpacked(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Stored weights in single precision."""
+    out: dict[str, Tensor] = {}
+    for name, value in stored.items():
+        if name.endswith(_INT8):
+            bare = name.removesuffix(_INT8)
+            out[bare] = value.float() * stored[bare + _SCALE]
+        elif not name.endswith(_SCALE):
+            out[name] = value.float()
+    return out
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int = 0) -> tuple[Tensor, Tensor]:
