@@ -11,8 +11,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from agent.model.pointer.choices import Of, Unreachable
 from agent.model.pointer.decoding import allowed_places
-from agent.model.pointer.grammar import Of, Unreachable
 from agent.model.pointer.items import ItemSet
 from agent.model.pointer.network import item_ids, padded, source_tensors
 from finetune.pointer.examples import Pack, Run, Runner, place_of

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from agent.model.pointer.choices import Unreachable, Vocabulary
 from agent.model.pointer.decoding import PointerWriter
-from agent.model.pointer.grammar import Unreachable, Vocabulary
 from agent.model.pointer.network import PointerNetwork, item_ids, load_network
 from finetune.pointer.batches import IGNORED, batch_of
 from finetune.pointer.examples import Example, Pack, Run, Runner, examples_of, in_own_words, own_tools

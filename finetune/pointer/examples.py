@@ -16,7 +16,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from agent.model.pointer.grammar import CallGrammar, Choice, Of, Step, Unreachable, Vocabulary
+from agent.model.pointer.choices import Choice, Of, Step, Unreachable, Vocabulary
+from agent.model.pointer.grammar import CallGrammar
 from agent.model.pointer.items import ItemSet, ends_turn, items_of
 from agent.model.pointer.reading import Source, question_of, read
 from agent.model.pointer.spans import SpanPlanner

@@ -33,7 +33,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
-from agent.model.pointer.grammar import Vocabulary
+from agent.model.pointer.choices import Vocabulary
 from agent.model.pointer.network import PointerConfig, PointerNetwork, load_network, new_network, save_network
 from finetune.pointer.batches import Batch, Batches
 from finetune.pointer.examples import Pack, Runner

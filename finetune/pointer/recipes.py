@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
-from agent.model.pointer.grammar import Vocabulary
+from agent.model.pointer.choices import Vocabulary
 from agent.model.pointer.network import PointerConfig, PointerNetwork, load_network, new_network, save_network
 from finetune.pointer.batches import Batches
 from finetune.pointer.examples import Pack, Runner

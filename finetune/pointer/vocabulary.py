@@ -5,7 +5,7 @@ Those can only be copied, so they stand in a line or were said by the wearer.
 
 from __future__ import annotations
 
-from agent.model.pointer.grammar import Vocabulary
+from agent.model.pointer.choices import Vocabulary
 
 _VALUES = "true false 0 1 2 3 4 5 6 7 8 9"
 _MARKS = ". , ? ! : ; ( ) ' - s t"

@@ -17,7 +17,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import DynamicCache, EncoderDecoderCache
 
-from agent.model.pointer.grammar import CallGrammar, Choice, Of, Step, Vocabulary
+from agent.model.pointer.choices import Choice, Of, Step, Vocabulary
+from agent.model.pointer.grammar import CallGrammar
 from agent.model.pointer.items import ItemSet, items_of
 from agent.model.pointer.network import PointerNetwork, item_ids, padded, source_tensors
 from agent.model.pointer.reading import Source, read

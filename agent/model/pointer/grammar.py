@@ -7,11 +7,11 @@ JSON-schema keywords that cannot be enforced are refused, never dropped.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
 
+from agent.model.pointer.choices import Choice, Of, SchemaError, Step, Unreachable, Vocabulary
 from agent.model.pointer.items import ItemSet, Path, ends_turn, value_key
 from agent.model.pointer.reading import Source
 from agent.model.pointer.spans import Copied, Span, SpanPlanner, Written
@@ -32,72 +32,7 @@ _REFUSED = frozenset(
     {"pattern", "multipleOf", "not", "if", "$ref", "allOf", "patternProperties", "contains", "propertyNames"}
 )
 
-
-class SchemaError(ValueError):
-    """A schema that the grammar cannot enforce; the message names the keyword."""
-
-
-class Unreachable(ValueError):
-    """The wanted call cannot be written by this grammar from this source."""
-
-
-class Of(IntEnum):
-    """Which list a choice is from."""
-
-    WORD = 0
-    TOKEN = 1
-    ITEM = 2
-
-
-class Choice(NamedTuple):
-    """One choice: a word of the vocabulary, a piece of the source, or an item of the tools."""
-
-    of: Of
-    index: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """All that may be chosen, and in training the right choice."""
-
-    words: Sequence[int] = ()
-    tokens: Sequence[int] = ()
-    items: Sequence[int] = ()
-    right: Choice | None = None
-
-    @property
-    def forced(self) -> Choice | None:
-        """The only choice, where there is one."""
-        if len(self.words) + len(self.tokens) + len(self.items) != 1:
-            return None
-        if self.words:
-            return Choice(Of.WORD, self.words[0])
-        return Choice(Of.TOKEN, self.tokens[0]) if self.tokens else Choice(Of.ITEM, self.items[0])
-
-
 Writing = Generator[Step, Choice, Any]
-
-
-class Vocabulary:
-    """The words that the model may write itself, as numbers; the first ends a list, a value or a sentence."""
-
-    END = "[SEP]"
-
-    def __init__(self, words: Sequence[str]) -> None:
-        """``words``: ``END`` first; ``true``, ``false`` and the digits among them.
-
-        Raises:
-            ValueError: one of these is missing.
-        """
-        self.words = tuple(words)
-        self.number = {word: i for i, word in enumerate(self.words)}
-        needed = [self.END, "true", "false", *"0123456789"]
-        if self.words[:1] != (self.END,) or any(word not in self.number for word in needed):
-            raise ValueError(f"expected words that begin with {self.END} and hold true, false and digits")
-        self.digits = [self.number[digit] for digit in "0123456789"]
-        values = {0, self.number["true"], self.number["false"], *self.digits}
-        self.sentence = [i for i in range(len(self.words)) if i not in values]
-        """What may stand in a written sentence."""
 
 
 class CallGrammar:
@@ -128,7 +63,7 @@ class CallGrammar:
         return ToolCall(name=name, arguments=arguments)
 
     def _pick(self, values: Sequence[Any], items: Sequence[int], wanted: Any, end: bool = False) -> Writing:
-        """One of ``values`` by its item; None for the end, where that is allowed."""
+        """One of ``values`` by its item; None for the end, where that is allowed, and right where nothing is wanted."""
         right = None
         if wanted is not None:
             if wanted not in values:
@@ -156,12 +91,7 @@ class CallGrammar:
         while optional:
             given = None if wanted is None else next((n for n in optional if n in wanted), None)
             items = [self._items.arguments[*path, n] for n in optional]
-            right = given if wanted is not None else None
-            if wanted is not None and given is None:
-                choice = yield Step(words=(0,), items=items, right=Choice(Of.WORD, 0))
-                name = None if choice.of is Of.WORD else optional[items.index(choice.index)]
-            else:
-                name = yield from self._pick(optional, items, right, end=True)
+            name = yield from self._pick(optional, items, given, end=True)
             if name is None:
                 break
             out[name] = yield from self._value((*path, name), properties[name], wanted, name)
@@ -281,7 +211,7 @@ class CallGrammar:
         places = {i: value for i, value in self._numbers().items() if fits(value)}
         digits = {self._vocabulary.digits[d]: float(d) for d in range(10) if fits(d)}
         if not places and not digits:
-            return int(low) if whole else low
+            return _between(low, high, whole, fits)
         right = None
         if wanted is not None:
             token = next((i for i, value in places.items() if value == float(wanted)), None)
@@ -379,6 +309,15 @@ def _next(plan: Sequence[Span | int] | None, place: int) -> Choice | None:
         return Choice(Of.WORD, 0)
     entry = plan[place]
     return Choice(Of.TOKEN, entry.start) if isinstance(entry, Span) else Choice(Of.ITEM, entry)
+
+
+def _between(low: float, high: float, whole: bool, fits: Callable[[float], bool]) -> float:
+    """A number within bounds that none of the dialogue's is in."""
+    options = (float(math.ceil(low)), math.ceil(low) + 1.0) if whole else (low, (low + high) / 2)
+    value = next((option for option in options if fits(option)), None)
+    if value is None:
+        raise SchemaError(f"expected bounds that a number can keep, got {low:g} to {high:g}")
+    return int(value) if whole else value
 
 
 def _only(schema: Mapping[str, Any]) -> Any:

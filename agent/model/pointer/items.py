@@ -49,13 +49,13 @@ def ends_turn(tool: ToolSchema) -> bool:
 
 
 def items_of(tools: Sequence[ToolSchema]) -> ItemSet:
-    """All items of a set of tools. Ids of lines are no items: they stand in the dialogue."""
+    """All items of a set of tools."""
     out = ItemSet()
     for tool in tools:
         function = tool["function"]
         name = str(function["name"])
         out.tools[name] = out.add(Kind.TOOL, f"{spaced(name)}: {function.get('description', '')}")
-        _add_properties(out, (name,), function.get("parameters") or {})
+        _add_properties(out, (name,), function.get("parameters") or {}, cites=ends_turn(tool))
     return out
 
 
@@ -69,13 +69,14 @@ def value_key(value: object) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _add_properties(out: ItemSet, path: Path, schema: Mapping[str, Any]) -> None:
+def _add_properties(out: ItemSet, path: Path, schema: Mapping[str, Any], *, cites: bool) -> None:
     for variant in (schema, *(schema.get("anyOf") or ())):
         for name, inner in (variant.get("properties") or {}).items():
-            _add_argument(out, (*path, name), inner)
+            _add_argument(out, (*path, name), inner, cites=cites)
 
 
-def _add_argument(out: ItemSet, path: Path, schema: Mapping[str, Any]) -> None:
+def _add_argument(out: ItemSet, path: Path, schema: Mapping[str, Any], *, cites: bool) -> None:
+    """``cites``: ids of lines are left out, because they stand in the dialogue."""
     tool, label = spaced(path[0]), spaced(" ".join(part for part in path[1:] if part != "[]"))
     if path not in out.arguments and path[-1] != "[]":
         said = str(schema.get("description") or "")
@@ -84,8 +85,8 @@ def _add_argument(out: ItemSet, path: Path, schema: Mapping[str, Any]) -> None:
         out.literals[path] = {word: out.add(Kind.VALUE, f"{tool} {label}: {word}") for word in quoted}
     for value in (*(schema.get("enum") or ()), *([schema["const"]] if "const" in schema else ())):
         key = (path, value_key(value))
-        if key not in out.values and not (isinstance(value, str) and LINE_ID.fullmatch(value)):
+        if key not in out.values and not (cites and isinstance(value, str) and LINE_ID.fullmatch(value)):
             out.values[key] = out.add(Kind.VALUE, f"{tool} {label}: {spaced(str(value))}")
     if isinstance(schema.get("items"), Mapping):
-        _add_argument(out, (*path, "[]"), schema["items"])
-    _add_properties(out, path, schema)
+        _add_argument(out, (*path, "[]"), schema["items"], cites=cites)
+    _add_properties(out, path, schema, cites=cites)

@@ -59,7 +59,7 @@ class PointerVlm:
         Raises:
             ModelError: a tool's schema that cannot be enforced.
         """
-        from agent.model.pointer.grammar import SchemaError
+        from agent.model.pointer.choices import SchemaError
 
         if grammar is not None or not tools:
             return self._eyes.reply(messages, images, tools, grammar=grammar, limit=limit)

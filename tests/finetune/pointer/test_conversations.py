@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.model.pointer.grammar import Unreachable, Vocabulary
+from agent.model.pointer.choices import Unreachable, Vocabulary
 from agent.model.pointer.network import packaged_encoder
 from finetune.language.synthetic import random_scene
 from finetune.language.trace_writer import Writer
 from finetune.pointer.examples import Pack, Runner, example_from_json, invented_pack, own_pack
-from finetune.pointer.families import FAMILIES, TooLong, conversation, renamed
+from finetune.pointer.families import FAMILIES, conversation
+from finetune.pointer.naming import renamed
 from finetune.pointer.small_talk import TALKS
+from finetune.pointer.telling import TooLong
 from finetune.pointer.vocabulary import words
 from finetune.pointer.wording import PATTERNS, dressed
 from scenes.questions.phrasing import SPLITS, expansions, split_of

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from agent.model.adapter import merge_adapter
-from agent.model.pointer.grammar import Vocabulary
+from agent.model.pointer.choices import Vocabulary
 from agent.model.pointer.network import PointerConfig, PointerNetwork, packaged_encoder, word_ids
 from finetune.pointer.batches import IGNORED, Batch, Batches, planned
 from finetune.pointer.examples import Pack, Runner, own_pack

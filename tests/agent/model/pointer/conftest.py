@@ -7,8 +7,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
+from agent.model.pointer.choices import Vocabulary
 from agent.model.pointer.decoding import PointerWriter
-from agent.model.pointer.grammar import Vocabulary
 from agent.model.pointer.network import PointerConfig, PointerNetwork, word_ids
 from tools.memory.embedding import installed_encoder
 

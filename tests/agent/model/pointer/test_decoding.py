@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from tokenizers import Tokenizer
 
+from agent.model.pointer.choices import Choice, Of
 from agent.model.pointer.decoding import PointerWriter, allowed_places
-from agent.model.pointer.grammar import CallGrammar, Choice, Of
+from agent.model.pointer.grammar import CallGrammar
 from agent.model.pointer.items import items_of
 from agent.model.pointer.network import item_ids, padded, source_tensors
 from agent.model.pointer.reading import read

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from agent.model.pointer.grammar import CallGrammar, Choice, Of, SchemaError, Step, Unreachable, Vocabulary
+from agent.model.pointer.choices import Choice, Of, SchemaError, Step, Unreachable, Vocabulary
+from agent.model.pointer.grammar import CallGrammar
 from agent.model.pointer.items import items_of
 from agent.model.pointer.reading import Source, read
 from agent.model.pointer.spans import SpanPlanner
@@ -175,3 +176,22 @@ def test_a_keyword_that_cannot_be_enforced_is_refused(tokenizer: Tokenizer) -> N
     rules = grammar([tool({"x": {"type": "string", "pattern": "^a+$"}}, ["x"])], read(messages(), tokenizer), tokenizer)
     with pytest.raises(SchemaError, match="pattern"):
         random_call(rules, random.Random(0))
+
+
+def test_an_enum_of_short_codes_is_a_real_choice(tokenizer: Tokenizer) -> None:
+    """``a4`` looks like the id of a line, but only the end of a turn cites lines."""
+    rules = grammar([tool({"paper": {"enum": ["a4", "a5"]}}, ["paper"])], read(messages(), tokenizer), tokenizer)
+    assert {random_call(rules, random.Random(k)).arguments["paper"] for k in range(20)} == {"a4", "a5"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "integer", "minimum": 100, "maximum": 101}, 100),
+        ({"type": "integer", "exclusiveMinimum": 99, "maximum": 101}, 100),
+        ({"type": "number", "exclusiveMinimum": 100, "maximum": 101}, 100.5),
+    ],
+)
+def test_a_number_that_nobody_said_keeps_its_bounds(schema: dict[str, Any], value: float, tokenizer: Tokenizer) -> None:
+    rules = grammar([tool({"n": schema}, ["n"])], read(messages(), tokenizer), tokenizer)
+    assert random_call(rules, random.Random(0)).arguments == {"n": value}
