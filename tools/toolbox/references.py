@@ -8,6 +8,7 @@ from typing import Any
 
 from scenes.records import Reason
 from scenes.types import SceneObject
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Point, Pose
 from tools.search.matching import Query, parse_query
@@ -15,7 +16,6 @@ from tools.search.queries import Selection, When, search
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import MANY, asked_for, be, bearing_words, distinct_names, joined, plain_name, the
 
-GAZE = "gaze"
 CLAUSE_CHARS = 110
 """Longer alternatives would not leave room for a question of at most 175 characters."""
 _ID = re.compile(r"o\d+")
