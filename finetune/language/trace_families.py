@@ -34,7 +34,7 @@ from finetune.language.trace_writer import (
 )
 from scenes.questions.phrasing import say
 from scenes.vocabulary import RANK_OF_WORD
-from tools.search.matching import plural
+from tools.search.name_matching import plural
 from tools.toolbox.context import ToolResult
 from tools.toolbox.phrases import a, is_plural
 

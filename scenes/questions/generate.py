@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from scenes.questions import changes_asked as c
-from scenes.questions import several_things as f
-from scenes.questions import special as s
+from scenes.questions import about_changes as c
+from scenes.questions import about_gaze_and_absence as s
+from scenes.questions import about_several_objects as f
+from scenes.questions.about_one_object import about, room_of
 from scenes.questions.asker import Asker, Draft, Drafts, many
-from scenes.questions.one_thing import about, room_of
 from scenes.questions.phrasing import Split
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question

@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.questions.memory import MIN_PIXELS, Look, Memory, Place, look_on
+from scenes.questions.wearer_knowledge import MIN_PIXELS, Look, Memory, Place, look_on
 from scenes.rendering.render import HEAD_CAMERA, Renderer, camera_rays
 from scenes.types import Change, Relation, SceneGraph
-from scenes.worlds.dynamics.changes import Timeline
-from scenes.worlds.dynamics.visiting import iter_visits
+from scenes.worlds.dynamics.timeline import Timeline
+from scenes.worlds.dynamics.visit_series import iter_visits
 from scenes.worlds.dynamics.walk import Walk
 from scenes.worlds.world import World
 
@@ -198,7 +198,7 @@ def _change(object_id: str, place: Place) -> Change:
 
 
 def make_visits(world: World, count: int, step: int = 4) -> Iterator[Visit]:
-    """The first visits to a world, each remembering those before; see ``scenes.worlds.dynamics.visiting``."""
+    """The first visits to a world, each remembering those before; see ``scenes.worlds.dynamics.visit_series``."""
     before: Visit | None = None
     for number, (timeline, walk) in enumerate(iter_visits(world, count)):
         visit = Visit(

@@ -8,7 +8,7 @@ from scenes.records import Reason
 from scenes.types import SceneGraph
 from tools.memory.memory import Memory
 from tools.memory.texts import Remembered
-from tools.search.matching import Query, fold, parse_query
+from tools.search.name_matching import Query, fold, parse_query
 from tools.search.queries import GazeRay, Point, Region, Selection, abstention, search
 
 SAID = 5

@@ -19,7 +19,7 @@ from tools.search.conditions import (
     off_gaze_deg,
 )
 from tools.search.graph_index import GraphIndex, Rows, index_of, names_of, taught_name
-from tools.search.matching import (
+from tools.search.name_matching import (
     DESCRIBED_MIN,
     EXACT,
     FUZZY,

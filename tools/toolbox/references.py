@@ -11,7 +11,7 @@ from scenes.types import SceneObject
 from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Point, Pose
-from tools.search.matching import Query, parse_query
+from tools.search.name_matching import Query, parse_query
 from tools.search.queries import Selection, When, search
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import MANY, asked_for, be, bearing_words, distinct_names, joined, plain_name, the

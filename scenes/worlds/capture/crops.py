@@ -24,7 +24,7 @@ from scenes.rendering.mesh import Floats
 from scenes.rendering.render import HEAD_CAMERA, Renderer
 from scenes.rendering.shading import Instance
 from scenes.vocabulary import ColorTerm
-from scenes.worlds.dynamics.space import free_space
+from scenes.worlds.dynamics.clearance import free_space
 from scenes.worlds.world import World, WorldObject, make_world
 
 _COARSE = 40

@@ -17,8 +17,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from scenes.geometry import look_at
-from scenes.worlds.dynamics.space import FreeSpace, Point, free_space
-from scenes.worlds.layout.leaves import most_rooms
+from scenes.worlds.dynamics.clearance import FreeSpace, Point, free_space
+from scenes.worlds.layout.door_leaves import most_rooms
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World, WorldObject
 

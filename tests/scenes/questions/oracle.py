@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from scenes.questions.memory import BEHIND_M, CLEAR_PIXELS, DOUBT_PIXELS, MIN_PIXELS, MOVED_M
 from scenes.questions.visits import CAMERA, Visit
+from scenes.questions.wearer_knowledge import BEHIND_M, CLEAR_PIXELS, DOUBT_PIXELS, MIN_PIXELS, MOVED_M
 from scenes.records import Question
 from scenes.rendering.render import Renderer
 from scenes.rendering.shading import Instance
-from scenes.worlds.layout.relations import NEXT_TO_M
+from scenes.worlds.layout.true_relations import NEXT_TO_M
 from scenes.worlds.world import World, WorldObject
 
 Floats = NDArray[np.float64]

@@ -15,10 +15,10 @@ import torch
 from scenes.geometry import look_at
 from scenes.types import Camera
 from scenes.worlds.capture.truth import world_truth
-from scenes.worlds.dynamics.changes import between_visits
-from scenes.worlds.dynamics.space import free_space
+from scenes.worlds.dynamics.clearance import free_space
+from scenes.worlds.dynamics.timeline import between_visits
 from scenes.worlds.dynamics.walk import make_walk
-from scenes.worlds.layout.leaves import DOOR, OPEN, most_rooms, reachable, turned_between_visits
+from scenes.worlds.layout.door_leaves import DOOR, OPEN, most_rooms, reachable, turned_between_visits
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World, make_world, with_things
 

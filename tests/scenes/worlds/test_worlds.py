@@ -12,11 +12,11 @@ import torch
 from scenes.geometry import backproject, pixel_grid, quaternion_to_matrix, transform
 from scenes.types import Box3D, Camera
 from scenes.vocabulary import BASIC_COLORS, RELATIONS
-from scenes.worlds.dynamics.space import free_space
+from scenes.worlds.dynamics.clearance import free_space
 from scenes.worlds.dynamics.walk import MAX_TURN_RAD_S, WalkSettings, make_walk
-from scenes.worlds.layout.boxes import footprint_gap_m, footprint_overlap_m
+from scenes.worlds.layout.footprints import footprint_gap_m, footprint_overlap_m
 from scenes.worlds.layout.placing import BODY_RADIUS_M
-from scenes.worlds.layout.relations import vertical, wall_id
+from scenes.worlds.layout.true_relations import vertical, wall_id
 from scenes.worlds.things.catalogue import CATEGORIES, build
 from scenes.worlds.world import World, WorldObject, make_world
 

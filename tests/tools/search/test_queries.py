@@ -10,7 +10,7 @@ import pytest
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from tools.geometry.box_measures import width_depth_height
 from tools.search.graph_index import names_of, taught_name
-from tools.search.matching import EXACT, Query, name_tier, parse_query
+from tools.search.name_matching import EXACT, Query, name_tier, parse_query
 from tools.search.queries import STALE_S, GazeRay, Region, abstention, search
 from tools.toolbox.snapshot import SnapshotContext
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scenes.questions.about_several_objects import listing
 from scenes.questions.asker import Asker, Draft, Drafts, bool_value, many, one, step
 from scenes.questions.gold import Kind, members
-from scenes.questions.memory import Place
-from scenes.questions.several_things import listing
+from scenes.questions.wearer_knowledge import Place
 from scenes.types import CHANGES, SceneObject
 
 ASKED: dict[str, tuple[str, ...]] = {

@@ -10,8 +10,8 @@ import pytest
 from scenes.questions.asker import held_out
 from scenes.questions.generate import FAMILIES, balance, split_of_seed, visit_questions
 from scenes.questions.gold import Kind
-from scenes.questions.memory import MOVED_M
 from scenes.questions.visits import Visit, make_visit, make_visits
+from scenes.questions.wearer_knowledge import MOVED_M
 from scenes.records import Question
 from scenes.worlds.dynamics.walk import Walk
 from scenes.worlds.world import make_world

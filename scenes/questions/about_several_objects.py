@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from scenes.questions.about_one_object import place
 from scenes.questions.asker import Asker, Draft, Drafts, bool_value, count_value, many, metres, one, step
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
 from scenes.questions.lexicon import NOUNS
-from scenes.questions.one_thing import place
 from scenes.records import ToolStep, TypedValue
 from scenes.types import Room, SceneObject
 from scenes.vocabulary import RANKS, SPOKEN_RELATIONS, RankWord, RelationWord
@@ -33,7 +33,7 @@ def exist(a: Asker) -> Drafts:
         return ()
     found = members(a.graph, kind)
     if not found and members(a.memory, kind):
-        return ()  # it has left: see scenes.questions.changes_asked
+        return ()  # it has left: see scenes.questions.about_changes
     text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
     said = many(kind.text) if many(kind.text) in text else kind.text
     return (

@@ -11,8 +11,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from scenes.worlds.layout.boxes import footprint
 from scenes.worlds.layout.floorplan import HALF_WALL_M
+from scenes.worlds.layout.footprints import footprint
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World
 

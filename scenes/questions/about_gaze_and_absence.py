@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scenes.questions.about_one_object import ABOUT, draft_about, place
 from scenes.questions.asker import Asker, Draft, Drafts, step
 from scenes.questions.gold import Kind, members
 from scenes.questions.lexicon import NOUNS, invented_word
-from scenes.questions.one_thing import ABOUT, draft_about, place
 from scenes.records import TypedValue
 from scenes.types import SceneObject
 from scenes.vocabulary import GAZE

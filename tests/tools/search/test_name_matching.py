@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.search.matching import EXACT, FUZZY, HEAD, fold, name_tier, parse_query, plural, singular
+from tools.search.name_matching import EXACT, FUZZY, HEAD, fold, name_tier, parse_query, plural, singular
 
 
 @pytest.mark.parametrize(
