@@ -32,7 +32,7 @@ def exist(a: Asker) -> Drafts:
     if not kind:
         return ()
     found = members(a.graph, kind)
-    if not found and members(a.memory, kind):
+    if not found and members(a.remembered, kind):
         return ()  # it has left: see scenes.questions.about_changes
     text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
     said = many(kind.text) if many(kind.text) in text else kind.text
@@ -127,7 +127,7 @@ def count_room(a: Asker) -> Drafts:
         return [o for o in members(a.graph, pair[0]) if o.room == pair[1].id]
 
     # Of things that have left, it is not said that there are none.
-    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.memory, p[0]))]
+    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.remembered, p[0]))]
     if not (pair := a.balanced(known, lambda p: len(hits(p)))):
         return ()
     kind, room = pair
@@ -243,7 +243,7 @@ def where_am_i(a: Asker) -> Drafts:
 def _unknown_kind(a: Asker) -> Kind | None:
     """Something that was never seen."""
     kinds = (Kind(name=a.rng.choice(NOUNS)) for _ in range(SAMPLED))
-    return next((k for k in kinds if not members(a.memory, k)), None)
+    return next((k for k in kinds if not members(a.remembered, k)), None)
 
 
 Named = tuple[SceneObject, Kind]

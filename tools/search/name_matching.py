@@ -62,7 +62,7 @@ _SAME = frozenset({"scissors", "headphones", "stairs", "trousers", "jeans", "sho
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class NameQuery:
     """A parsed tool argument."""
 
     text: str
@@ -120,7 +120,7 @@ def fold(name: str) -> tuple[str, ...]:
     return tuple(singular(w) for w in words if w and w not in _SKIPPED)
 
 
-def parse_query(text: str) -> Query:
+def parse_query(text: str) -> NameQuery:
     """Split an argument into category words, colour, rank and relation."""
     core, reference = text.strip().lower(), ""
     relation: RelationWord | Literal[""] = ""
@@ -143,7 +143,7 @@ def parse_query(text: str) -> Query:
             words.append(word)
     if not words and color and not rank and core.split()[-1:] == ["orange"]:
         words, color = ["orange"], ""  # the fruit
-    return Query(
+    return NameQuery(
         text=text.strip(),
         core=core,
         words=tuple(words),

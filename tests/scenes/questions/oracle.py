@@ -93,7 +93,7 @@ class Oracle:
             missed = sum(
                 self._empty_pixels(visit, k, thing, alone)
                 for visit in self._chain[self._chain.index(seen_in) :]
-                for k in visit.looks
+                for k in visit.glimpses
                 if (visit is not seen_in or k > seen_at) and (visit is not self.visit or k <= frame)
             )
             self._left[i, frame] = missed > (DOUBT_PIXELS + CLEAR_PIXELS) / 2
@@ -173,7 +173,7 @@ class Oracle:
         alone = Renderer([Instance(number=1, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
         empty = 0.0
         for visit in self._chain[:-1]:
-            for k in visit.looks:
+            for k in visit.glimpses:
                 empty += self._empty_pixels(visit, k, thing, alone)
                 if empty > CLEAR_PIXELS:
                     return True

@@ -155,7 +155,7 @@ def test_nothing_that_happens_later_changes_an_earlier_answer(later: Visit, late
         )
         short = replace(shortened(later, frame), timeline=past)
         assert short.known(frame) == later.known(frame)
-        missed = ({i: p.missed_px for i, p in v.memory(frame).places.items()} for v in (short, later))
+        missed = ({i: p.missed_px for i, p in v.knowledge(frame).things.items()} for v in (short, later))
         assert next(missed) == next(missed)
         assert any(o.last_seen_s < later.time_of(0) for o in short.known(frame).objects.values())
 
