@@ -33,7 +33,8 @@ from finetune.language.trace_writer import (
     tell_saved,
 )
 from scenes.questions.phrasing import say
-from tools.search.matching import RANKS, plural
+from scenes.vocabulary import RANK_OF_WORD
+from tools.search.name_matching import plural
 from tools.toolbox.context import ToolResult
 from tools.toolbox.phrases import a, is_plural
 
@@ -173,7 +174,7 @@ def _count_things(w: Writer) -> str:
 
 
 def _superlative(w: Writer) -> str:
-    name, rank = category_for(w), w.rng.choice(list(RANKS))
+    name, rank = category_for(w), w.rng.choice(list(RANK_OF_WORD))
     w.ask("superlative", {"bare": name, "rank": rank})
     tell_first(w, w.call("find_objects", query=f"{rank} {name}"))
     return ""

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scenes.questions.lexicon import COLORS, object_name
+from scenes.questions.lexicon import object_name
 from scenes.questions.phrasing import Split, say
+from scenes.vocabulary import COLOR_WORDS
 from tools.toolbox.answers import AnswerArguments, check_answer
 from tools.toolbox.context import Fact, ToolResult
 from tools.toolbox.phrases import a
@@ -210,7 +211,7 @@ def tell_color(w: Writer, name: str) -> None:
     if fact.value is not None and fact.value.kind == "color":
         w.answer(sentence(fact.text.split(",", 1)[0]), fact.id)
         return
-    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
+    w.scene.looks = lambda object_id, question: w.rng.choice((*COLOR_WORDS, ""))
     tell_first(w, w.call("look", target=name, question="what color is it?"))
 
 
@@ -244,5 +245,5 @@ def tell_gazed_color(w: Writer) -> None:
     if len(result.facts) == 2:
         w.answer(sentence(result.facts[1].text), result.facts[1].id)
         return
-    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
+    w.scene.looks = lambda object_id, question: w.rng.choice((*COLOR_WORDS, ""))
     tell_first(w, w.call("look", target="gaze", question="what color is this?"))

@@ -12,7 +12,7 @@ from typing import Any
 from scenes.records import TypedValue
 from scenes.types import Change, SceneObject
 from tools.search.graph_index import index_of
-from tools.search.matching import plural
+from tools.search.name_matching import plural
 from tools.toolbox.context import Fact, ToolContext
 from tools.toolbox.phrases import a, be, joined, place_text, place_words, plain_name
 from tools.toolbox.results import moved_line

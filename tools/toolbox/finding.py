@@ -11,9 +11,10 @@ from typing import Any
 
 from scenes.records import TypedValue
 from scenes.types import Room, SceneObject
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Pose, direction_to, direction_words, length_words
-from tools.search.matching import parse_query, plural
+from tools.search.name_matching import parse_query, plural
 from tools.search.queries import MOVED_AWAY, STALE_S, Selection, When, find_room
 from tools.toolbox.change_facts import change_line, change_rows, group_facts
 from tools.toolbox.change_facts import listed as names_listed
@@ -32,7 +33,7 @@ from tools.toolbox.phrases import (
     size_words,
     the,
 )
-from tools.toolbox.references import GAZE, Found, Miss, find_many, find_one, never_seen, not_localised, wearer_position
+from tools.toolbox.references import Found, Miss, find_many, find_one, never_seen, not_localised, wearer_position
 from tools.toolbox.results import moved_line, result_of
 from tools.toolbox.routes import room_center
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from scenes.records import TypedValue
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.box_measures import box_gap, width_depth_height
 from tools.geometry.directions import Pose, length_words
@@ -16,7 +17,7 @@ from tools.toolbox.phrases import (
     room_name,
     size_words,
 )
-from tools.toolbox.references import GAZE, Found, Miss, find_one, wearer_position
+from tools.toolbox.references import Found, Miss, find_one, wearer_position
 from tools.toolbox.results import length_value, moved_line, result_of
 from tools.toolbox.routes import path_length, room_center, route_words
 

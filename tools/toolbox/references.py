@@ -8,14 +8,14 @@ from typing import Any
 
 from scenes.records import Reason
 from scenes.types import SceneObject
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Point, Pose
-from tools.search.matching import Query, parse_query
+from tools.search.name_matching import NameQuery, parse_query
 from tools.search.queries import Selection, When, search
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import MANY, asked_for, be, bearing_words, distinct_names, joined, plain_name, the
 
-GAZE = "gaze"
 CLAUSE_CHARS = 110
 """Longer alternatives would not leave room for a question of at most 175 characters."""
 _ID = re.compile(r"o\d+")
@@ -26,7 +26,7 @@ class Found:
     """Exactly one object."""
 
     object: SceneObject
-    query: Query
+    query: NameQuery
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ def find_one(ctx: ToolContext, text: str, when: When = "ever", *, dormant: bool 
     if text in ctx.graph.objects:
         if text in ctx.dormant and not dormant:
             return not_localised()
-        return Found(object=ctx.graph.objects[text], query=Query(text=text))
+        return Found(object=ctx.graph.objects[text], query=NameQuery(text=text))
     if _ID.fullmatch(text):
         raise ToolError(
             "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
@@ -119,7 +119,7 @@ def _gazed(ctx: ToolContext) -> Found | Miss:
     gaze = ctx.gaze()
     if gaze.object_id is None:
         return Miss(reason=gaze.reason or "unsupported", clause=gaze.miss or "there is no object where you look")
-    return Found(object=ctx.graph.objects[gaze.object_id], query=Query(text=GAZE))
+    return Found(object=ctx.graph.objects[gaze.object_id], query=NameQuery(text=GAZE))
 
 
 def _ambiguous(ctx: ToolContext, objects: list[SceneObject]) -> Miss:
