@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from agent.conversation.context import LiveContext, Looker
 from agent.conversation.graph import Assistant, answer_question
+from agent.conversation.live_context import LiveContext, Looker
 from agent.conversation.turn import Question, Turn
 from agent.maps.map_store import MapStore, Progress
 from agent.maps.relocalisation import NotPlaced, place

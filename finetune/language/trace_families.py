@@ -35,7 +35,7 @@ from finetune.language.trace_writer import (
 from scenes.questions.phrasing import say
 from tools.search.matching import RANKS, plural
 from tools.toolbox.context import ToolResult
-from tools.toolbox.phrases import a, is_plural
+from tools.toolbox.phrases import is_plural, with_article
 
 
 def _where_is(w: Writer) -> str:
@@ -111,7 +111,7 @@ def _fits(kind: str) -> Callable[[Writer], str]:
 def _exist(w: Writer) -> str:
     name = category_for(w, never=0.35)
     many = name if is_plural(name) else plural(name)
-    family, slots = "exist", {"a": a(name), "many": many, "bare": name}
+    family, slots = "exist", {"a": with_article(name), "many": many, "bare": name}
     question = say(w.rng, family, w.split, slots)
     w.ask_text(family, question)
     tell_existence(w, w.call("find_objects", query=many if many in question else name))
@@ -122,7 +122,7 @@ def _exist_relation(w: Writer) -> str:
     relation, spoken, reference, ref = relation_for(w)
     name = category_for(w, never=0.2)
     many = name if is_plural(name) else plural(name)
-    question = say(w.rng, "exist_relation", w.split, {"a": a(name), "many": many, "rel": spoken, "ref": ref})
+    question = say(w.rng, "exist_relation", w.split, {"a": with_article(name), "many": many, "rel": spoken, "ref": ref})
     w.ask_text("exist_relation", question)
     query = many if many in question else name
     tell_existence(w, w.call("find_objects", query=query, relation=relation, reference=reference))

@@ -6,7 +6,7 @@ from finetune.language.synthetic import NOTES
 from finetune.language.trace_writer import Writer
 from scenes.questions.lexicon import COLORS, NOUNS, OWNERS, ROOMS, invented_word, object_name
 from scenes.types import SceneObject
-from tools.toolbox.phrases import a
+from tools.toolbox.phrases import with_article
 
 
 def known(w: Writer) -> SceneObject:
@@ -47,7 +47,7 @@ def definite(w: Writer, name: str) -> str:
 def slots_for(w: Writer, name: str) -> dict[str, str]:
     """All ways a question may say a name."""
     bare = name.removeprefix("my ")
-    return {"the": definite(w, name), "a": a(name) if not name.startswith("my ") else name, "bare": bare}
+    return {"the": definite(w, name), "a": with_article(name) if not name.startswith("my ") else name, "bare": bare}
 
 
 def category_for(w: Writer, never: float = 0.15) -> str:

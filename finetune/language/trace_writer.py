@@ -15,7 +15,7 @@ from scenes.questions.lexicon import COLORS, object_name
 from scenes.questions.phrasing import Split, say
 from tools.toolbox.answers import AnswerArguments, check_answer
 from tools.toolbox.context import Fact, ToolResult
-from tools.toolbox.phrases import a
+from tools.toolbox.phrases import with_article
 from tools.toolbox.snapshot import SnapshotContext
 from tools.toolbox.toolbox import next_fact_number, run_tool
 
@@ -223,7 +223,7 @@ def tell_gazed(w: Writer) -> None:
     if not fact.text.startswith("this thing has no name"):
         w.answer(sentence(fact.text.split(",", 1)[0]), fact.id)
         return
-    name = a(object_name(w.rng))
+    name = with_article(object_name(w.rng))
     w.scene.looks = lambda object_id, question: w.rng.choice((name, name, ""))
     tell_first(w, w.call("look", target="gaze", question="what is this?"))
 

@@ -25,8 +25,8 @@ from finetune.language.traces import Conversation, conversation
 from finetune.language.train import PackedLoss, TrainConfig, checkpoints, load_weights, train
 from finetune.recipes.base import load_tokenizer
 from finetune.recipes.evaluate import exact_scores, naming_scores
+from finetune.vision.crop_chats import NamingSource
 from finetune.vision.crops import CropFile
-from finetune.vision.naming import NamingSource
 from scenes.questions.phrasing import Split
 from tools.toolbox.toolbox import tool_schemas
 

@@ -14,7 +14,7 @@ from scenes.types import Change, SceneObject
 from tools.search.graph_index import index_of
 from tools.search.matching import plural
 from tools.toolbox.context import Fact, ToolContext
-from tools.toolbox.phrases import a, be, joined, place_text, place_words, plain_name
+from tools.toolbox.phrases import is_or_are, joined, place_text, place_words, plain_name, with_article
 from tools.toolbox.results import moved_line
 
 GROUPS = (
@@ -32,7 +32,7 @@ LISTED_NAMES = 4
 def listed(objects: Sequence[SceneObject]) -> str:
     """``2 mugs, a book and 4 more``: names with their number, in the given order."""
     counts = Counter(plain_name(o) for o in objects)
-    names = [a(n) if k == 1 else f"{k} {plural(n)}" for n, k in counts.items()][:LISTED_NAMES]
+    names = [with_article(n) if k == 1 else f"{k} {plural(n)}" for n, k in counts.items()][:LISTED_NAMES]
     rest = len(objects) - sum(list(counts.values())[:LISTED_NAMES])
     return joined([*names, f"{rest} more"] if rest else names)
 
@@ -74,7 +74,7 @@ def change_line(ctx: ToolContext, obj: SceneObject, name: str, where: str) -> Fa
     kind, log = index_of(ctx.graph).changed[obj.id], _logged(ctx, obj)
     if kind == "vanished" or not obj.present:
         return moved_line(ctx, obj, name)
-    are = be(plain_name(obj))
+    are = is_or_are(plain_name(obj))
     has, was, it = ("have", "were", "they are") if are == "are" else ("has", "was", "it is")
     if kind == "moved":
         start = place_text(log.from_box, obj.id, ctx.graph) if log else ""

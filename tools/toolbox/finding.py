@@ -19,18 +19,18 @@ from tools.toolbox.change_facts import change_line, change_rows, group_facts
 from tools.toolbox.change_facts import listed as names_listed
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import (
-    a,
-    be,
     bearing_words,
     distinct_names,
     in_room,
+    is_or_are,
     is_plural,
     place_words,
     plain_name,
     room_name,
     seen_words,
     size_words,
-    the,
+    with_article,
+    with_the,
 )
 from tools.toolbox.references import GAZE, Found, Miss, find_many, find_one, never_seen, not_localised, wearer_position
 from tools.toolbox.results import moved_line, result_of
@@ -50,7 +50,7 @@ def where_is(ctx: ToolContext, number: int, object: str) -> ToolResult:
         return _where_is_room(ctx, number, room) if room else found.result()
     obj, name = found.object, found.name
     place, bearing, seen = place_words(ctx.graph, obj), bearing_words(ctx, obj.box.center), seen_words(ctx, obj)
-    are = be(plain_name(obj))
+    are = is_or_are(plain_name(obj))
     if not obj.present:
         return result_of(moved_line(ctx, obj, name), reason="moved")
     if not bearing:
@@ -92,7 +92,7 @@ def find_objects(
     if not matches:
         gone = [r.object for r in selection.rejected if r.reason == MOVED_AWAY]
         if gone and selection.query.words:
-            name = the(plain_name(gone[0], selection.query.color))
+            name = with_the(plain_name(gone[0], selection.query.color))
             return result_of(moved_line(ctx, gone[0], name), reason="moved", artifact=artifact)
         if not selection.rejected and selection.query.words:
             return never_seen(selection).result()
@@ -118,7 +118,9 @@ def find_objects(
         value = TypedValue(kind="text", value=", ".join(plain_name(o) for o in matches))
         facts.append(Fact(id=f"f{number + 1}", text=listed, value=value, object_ids=ids))
     near = matches[:LISTED]
-    names = distinct_names(ctx, near) if len(near) > 1 else [the(plain_name(o, selection.query.color)) for o in near]
+    names = (
+        distinct_names(ctx, near) if len(near) > 1 else [with_the(plain_name(o, selection.query.color)) for o in near]
+    )
     facts += [_line(ctx, o, n, when) for o, n in zip(near, names, strict=True)]
     return result_of(*facts, artifact=artifact)
 
@@ -133,10 +135,10 @@ def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
     tail = ", ".join(x for x in (size_words(obj), place) if x)
     if object.strip().lower() != GAZE:
         look = f"{obj.color}, {tail}" if obj.color else tail
-        looks = Fact(id=obj.id, text=f"{found.name} {be(name)} {look}", value=value, object_ids=(obj.id,))
+        looks = Fact(id=obj.id, text=f"{found.name} {is_or_are(name)} {look}", value=value, object_ids=(obj.id,))
         return result_of(looks, *_whereabouts(ctx, number, obj, found.name))
     if obj.label:
-        shown = a(plain_name(obj, obj.color))
+        shown = with_article(plain_name(obj, obj.color))
         text = f"{'these are' if is_plural(name) else 'this is'} {shown}, {tail}"
         value = TypedValue(kind="label", value=name)
     else:
@@ -151,7 +153,7 @@ def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
 
 def _whereabouts(ctx: ToolContext, number: int, obj: SceneObject, name: str) -> list[Fact]:
     """The room of an object, where known, and when it was seen, as two facts of their own."""
-    facts, room, many = [], ctx.graph.rooms.get(obj.room), be(plain_name(obj)) == "are"
+    facts, room, many = [], ctx.graph.rooms.get(obj.room), is_or_are(plain_name(obj)) == "are"
     was, now = ("were", "are") if many else ("was", "is")
     if room and room.label:
         text = f"{name} {now if obj.present else was} in {room_name(room)}"
@@ -174,7 +176,7 @@ def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
     near = min(named, key=lambda o: math.dist(o.box.center, position), default=None)
     parts = [f"in {room_name(room)}"] if room else []
     if near:
-        parts.append(f"{length_words(math.dist(near.box.center, position))} from {the(plain_name(near))}")
+        parts.append(f"{length_words(math.dist(near.box.center, position))} from {with_the(plain_name(near))}")
     if not parts:
         return Miss(reason="not_localised", clause="the map is still empty").result()
     value = TypedValue(kind="room", value=room.label) if room else None
@@ -214,7 +216,7 @@ def _line(ctx: ToolContext, obj: SceneObject, name: str, when: When) -> Fact:
     where = bearing_words(ctx, obj.box.center) or place_words(ctx.graph, obj) or "on the map"
     if when in CHANGED:
         return change_line(ctx, obj, name, where)
-    text = f"{name} {be(plain_name(obj))} {where}"
+    text = f"{name} {is_or_are(plain_name(obj))} {where}"
     return Fact(id=obj.id, text=text, value=_direction(ctx, obj), object_ids=(obj.id,))
 
 
@@ -241,7 +243,7 @@ def _place_suffix(selection: Selection) -> str:
         return ""
     if isinstance(reference, Room):
         return f" in {room_name(reference)}"
-    return f" {query.relation} {the(plain_name(reference))}"
+    return f" {query.relation} {with_the(plain_name(reference))}"
 
 
 def _search_artifact(selection: Selection) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tools.geometry.directions import Pose, length_words
 from tools.search.queries import find_room
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import (
-    be,
+    is_or_are,
     plain_name,
     room_name,
     size_words,
@@ -41,7 +41,7 @@ def measure(ctx: ToolContext, number: int, kind: str, a: str, b: str | None = No
         return _distance(ctx, number, first, second)
     if second is not None:
         return _fit(number, first, second, kind.removeprefix("fit_"))
-    obj, are = first.object, be(plain_name(first.object))
+    obj, are = first.object, is_or_are(plain_name(first.object))
     width, depth, height = width_depth_height(obj.box)
     if kind == "size":
         text, value = (
@@ -94,7 +94,7 @@ def route_to(ctx: ToolContext, number: int, target: str) -> ToolResult:
 
 
 def _distance(ctx: ToolContext, number: int, first: Found, second: Found | None) -> ToolResult:
-    are = be(plain_name(first.object))
+    are = is_or_are(plain_name(first.object))
     ids = (first.object.id,)
     if second is None:
         position = wearer_position(ctx)
@@ -117,7 +117,7 @@ def _fit(number: int, first: Found, second: Found, where: str) -> ToolResult:
     if where == "on":
         small, large = small[:2], large[:2]
     fits = all(x <= y for x, y in zip(sorted(small), sorted(large), strict=True))
-    many = be(plain_name(first.object)) == "are"
+    many = is_or_are(plain_name(first.object)) == "are"
     verb = ("fit" if many else "fits") if fits else ("do not fit" if many else "does not fit")
     text = f"{'yes' if fits else 'no'}, {first.name} {verb} {where} {second.name}"
     ids = (first.object.id, second.object.id)

@@ -9,7 +9,7 @@ from scenes.types import Box3D, Room, SceneGraph, SceneObject
 from tools.geometry.box_measures import nearest_point, width_depth_height
 from tools.geometry.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.search.graph_index import taught_name
-from tools.search.matching import RANKS, fold, singular
+from tools.search.matching import RANKS, singular
 from tools.search.queries import support_of
 from tools.toolbox.context import ToolContext
 
@@ -28,7 +28,7 @@ def plain_name(obj: SceneObject, color: str = "") -> str:
     return f"{first} {color} {rest}" if rest and _is_owner(first) else f"{color} {name}"
 
 
-def the(name: str) -> str:
+def with_the(name: str) -> str:
     """``the mug``, ``your bag`` (taught as "my bag"), ``bob's mug``."""
     first = name.split(" ", 1)[0]
     if first == "my":
@@ -36,9 +36,9 @@ def the(name: str) -> str:
     return name if first == "the" or _is_owner(first) else f"the {name}"
 
 
-def a(name: str) -> str:
+def with_article(name: str) -> str:
     """``a mug``, ``an oven``, ``your bag``, ``scissors``."""
-    defined = the(name)
+    defined = with_the(name)
     if not defined.startswith("the ") or is_plural(name):
         return defined.removeprefix("the ") if defined.startswith("the ") else defined
     name = defined[4:]
@@ -56,7 +56,7 @@ def is_plural(name: str) -> bool:
     return head in ("glasses", "scissors", "headphones", "keys") or singular(head) != head
 
 
-def be(name: str) -> str:
+def is_or_are(name: str) -> str:
     """``is`` or ``are``."""
     return "are" if is_plural(name) else "is"
 
@@ -70,13 +70,13 @@ def asked_for(text: str) -> str:
     """What an argument asked for, as it is said back: ``a red mug``, ``your bag``."""
     words = text.strip().lower().split()
     name = " ".join(w for w in words if w not in ("the", "a", "an", "any", "some") and w not in RANKS)
-    return a(name) if name else "anything"
+    return with_article(name) if name else "anything"
 
 
 def place_words(graph: SceneGraph, obj: SceneObject) -> str:
     """``on the sofa in the kitchen``, or what of it is known."""
     support, room = support_of(graph, obj), graph.rooms.get(obj.room)
-    parts = [f"{support[0]} {the(plain_name(support[1]))}"] if support and support[1].label else []
+    parts = [f"{support[0]} {with_the(plain_name(support[1]))}"] if support and support[1].label else []
     parts += [f"in {room_name(room)}"] if room and room.label else []
     return " ".join(parts)
 
@@ -100,7 +100,7 @@ def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
     ]
     if under:
         # Of several, such as a table on a rug, the thing whose top is nearest carries it.
-        return the(plain_name(min(under, key=lambda o: abs(o.box.center[1] + o.box.size[1] / 2 - foot[1]))))
+        return with_the(plain_name(min(under, key=lambda o: abs(o.box.center[1] + o.box.size[1] / 2 - foot[1]))))
     room = next((r for r in graph.rooms.values() if r.label and in_room(r, box.center)), None)
     return room_name(room) if room else ""
 
@@ -144,7 +144,9 @@ def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str
     base = [plain_name(o) for o in objects]
     colored = [plain_name(o, o.color) for o in objects]
     held = [support_of(ctx.graph, o) for o in objects]
-    placed = [f"{n} {s[0]} {the(plain_name(s[1]))}" if s and s[1].label else n for n, s in zip(base, held, strict=True)]
+    placed = [
+        f"{n} {s[0]} {with_the(plain_name(s[1]))}" if s and s[1].label else n for n, s in zip(base, held, strict=True)
+    ]
     bearings = [bearing_words(ctx, o.box.center) for o in objects]
     turned = [f"{n} {b.split(', ', 1)[1]}" if b else n for n, b in zip(base, bearings, strict=True)]
     # A colour tells apart only if nobody is left with the bare name that they all share.
@@ -153,14 +155,9 @@ def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str
     names = next((s for s in schemes if len(set(s)) == len(s)), None)
     if names is None:
         names = [f"{n} {o.id}" for n, o in zip(base, objects, strict=True)]
-    return [the(n) for n in names]
+    return [with_the(n) for n in names]
 
 
 def room_name(room: Room) -> str:
     """``the kitchen``."""
     return f"the {room.label or room.id}"
-
-
-def same_name(x: str, y: str) -> bool:
-    """Whether two names are the same but for articles, case and number."""
-    return fold(x) == fold(y)

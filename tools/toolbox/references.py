@@ -13,7 +13,16 @@ from tools.geometry.directions import Point, Pose
 from tools.search.matching import Query, parse_query
 from tools.search.queries import Selection, When, search
 from tools.toolbox.context import Fact, ToolContext, ToolResult
-from tools.toolbox.phrases import MANY, asked_for, be, bearing_words, distinct_names, joined, plain_name, the
+from tools.toolbox.phrases import (
+    MANY,
+    asked_for,
+    bearing_words,
+    distinct_names,
+    is_or_are,
+    joined,
+    plain_name,
+    with_the,
+)
 
 GAZE = "gaze"
 CLAUSE_CHARS = 110
@@ -31,7 +40,7 @@ class Found:
     @property
     def name(self) -> str:
         """Its name as the answer says it: with article, and the colour that was asked for."""
-        return the(plain_name(self.object, self.query.color))
+        return with_the(plain_name(self.object, self.query.color))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +138,7 @@ def _ambiguous(ctx: ToolContext, objects: list[SceneObject]) -> Miss:
     facts = []
     for obj, name in zip(objects[:shown], names, strict=False):
         bearing = bearing_words(ctx, obj.box.center) or "somewhere"
-        facts.append(Fact(id=obj.id, text=f"{name} {be(plain_name(obj))} {bearing}", object_ids=(obj.id,)))
+        facts.append(Fact(id=obj.id, text=f"{name} {is_or_are(plain_name(obj))} {bearing}", object_ids=(obj.id,)))
     return Miss(
         reason="ambiguous",
         clause=clause,

@@ -7,7 +7,7 @@ from tools.errors import ToolError
 from tools.geometry.directions import ago_words
 from tools.scene_graph.naming import clean_name
 from tools.toolbox.context import Fact, ToolContext, ToolResult
-from tools.toolbox.phrases import be, plain_name, the
+from tools.toolbox.phrases import is_or_are, plain_name, with_the
 from tools.toolbox.references import Miss, find_one
 from tools.toolbox.results import result_of
 
@@ -19,11 +19,11 @@ def recall(ctx: ToolContext, number: int, query: str, when: str | None = None) -
     """Notes that fit a query."""
     notes = ctx.recall(query, when)[:RECALLED]
     if not notes:
-        return Miss(reason="never_seen", clause=f"a note about {the(query.strip().lower())}").result()
+        return Miss(reason="never_seen", clause=f"a note about {with_the(query.strip().lower())}").result()
     facts = []
     for k, note in enumerate(notes):
         obj = ctx.graph.objects.get(note.object_id) if note.object_id else None
-        about = f" on {the(plain_name(obj))}" if obj else ""
+        about = f" on {with_the(plain_name(obj))}" if obj else ""
         text = f"note{about}, {ago_words(ctx.time_s - note.time_s)}: {note.text}"
         value = TypedValue(kind="text", value=note.text)
         facts.append(Fact(id=f"f{number + k}", text=text, value=value, object_ids=(obj.id,) if obj else ()))
@@ -40,7 +40,7 @@ def remember(ctx: ToolContext, number: int, name: str, target: str) -> ToolResul
     if isinstance(found, Miss):
         return found.result()
     ctx.remember(name, found.object.id)
-    text = f"saved as {the(name)}"
+    text = f"saved as {with_the(name)}"
     value = TypedValue(kind="label", value=name)
     return result_of(Fact(id=found.object.id, text=text, value=value, object_ids=(found.object.id,)))
 
@@ -52,7 +52,7 @@ def forget(ctx: ToolContext, number: int, target: str) -> ToolResult:
     if isinstance(found, Miss):
         return found.result()
     ctx.forget(found.object.id)
-    text = f"{found.name} {be(plain_name(found.object))} forgotten"
+    text = f"{found.name} {is_or_are(plain_name(found.object))} forgotten"
     return result_of(Fact(id=f"f{number}", text=text, value=TypedValue(kind="bool", value=True)))
 
 

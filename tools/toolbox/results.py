@@ -8,8 +8,8 @@ from scenes.records import Reason, TypedValue
 from scenes.types import SceneObject
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import (
-    be,
     bearing_words,
+    is_or_are,
     place_words,
     plain_name,
     seen_words,
@@ -36,5 +36,5 @@ def moved_line(ctx: ToolContext, obj: SceneObject, name: str) -> Fact:
     """Where a thing was that has moved away."""
     place, bearing = place_words(ctx.graph, obj), bearing_words(ctx, obj.box.center)
     was = ", ".join(x for x in (place, bearing) if x) or "somewhere else"
-    have, were = ("have", "they were") if be(plain_name(obj)) == "are" else ("has", "it was")
+    have, were = ("have", "they were") if is_or_are(plain_name(obj)) == "are" else ("has", "it was")
     return Fact(id=obj.id, text=f"{name} {have} moved; {were} {was}; {seen_words(ctx, obj)}", object_ids=(obj.id,))

@@ -15,8 +15,8 @@ from finetune.language.data import Chat, CopySource, GenericSource, Group, Mixtu
 from finetune.language.embedded import IMAGE_TOKENS
 from finetune.language.train import PackedLoss
 from finetune.recipes.base import load_tokenizer
+from finetune.vision.crop_chats import naming_chat
 from finetune.vision.crops import LabelledCrop
-from finetune.vision.naming import naming_chat
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ from finetune.recipes.vision import (
     train_vision,
 )
 from finetune.vision.augment import augmented, augmented_batch
+from finetune.vision.crop_chats import COLOR_QUESTIONS, THING_QUESTIONS, naming_chat
 from finetune.vision.crops import CropFile, LabelledCrop, save_shard
-from finetune.vision.naming import COLOR_QUESTIONS, THING_QUESTIONS, naming_chat
 
 SIZE = 128
 
