@@ -23,13 +23,14 @@ from tools.toolbox.answers import (
     derive_citations,
     derive_value,
 )
-from tools.toolbox.context import Fact, ToolContext
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import Fact
 from tools.toolbox.toolbox import tool_schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Question:
-    """What the wearer said, and when they said it."""
+class TurnInput:
+    """What the wearer said, and the frame that they saw when they said it."""
 
     text: str
     frame: Frame
@@ -99,7 +100,7 @@ def _variant(plain: dict[str, Any], status: str, optional: tuple[str, ...] = (),
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def judged(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str:
+def checked_outcome(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str:
     """The model's closing call as an outcome, or the complaint about it."""
     try:
         answer = AnswerArguments.model_validate(dict(arguments))
@@ -113,9 +114,9 @@ def judged(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str
     return Outcome(status=answer.status, text=answer.text.strip(), reason=answer.reason, cite=answer.cite)
 
 
-def grounded(
+def to_grounded_answer(
     outcome: Outcome,
-    question: Question,
+    question: TurnInput,
     facts: Sequence[Fact],
     context: ToolContext,
     *,
@@ -125,7 +126,7 @@ def grounded(
 ) -> GroundedAnswer:
     """The record of a turn."""
     pose = question.frame.world_from_camera
-    rows = None if pose is None else tuple(_row(row) for row in pose.tolist())
+    rows = None if pose is None else tuple(_four(row) for row in pose.tolist())
     return GroundedAnswer(
         answer=outcome.text,
         status=outcome.status,
@@ -140,7 +141,7 @@ def grounded(
     )
 
 
-def _row(row: list[float]) -> tuple[float, float, float, float]:
+def _four(row: list[float]) -> tuple[float, float, float, float]:
     a, b, c, d = row
     return a, b, c, d
 
@@ -154,4 +155,11 @@ def fact_to_json(fact: Fact) -> dict[str, Any]:
 def fact_from_json(raw: Mapping[str, Any]) -> Fact:
     """The reverse of ``fact_to_json``."""
     value = None if raw["value"] is None else TypedValue.model_validate(raw["value"])
-    return Fact(id=raw["id"], text=raw["text"], value=value, object_ids=tuple(raw["object_ids"]))
+    return Fact(
+        id=raw["id"],
+        text=raw["text"],
+        role=raw["role"],
+        short=raw["short"],
+        value=value,
+        object_ids=tuple(raw["object_ids"]),
+    )

@@ -5,11 +5,12 @@ A writer returns the argument name of the thing the conversation is now about (f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from finetune.language.trace_slots import (
     category_for,
     definite,
+    has_owner,
     name_for,
     note_for,
     relation_for,
@@ -19,22 +20,21 @@ from finetune.language.trace_slots import (
 )
 from finetune.language.trace_writer import (
     Writer,
-    clause_of,
-    miss,
-    sentence,
     tell_color,
     tell_count,
+    tell_description,
     tell_existence,
-    tell_first,
     tell_gazed,
     tell_gazed_color,
     tell_list,
+    tell_main,
     tell_place,
+    tell_room,
     tell_saved,
+    tell_seen,
 )
 from scenes.questions.phrasing import say
 from tools.search.matching import RANKS, plural
-from tools.toolbox.context import ToolResult
 from tools.toolbox.phrases import is_plural, with_article
 
 
@@ -43,44 +43,34 @@ def _where_is(w: Writer) -> str:
     w.ask("where_is", slots_for(w, name))
     result = w.call("where_is", object=name)
     tell_place(w, result)
-    if result.reason == "ambiguous" and w.rng.random() < 0.8:
-        _choose(w, result)
+    if result.miss is not None and result.miss.reason == "ambiguous" and w.rng.random() < 0.8:
+        _choose(w, result.miss.choices)
         return ""
     return name if result.facts and result.reason in (None, "moved") else ""
 
 
-def _choose(w: Writer, result: ToolResult) -> None:
+def _choose(w: Writer, choices: Sequence[str]) -> None:
     """The wearer says which of several things is meant."""
     w.later()
-    name = w.rng.choice(clause_of(result).replace(", or another", "").replace(" or ", ", ").split(", "))
-    argument = name.removeprefix("the ")
-    if argument.startswith("your "):
-        argument = "my " + argument[5:]
-    w.ask("choose", {"choice": f"the {argument}" if name.startswith("the ") else argument})
-    tell_place(w, w.call("where_is", object=argument))
+    name = w.rng.choice(choices)
+    w.ask("choose", {"choice": name if has_owner(name) else f"the {name}"})
+    tell_place(w, w.call("where_is", object=name))
 
 
 def _last_seen(w: Writer) -> str:
     name = name_for(w)
     w.ask("last_seen", slots_for(w, name))
     result = w.call("describe", object=name)
-    if miss(w, result):
-        return ""
-    w.answer(sentence(result.facts[-1].text), result.facts[-1].id)
-    return name
+    tell_seen(w, result)
+    return "" if result.miss else name
 
 
 def _room_of(w: Writer) -> str:
     name = name_for(w)
     w.ask("room_of", slots_for(w, name))
     result = w.call("describe", object=name)
-    if miss(w, result):
-        return ""
-    if len(result.facts) == 3:
-        w.answer(sentence(result.facts[1].text), result.facts[1].id)
-    else:
-        w.answer("I do not know the rooms here.", status="abstained", reason="unsupported")
-    return name
+    tell_room(w, result)
+    return "" if result.miss else name
 
 
 def _direction(w: Writer) -> str:
@@ -94,15 +84,15 @@ def _route(w: Writer) -> str:
     name = room_for(w) if w.rng.random() < 0.15 else name_for(w)
     w.ask("route", slots_for(w, name))
     result = w.call("route_to", target=name)
-    tell_first(w, result)
-    return name if result.facts and result.facts[0].object_ids else ""
+    tell_main(w, result)
+    return name if any(f.object_ids for f in result.facts) else ""
 
 
 def _fits(kind: str) -> Callable[[Writer], str]:
     def write(w: Writer) -> str:
         first, second = name_for(w, never=0.06), name_for(w, never=0.06)
         w.ask(kind, {"the": definite(w, first), "the2": definite(w, second)})
-        tell_first(w, w.call("measure", kind=kind, a=first, b=second))
+        tell_main(w, w.call("measure", kind=kind, a=first, b=second))
         return ""
 
     return write
@@ -175,7 +165,7 @@ def _count_things(w: Writer) -> str:
 def _superlative(w: Writer) -> str:
     name, rank = category_for(w), w.rng.choice(list(RANKS))
     w.ask("superlative", {"bare": name, "rank": rank})
-    tell_first(w, w.call("find_objects", query=f"{rank} {name}"))
+    tell_main(w, w.call("find_objects", query=f"{rank} {name}"))
     return ""
 
 
@@ -198,21 +188,21 @@ def _color(w: Writer) -> str:
 def _describe(w: Writer) -> str:
     name = name_for(w)
     w.ask("describe", slots_for(w, name))
-    tell_first(w, w.call("describe", object=name))
+    tell_description(w, w.call("describe", object=name))
     return name
 
 
 def _distance(w: Writer) -> str:
     name = name_for(w)
     w.ask("distance", slots_for(w, name))
-    tell_first(w, w.call("measure", kind="distance", a=name))
+    tell_main(w, w.call("measure", kind="distance", a=name))
     return name
 
 
 def _distance_two(w: Writer) -> str:
     first, second = name_for(w, never=0.08), name_for(w, never=0.08)
     w.ask("distance_two", {"the": definite(w, first), "the2": definite(w, second)})
-    tell_first(w, w.call("measure", kind="distance", a=first, b=second))
+    tell_main(w, w.call("measure", kind="distance", a=first, b=second))
     return ""
 
 
@@ -220,7 +210,7 @@ def _sized(kind: str) -> Callable[[Writer], str]:
     def write(w: Writer) -> str:
         name = name_for(w)
         w.ask(kind, slots_for(w, name))
-        tell_first(w, w.call("measure", kind=kind, a=name))
+        tell_main(w, w.call("measure", kind=kind, a=name))
         return name
 
     return write
@@ -228,7 +218,7 @@ def _sized(kind: str) -> Callable[[Writer], str]:
 
 def _where_am_i(w: Writer) -> str:
     w.ask("where_am_i")
-    tell_first(w, w.call("where_am_i"))
+    tell_main(w, w.call("where_am_i"))
     return ""
 
 
@@ -246,19 +236,19 @@ def _gaze_color(w: Writer) -> str:
 
 def _gaze_distance(w: Writer) -> str:
     w.ask("gaze_distance", gaze=True)
-    tell_first(w, w.call("measure", kind="distance", a="gaze"))
+    tell_main(w, w.call("measure", kind="distance", a="gaze"))
     return ""
 
 
 def _gaze_size(w: Writer) -> str:
     w.ask("gaze_size", gaze=True)
-    tell_first(w, w.call("measure", kind="size", a="gaze"))
+    tell_main(w, w.call("measure", kind="size", a="gaze"))
     return ""
 
 
 def _teach(w: Writer) -> str:
     name = taught_name_for(w)
-    spoken = name if name.startswith("my ") or "'s " in name else w.rng.choice(("the ", "a ", "")) + name
+    spoken = name if has_owner(name) else w.rng.choice(("the ", "a ", "")) + name
     spoken = spoken.replace("a ", "an ", 1) if spoken.startswith("a ") and name[0] in "aeiou" else spoken
     w.ask("teach", {"name": spoken}, gaze=True)
     return name if tell_saved(w, w.call("remember", name=name, target="gaze")) else ""
@@ -267,7 +257,7 @@ def _teach(w: Writer) -> str:
 def _teach_named(w: Writer) -> str:
     target = name_for(w, never=0.06)
     name = taught_name_for(w)
-    spoken = name if name.startswith("my ") or "'s " in name else w.rng.choice(("the ", "")) + name
+    spoken = name if has_owner(name) else w.rng.choice(("the ", "")) + name
     w.ask("teach_named", {"the": definite(w, target), "name": spoken})
     return name if tell_saved(w, w.call("remember", name=name, target=target)) else ""
 
@@ -292,7 +282,7 @@ def _recall(w: Writer) -> str:
     if noted and rng.random() < 0.7:
         name = w.scene.graph.objects[rng.choice(noted).object_id or ""].label
     w.ask("recall", slots_for(w, name))
-    tell_first(w, w.call("recall", query=name))
+    tell_main(w, w.call("recall", query=name))
     return ""
 
 
@@ -302,7 +292,7 @@ def _depth(w: Writer) -> str:
     depth = w.rng.uniform(0.3, 6.0) if w.rng.random() < 0.9 else None
     w.scene.depths = lambda x, y: depth if camera is not None and camera.contains(x, y) else None
     w.ask("depth", {"u": str(u), "v": str(v)})
-    tell_first(w, w.call("measure_depth", u=u, v=v))
+    tell_main(w, w.call("measure_depth", u=u, v=v))
     return ""
 
 

@@ -37,10 +37,14 @@ def name_for(w: Writer, never: float = 0.14, loose: float = 0.08, colored: float
     return name
 
 
+def has_owner(name: str) -> bool:
+    """Whether a name says whose thing it is, and so takes no article: ``my bag``, ``anna's hat``."""
+    return name.startswith("my ") or "'s " in name
+
+
 def definite(w: Writer, name: str) -> str:
     """A name as it is said: ``the red mug``, ``my bag``, ``anna's hat``, or bare in a hurry."""
-    owned = name.startswith("my ") or "'s " in name
-    article = "" if owned or w.rng.random() < 0.08 else w.rng.choice(("the ",) * 6 + ("that ", "this "))
+    article = "" if has_owner(name) or w.rng.random() < 0.08 else w.rng.choice(("the ",) * 6 + ("that ", "this "))
     return article + name
 
 

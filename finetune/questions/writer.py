@@ -7,21 +7,26 @@ computed apart from them.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from finetune.language.trace_writer import (
     Writer,
-    miss,
-    sentence,
     tell_changes,
     tell_count,
+    tell_described_color,
+    tell_description,
     tell_existence,
-    tell_first,
+    tell_gazed_name,
+    tell_known_gazed_color,
     tell_list,
+    tell_main,
+    tell_miss,
     tell_moved,
     tell_place,
+    tell_room,
     tell_saved,
+    tell_seen,
 )
 from finetune.questions.walked import walked_route
 from scenes.questions.visits import Visit
@@ -30,13 +35,21 @@ from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import SceneGraph
 from tools.geometry.directions import direction_words
 from tools.toolbox.answers import cited_facts, derive_value
-from tools.toolbox.context import Fact, Gaze, ToolResult
+from tools.toolbox.context import Gaze
+from tools.toolbox.facts import Fact, ToolResult
 from tools.toolbox.snapshot import NO_GAZE, SnapshotContext
 
 PLACES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
 COUNTS = frozenset({"count", "count_relation", "count_room", "count_things"})
 CHANGES = {"changed": "", "moved": "moved", "missing": "gone", "appeared": "new"}
 """Families about what has changed, with the group of ``tools.toolbox.change_facts`` that they ask for."""
+LOOKS: dict[str, Callable[[Writer, ToolResult], bool]] = {
+    "color": tell_described_color,
+    "it_color": tell_described_color,
+    "gaze_color": tell_known_gazed_color,
+    "gaze_what": tell_gazed_name,
+}
+"""Families about how a thing looks, with what tells it where the graph knows it."""
 SAVED = frozenset({"teach", "forget", "annotate"})
 HELLO = {
     "greeting": "Hello! I remember where things are. What are you looking for?",
@@ -155,15 +168,14 @@ def _answer(w: Writer, question: Question, result: ToolResult | None) -> None:
         tell_moved(w, result)
     elif family in SAVED:
         tell_saved(w, result)
-    elif family == "gaze_color":
-        if not miss(w, result):
-            w.answer(sentence(result.facts[1].text), result.facts[1].id)
-    elif family in ("color", "it_color", "gaze_what"):
-        if not miss(w, result):
-            w.answer(sentence(result.facts[0].text.split(",", 1)[0]), result.facts[0].id)
-    elif family in ("last_seen", "room_of"):
-        if not miss(w, result):
-            fact = result.facts[-1 if family == "last_seen" else 1]
-            w.answer(sentence(fact.text), fact.id)
+    elif family in LOOKS:
+        if not tell_miss(w, result) and not LOOKS[family](w, result):
+            w.answer("I do not know.", status="abstained", reason="unsupported")
+    elif family == "last_seen":
+        tell_seen(w, result)
+    elif family == "room_of":
+        tell_room(w, result)
+    elif family == "describe":
+        tell_description(w, result)
     else:
-        tell_first(w, result)
+        tell_main(w, result)

@@ -13,9 +13,9 @@ from tools.search.matching import RANKS, singular
 from tools.search.queries import support_of
 from tools.toolbox.context import ToolContext
 
-UNDER_M = 0.06
+MAX_SUPPORT_GAP_M = 0.06
 """What carries a thing is at most this far from its foot."""
-MANY = 3
+MAX_ALTERNATIVES = 3
 """More alternatives than this are counted, not listed."""
 
 
@@ -66,8 +66,8 @@ def joined(parts: Sequence[str], last: str = "and") -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
-def asked_for(text: str) -> str:
-    """What an argument asked for, as it is said back: ``a red mug``, ``your bag``."""
+def asked_name(text: str) -> str:
+    """The name in an argument, as it is said back: ``a red mug``, ``your bag``."""
     words = text.strip().lower().split()
     name = " ".join(w for w in words if w not in ("the", "a", "an", "any", "some") and w not in RANKS)
     return with_article(name) if name else "anything"
@@ -96,7 +96,7 @@ def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
         if o.id != but
         and o.label
         and o.box.volume > box.volume
-        and math.dist(nearest_point(o.box, foot), foot) <= UNDER_M
+        and math.dist(nearest_point(o.box, foot), foot) <= MAX_SUPPORT_GAP_M
     ]
     if under:
         # Of several, such as a table on a rug, the thing whose top is nearest carries it.
@@ -124,6 +124,13 @@ def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
     return f"{length_words(direction.distance_m)} away, {direction_words(direction)}"
 
 
+def side_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
+    """``behind you to the left``, or ``""`` when the wearer is not localised."""
+    if ctx.world_from_camera is None:
+        return ""
+    return direction_words(direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, point))
+
+
 def seen_words(ctx: ToolContext, obj: SceneObject) -> str:
     """``in view`` or ``seen 12 s ago``."""
     if ctx.world_from_camera is not None:
@@ -140,22 +147,22 @@ def size_words(obj: SceneObject) -> str:
 
 
 def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str]:
-    """Names with article that tell objects apart: by name, colour, place or direction; by id as a last resort."""
+    """Names without article that tell objects apart: by name, colour, place or direction; by id as a last resort."""
     base = [plain_name(o) for o in objects]
     colored = [plain_name(o, o.color) for o in objects]
     held = [support_of(ctx.graph, o) for o in objects]
     placed = [
         f"{n} {s[0]} {with_the(plain_name(s[1]))}" if s and s[1].label else n for n, s in zip(base, held, strict=True)
     ]
-    bearings = [bearing_words(ctx, o.box.center) for o in objects]
-    turned = [f"{n} {b.split(', ', 1)[1]}" if b else n for n, b in zip(base, bearings, strict=True)]
+    sides = [side_words(ctx, o.box.center) for o in objects]
+    turned = [f"{n} {s}" if s else n for n, s in zip(base, sides, strict=True)]
     # A colour tells apart only if nobody is left with the bare name that they all share.
     all_colored = all(c != b or base.count(b) == 1 for c, b in zip(colored, base, strict=True))
     schemes = (base, *((colored,) if all_colored else ()), placed, turned)
     names = next((s for s in schemes if len(set(s)) == len(s)), None)
     if names is None:
         names = [f"{n} {o.id}" for n, o in zip(base, objects, strict=True)]
-    return [with_the(n) for n in names]
+    return names
 
 
 def room_name(room: Room) -> str:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tools.errors import ToolError
 from tools.toolbox import finding, measuring, remembering
-from tools.toolbox.context import ToolContext, ToolResult
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import ToolResult
 
 RelationWord = Literal["on", "in", "under", "next to", "above", "below", "attached to"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,19 @@ def test_each_line_is_a_dialog_with_frames_calls_results_tools_and_gold(written:
             assert text["text"].endswith(q.text)
         assert line["messages"][-1]["tool_calls"][0]["function"]["name"] == "answer"
         assert {t["function"]["name"] for t in line["tools"]} >= {"where_is", "answer"}
+
+
+def test_questions_stay_the_same_when_every_line_of_every_tool_is_worded_otherwise(
+    written: tuple[Path, QuestionSummary], tmp_path: Path, reword_tools: Callable[[], None]
+) -> None:
+    out, summary = written
+    reword_tools()
+    again = write_questions(tmp_path / "reworded.jsonl", [4], dialogs_per_world=110)
+    assert (again.disagreements, again.families) == ((), summary.families)
+    lines = (out.read_text(encoding="utf-8"), (tmp_path / "reworded.jsonl").read_text(encoding="utf-8"))
+    gold, reworded = ([json.loads(line)["questions"] for line in text.splitlines()] for text in lines)
+    assert gold == reworded
+    assert lines[0] != lines[1]
 
 
 def test_a_question_cannot_be_guessed_from_its_family(written: tuple[Path, QuestionSummary]) -> None:
