@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import torch
 
-from scenes.questions.lexicon import COLORS, CONTAINERS, OWNERS, ROOMS, SUPPORTS, invented_word, object_name
+from scenes.questions.lexicon import CONTAINERS, OWNERS, ROOMS, SUPPORTS, invented_word, object_name
 from scenes.types import Box3D, Camera, Relation, Room, SceneGraph, SceneObject
+from scenes.vocabulary import COLOR_WORDS
 from tools.toolbox.context import Gaze, Note
 from tools.toolbox.snapshot import SnapshotContext
 
@@ -171,7 +172,7 @@ def _object(
         box=Box3D(center=center, size=size, quaternion_xyzw=(0.0, math.sin(turn / 2), 0.0, math.cos(turn / 2))),
         label_source=source,
         aliases=aliases,
-        color=rng.choice(COLORS) if rng.random() < 0.8 else "",
+        color=rng.choice(COLOR_WORDS) if rng.random() < 0.8 else "",
         room=room.id if room.label else "",
         last_seen_s=seen,
         present=rng.random() > 0.08,

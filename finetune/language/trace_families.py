@@ -34,7 +34,8 @@ from finetune.language.trace_writer import (
     tell_seen,
 )
 from scenes.questions.phrasing import say
-from tools.search.matching import RANKS, plural
+from scenes.vocabulary import RANK_OF_WORD
+from tools.search.matching import plural
 from tools.toolbox.phrases import is_plural, with_article
 
 
@@ -163,7 +164,7 @@ def _count_things(w: Writer) -> str:
 
 
 def _superlative(w: Writer) -> str:
-    name, rank = category_for(w), w.rng.choice(list(RANKS))
+    name, rank = category_for(w), w.rng.choice(list(RANK_OF_WORD))
     w.ask("superlative", {"bare": name, "rank": rank})
     tell_main(w, w.call("find_objects", query=f"{rank} {name}"))
     return ""

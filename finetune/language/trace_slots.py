@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from finetune.language.synthetic import NOTES
 from finetune.language.trace_writer import Writer
-from scenes.questions.lexicon import COLORS, NOUNS, OWNERS, ROOMS, invented_word, object_name
+from scenes.questions.lexicon import NOUNS, OWNERS, ROOMS, invented_word, object_name
 from scenes.types import SceneObject
+from scenes.vocabulary import COLOR_WORDS
 from tools.toolbox.phrases import with_article
 
 
@@ -33,7 +34,7 @@ def name_for(w: Writer, never: float = 0.14, loose: float = 0.08, colored: float
     elif obj.color and obj.label_source != "user" and rng.random() < colored:
         name = f"{obj.color} {name}"
     elif colored and rng.random() < 0.05 and obj.label_source != "user":
-        name = f"{rng.choice(COLORS)} {name}"
+        name = f"{rng.choice(COLOR_WORDS)} {name}"
     return name
 
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scenes.questions.lexicon import COLORS, object_name
+from scenes.questions.lexicon import object_name
 from scenes.questions.phrasing import Split, say
+from scenes.vocabulary import COLOR_WORDS
 from tools.toolbox.answers import AnswerArguments, check_answer
 from tools.toolbox.facts import Fact, ToolResult
 from tools.toolbox.phrases import with_article
@@ -242,7 +243,7 @@ def tell_color(w: Writer, name: str) -> None:
     result = w.call("describe", object=name)
     if tell_miss(w, result) or tell_described_color(w, result):
         return
-    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
+    w.scene.looks = lambda object_id, question: w.rng.choice((*COLOR_WORDS, ""))
     tell_main(w, w.call("look", target=name, question="what color is it?"))
 
 
@@ -287,5 +288,5 @@ def tell_gazed_color(w: Writer) -> None:
     result = w.call("describe", object="gaze")
     if tell_miss(w, result) or tell_known_gazed_color(w, result):
         return
-    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
+    w.scene.looks = lambda object_id, question: w.rng.choice((*COLOR_WORDS, ""))
     tell_main(w, w.call("look", target="gaze", question="what color is this?"))

@@ -15,14 +15,10 @@ from scenes.questions.lexicon import NOUNS
 from scenes.questions.one_thing import place
 from scenes.records import ToolStep, TypedValue
 from scenes.types import Room, SceneObject
+from scenes.vocabulary import RANKS, SPOKEN_RELATIONS, RankWord, RelationWord
 
-SPOKEN = {
-    "on": ("on", "on top of"),
-    "in": ("in", "inside"),
-    "next to": ("next to", "beside"),
-    "under": ("under", "underneath", "beneath"),
-}
-RANKS = ("nearest", "farthest", "largest", "smallest", "highest", "lowest", "tallest")
+ASKED_RELATIONS: tuple[RelationWord, ...] = ("on", "in", "next to", "under")
+"""Relations that questions are about: people seldom ask what hangs above or below a thing."""
 CLEARLY_AHEAD = 0.03
 """Relative lead of the first over the second, or the question has no one answer."""
 CLEAR_FIT_M = 0.02
@@ -76,7 +72,7 @@ class _KindPlaced:
     """A kind in relation to a thing, and what fits."""
 
     kind: Kind
-    predicate: str
+    predicate: RelationWord
     reference: Kind
     hits: tuple[SceneObject, ...]
 
@@ -106,7 +102,7 @@ def _kinds_placed(a: Asker, colored: float) -> list[_KindPlaced]:
 
 
 def _asked_placed(a: Asker, family: str, asked: _KindPlaced) -> tuple[str, tuple[ToolStep, ...]]:
-    kind, spoken = asked.kind, a.rng.choice(SPOKEN[asked.predicate])
+    kind, spoken = asked.kind, a.rng.choice(SPOKEN_RELATIONS[asked.predicate])
     text = a.say(family, a=one(kind.text), many=many(kind.text), rel=spoken, ref=a.the(asked.reference))
     said = many(kind.text) if many(kind.text) in text else kind.text
     return text, step("find_objects", query=said, relation=asked.predicate, reference=asked.reference.text)
@@ -158,10 +154,10 @@ def list_relation(a: Asker) -> Drafts:
 
 
 def _all_placed(
-    a: Asker, family: str, placed: tuple[str, SceneObject, Kind]
+    a: Asker, family: str, placed: tuple[RelationWord, SceneObject, Kind]
 ) -> tuple[tuple[SceneObject, ...], str, tuple[ToolStep, ...]]:
     predicate, reference, kind = placed
-    text = a.say(family, rel=a.rng.choice(SPOKEN[predicate]), ref=a.the(kind))
+    text = a.say(family, rel=a.rng.choice(SPOKEN_RELATIONS[predicate]), ref=a.the(kind))
     trace = step("find_objects", query="objects", relation=predicate, reference=kind.text)
     return related(a.graph, predicate, reference.id), text, trace
 
@@ -182,7 +178,7 @@ def superlative(a: Asker) -> Drafts:
         return ()
     rank = a.rng.choice(RANKS)
     eye = tuple(a.pose[:3, 3].tolist())
-    scores: dict[str, Callable[[SceneObject], float]] = {
+    scores: dict[RankWord, Callable[[SceneObject], float]] = {
         "nearest": lambda o: math.dist(o.box.center, eye),
         "farthest": lambda o: -math.dist(o.box.center, eye),
         "largest": lambda o: -math.prod(o.box.size),
@@ -266,15 +262,15 @@ def _paired(a: Asker, family: str, measured: str, pair: tuple[Named, Named], val
     return Draft(family=family, text=text, value=value, objects=(x.id, y.id), trace=trace)
 
 
-def _reference(a: Asker) -> tuple[str, SceneObject, Kind] | None:
+def _reference(a: Asker) -> tuple[RelationWord, SceneObject, Kind] | None:
     """A predicate and an unmistakable thing, mostly one to which something stands in that relation."""
     for _ in range(12):
         if not (found := a.named()):
             return None
         obj, kind = found
-        predicates = [p for p in SPOKEN if related(a.graph, p, obj.id)]
+        predicates = [p for p in ASKED_RELATIONS if related(a.graph, p, obj.id)]
         if predicates or a.rng.random() < 0.08:
-            return a.rng.choice(predicates or ["on"]), obj, kind
+            return a.rng.choice(predicates or ASKED_RELATIONS[:1]), obj, kind
     return None
 
 

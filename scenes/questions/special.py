@@ -10,6 +10,7 @@ from scenes.questions.lexicon import NOUNS, invented_word
 from scenes.questions.one_thing import ABOUT, draft_about, place
 from scenes.records import TypedValue
 from scenes.types import SceneObject
+from scenes.vocabulary import GAZE
 
 NOTES = (
     "needs washing",
@@ -31,7 +32,7 @@ def gazed(family: str) -> Callable[[Asker], Drafts]:
         if not (seen := _looked_at(a)):
             return ()
         obj, uv = seen
-        return draft_about(a, family, ABOUT[family], obj, "gaze", uv)
+        return draft_about(a, family, ABOUT[family], obj, GAZE, uv)
 
     return ask
 
@@ -48,7 +49,7 @@ def teach(a: Asker) -> Drafts:
         text=a.say("teach", name=name),
         value=label,
         objects=ids,
-        trace=step("remember", name=name, target="gaze"),
+        trace=step("remember", name=name, target=GAZE),
         gaze_px=uv,
     )
     there = place(a, obj)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from scenes.rendering.mesh import Finish, Mesh, Vec3, box, join
 from scenes.rendering.render import Renderer
 from scenes.rendering.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
+from scenes.vocabulary import ColorTerm, RelationWord
 from scenes.worlds.layout.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
 from scenes.worlds.layout.furnish import Furnisher
 from scenes.worlds.layout.leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
@@ -38,13 +40,13 @@ class WorldObject:
 
     number: int
     category: str
-    color: str
+    color: ColorTerm | Literal[""]
     box: Box3D
     """The tight yaw-aligned box of the mesh."""
     room: str
     support: str
     """Id of the object that carries it, ``""`` for floor or wall."""
-    predicate: str
+    predicate: RelationWord | Literal[""]
     """``on`` or ``in`` the support, ``""`` without one."""
     mesh: Mesh
     """In the world frame."""
@@ -116,7 +118,7 @@ class World:
         support = [
             Relation(subject=o.id, predicate=o.predicate, object=o.support, time_s=time_s)
             for o in objects.values()
-            if o.support in objects
+            if o.predicate and o.support in objects
         ]
         geometric = geometric_relations(objects, time_s)
         return (*support, *geometric, *wall_relations(objects, self.plan, time_s))

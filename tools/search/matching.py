@@ -11,6 +11,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
+
+from scenes.vocabulary import (
+    ARTICLES,
+    COLOR_OF_WORD,
+    DEMONSTRATIVES,
+    POSSESSIVES,
+    QUANTIFIERS,
+    RANK_OF_WORD,
+    RELATION_OF_WORDS,
+    ColorWord,
+    RankWord,
+    RelationWord,
+)
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """Optional text encoder: (query, names) -> cosine similarities, so that "couch" can find "sofa"."""
@@ -23,59 +37,10 @@ DESCRIBED_MIN = 0.43
 SIMILARITY_SLACK = 0.05
 """Names that are this much less similar than the best one are found with it."""
 
-COLORS = (
-    "red",
-    "orange",
-    "yellow",
-    "green",
-    "blue",
-    "purple",
-    "pink",
-    "brown",
-    "black",
-    "white",
-    "gray",
-    "beige",
-    "turquoise",
-)
-"""Basic colour terms (Berlin and Kay, 1969) and two that people use of furniture."""
-COLOR_ALIASES = {"grey": "gray", "violet": "purple", "teal": "turquoise", "tan": "beige", "cream": "beige"}
-
-RANKS = {
-    "nearest": "nearest",
-    "closest": "nearest",
-    "farthest": "farthest",
-    "furthest": "farthest",
-    "biggest": "largest",
-    "largest": "largest",
-    "smallest": "smallest",
-    "tallest": "tallest",
-    "highest": "highest",
-    "lowest": "lowest",
-}
 ANYTHING = frozenset({"object", "thing", "item", "anything", "something", "everything", "stuff"})
-_SKIPPED = frozenset({"the", "a", "an", "any", "some", "that", "this", "these", "those", "all", "of"})
-_POSSESSIVES = frozenset({"my", "your", "our"})
-_RELATIONS = (
-    ("on top of", "on"),
-    ("attached to", "attached to"),
-    ("next to", "next to"),
-    ("inside of", "in"),
-    ("close to", "next to"),
-    ("underneath", "under"),
-    ("beneath", "under"),
-    ("beside", "next to"),
-    ("inside", "in"),
-    ("under", "under"),
-    ("above", "above"),
-    ("below", "below"),
-    ("near", "next to"),
-    ("by", "next to"),
-    ("on", "on"),
-    ("in", "in"),
-)
-RELATION_WORDS = dict(_RELATIONS)
-_RELATION_SPLIT = re.compile(r"\s(" + "|".join(words for words, _ in _RELATIONS) + r")\s")
+_SKIPPED = frozenset({*ARTICLES, *QUANTIFIERS, *DEMONSTRATIVES, "all", "of"})
+# Longest first, so that "on top of" is not read as "on".
+_RELATION_SPLIT = re.compile(r"\s(" + "|".join(sorted(RELATION_OF_WORDS, key=len, reverse=True)) + r")\s")
 _WORD = re.compile(r"[^\s,.;:!?\"()]+")
 
 _IRREGULAR = {
@@ -106,10 +71,9 @@ class Query:
     words: tuple[str, ...] = ()
     """Folded category words, head last; empty = anything."""
     possessive: bool = False
-    color: str = ""
-    rank: str = ""
-    """One of the values of ``RANKS`` or ``""``."""
-    relation: str = ""
+    color: ColorWord | Literal[""] = ""
+    rank: RankWord | Literal[""] = ""
+    relation: RelationWord | Literal[""] = ""
     reference: str = ""
     """Text of the object or room that ``relation`` points to."""
 
@@ -158,20 +122,23 @@ def fold(name: str) -> tuple[str, ...]:
 
 def parse_query(text: str) -> Query:
     """Split an argument into category words, colour, rank and relation."""
-    core, relation, reference = text.strip().lower(), "", ""
+    core, reference = text.strip().lower(), ""
+    relation: RelationWord | Literal[""] = ""
     split = _RELATION_SPLIT.search(" " + core)
     if split:
-        relation, reference = RELATION_WORDS[split[1]], core[split.end() - 1 :].strip()
+        relation, reference = RELATION_OF_WORDS[split[1]], core[split.end() - 1 :].strip()
         core = core[: max(split.start() - 1, 0)].strip() if split.start() else ""
     words: list[str] = []
-    color, rank, possessive = "", "", False
+    color: ColorWord | Literal[""] = ""
+    rank: RankWord | Literal[""] = ""
+    possessive = False
     for word in fold(core):
-        if word in _POSSESSIVES:
+        if word in POSSESSIVES:
             possessive = True
-        elif COLOR_ALIASES.get(word, word) in COLORS:
-            color = COLOR_ALIASES.get(word, word)
-        elif word in RANKS:
-            rank = RANKS[word]
+        elif word in COLOR_OF_WORD:
+            color = COLOR_OF_WORD[word]
+        elif word in RANK_OF_WORD:
+            rank = RANK_OF_WORD[word]
         elif word not in ANYTHING:
             words.append(word)
     if not words and color and not rank and core.split()[-1:] == ["orange"]:
@@ -191,7 +158,7 @@ def parse_query(text: str) -> Query:
 @lru_cache(maxsize=65536)
 def bare_words(name: str) -> tuple[str, ...]:
     """A name's comparable words without "my" and the like."""
-    return tuple(w for w in fold(name) if w not in _POSSESSIVES)
+    return tuple(w for w in fold(name) if w not in POSSESSIVES)
 
 
 EXACT, HEAD, FUZZY = 3, 2, 1

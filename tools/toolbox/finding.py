@@ -12,6 +12,7 @@ from typing import Any
 
 from scenes.records import TypedValue
 from scenes.types import Room, SceneObject
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Pose, direction_to, direction_words, length_words
 from tools.search.matching import parse_query, plural
@@ -34,7 +35,6 @@ from tools.toolbox.phrases import (
     with_the,
 )
 from tools.toolbox.references import (
-    GAZE,
     ResolvedReference,
     UnresolvedReference,
     find_many,

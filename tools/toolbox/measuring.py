@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from scenes.records import TypedValue
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.box_measures import box_gap, width_depth_height
 from tools.geometry.directions import Pose, length_words
@@ -19,7 +20,6 @@ from tools.toolbox.phrases import (
     size_words,
 )
 from tools.toolbox.references import (
-    GAZE,
     ResolvedReference,
     UnresolvedReference,
     find_one,

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 from scenes.types import Box3D, Room, SceneGraph, SceneObject
+from scenes.vocabulary import ARTICLES, QUANTIFIERS, RANK_OF_WORD
 from tools.geometry.box_measures import nearest_point, width_depth_height
 from tools.geometry.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.search.graph_index import taught_name
-from tools.search.matching import RANKS, singular
+from tools.search.matching import singular
 from tools.search.queries import support_of
 from tools.toolbox.context import ToolContext
 
@@ -69,7 +70,7 @@ def joined(parts: Sequence[str], last: str = "and") -> str:
 def asked_name(text: str) -> str:
     """The name in an argument, as it is said back: ``a red mug``, ``your bag``."""
     words = text.strip().lower().split()
-    name = " ".join(w for w in words if w not in ("the", "a", "an", "any", "some") and w not in RANKS)
+    name = " ".join(w for w in words if w not in (*ARTICLES, *QUANTIFIERS) and w not in RANK_OF_WORD)
     return with_article(name) if name else "anything"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scenes.types import SceneObject
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Point, Pose
 from tools.search.matching import Query, parse_query
@@ -25,7 +26,6 @@ from tools.toolbox.phrases import (
 )
 from tools.toolbox.results import miss_result
 
-GAZE = "gaze"
 MAX_CLAUSE_CHARS = 110
 """Longer alternatives would not leave room for a question of at most 175 characters."""
 _ID = re.compile(r"o\d+")

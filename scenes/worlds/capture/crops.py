@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from scenes.geometry import look_at
 from scenes.rendering.mesh import Floats
 from scenes.rendering.render import HEAD_CAMERA, Renderer
 from scenes.rendering.shading import Instance
+from scenes.vocabulary import ColorTerm
 from scenes.worlds.dynamics.space import free_space
 from scenes.worlds.world import World, WorldObject, make_world
 
@@ -39,7 +41,7 @@ class Crop:
     """(size, size, 3) uint8."""
     category: str
     """Name in the catalogue; ``""`` for a negative: a wall or floor patch, or an unrecognisable part."""
-    color: str
+    color: ColorTerm | Literal[""]
     """Colour term, ``""`` for a negative."""
     visible_fraction: float
     """Share of the object's silhouette that is in the crop and not hidden, 0..1."""

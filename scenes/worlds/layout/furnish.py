@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
 
+from scenes.vocabulary import ColorTerm, RelationWord
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, RoomPlan
 from scenes.worlds.layout.placing import (
     BODY_RADIUS_M,
@@ -71,23 +73,24 @@ class Furnisher:
             return False
         return not any(hull.overlaps(p.hull, gap) for p in self.placed if p.number != ignore and p.category != "rug")
 
-    def choose(self, name: str) -> tuple[str, int, Shape]:
+    def choose(self, name: str) -> tuple[ColorTerm, int, Shape]:
         """Colour, seed and shape of a new thing."""
-        color = str(self.rng.choice(CATEGORY[name].colors))
+        colors = CATEGORY[name].colors
+        color = colors[int(self.rng.integers(len(colors)))]
         seed = int(self.rng.integers(2**31))
         return color, seed, build(name, color, seed)
 
     def add(
         self,
         name: str,
-        color: str,
+        color: ColorTerm,
         seed: int,
         shape: Shape,
         position: tuple[float, float, float],
         yaw: float,
         room: str,
         support: int = 0,
-        predicate: str = "",
+        predicate: RelationWord | Literal[""] = "",
         *,
         behind: str = "",
         tucked: bool = False,

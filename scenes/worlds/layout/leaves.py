@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 
 from scenes.rendering.mesh import Mesh, Vec3, box, join
+from scenes.vocabulary import ColorTerm
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, Opening
 from scenes.worlds.layout.furnish import Furnisher
 from scenes.worlds.layout.placing import Hull
@@ -35,7 +36,7 @@ DOORWAY_REACH_M = 0.45
 SWING = (0.35, 0.7, 1.0)
 """Shares of a leaf's turn at which it is looked at whether it meets anything."""
 OPEN_DEG = (82.0, 90.0)
-COLORS = ("white", "white", "brown", "gray", "white")
+COLORS: tuple[ColorTerm, ...] = ("white", "white", "brown", "gray", "white")
 CLOSED_WORLDS = 0.15
 """Share of worlds in which one door is closed when the first visit begins: homes have most inner doors open."""
 OPENED, CLOSED = 0.8, 0.2
@@ -56,7 +57,7 @@ class Leaf:
     """Whether it hangs at the doorway's end with the larger coordinate."""
     open_deg: float
     """How far it opens."""
-    color: str
+    color: ColorTerm
     seed: int
     """Of its looks."""
     open: bool = True
@@ -155,7 +156,7 @@ def hang_leaves(furnisher: Furnisher, rng: Generator) -> tuple[Leaf, ...]:
 
 
 def _hung(furnisher: Furnisher, opening: Opening, others: Sequence[Leaf], rng: Generator) -> Leaf | None:
-    color, seed, turn = str(rng.choice(COLORS)), int(rng.integers(2**31)), float(rng.uniform(*OPEN_DEG))
+    color, seed, turn = COLORS[int(rng.integers(len(COLORS)))], int(rng.integers(2**31)), float(rng.uniform(*OPEN_DEG))
     sides = [(room, at_high) for room in opening.rooms for at_high in (False, True)]
     for k in rng.permutation(len(sides)):
         room, at_high = sides[k]

@@ -1,7 +1,7 @@
 """Relations that follow from true boxes: next to, above, below, under, and attached to a wall.
 
-The names are those of ``scenes.types.PREDICATES``, as in the relations that ``tools`` finds. Support (on, in) is known
-from placement and is not derived here.
+The names are those of ``scenes.vocabulary.RELATIONS``, as in the relations that ``tools`` finds. Support (on, in) is
+known from placement and is not derived here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from scenes.types import Box3D, Relation
+from scenes.vocabulary import RelationWord
 from scenes.worlds.layout.boxes import footprint, footprint_gap_m
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, RoomPlan, Side
 
@@ -58,7 +59,7 @@ def geometric_relations(objects: Mapping[str, Thing], time_s: float) -> list[Rel
     things = [o for o in objects.values() if o.category not in ("rug", "window", "door")]
     out: list[Relation] = []
 
-    def add(subject: Thing, predicate: str, object: Thing) -> None:
+    def add(subject: Thing, predicate: RelationWord, object: Thing) -> None:
         out.append(Relation(subject=subject.id, predicate=predicate, object=object.id, time_s=time_s))
 
     for i, a in enumerate(things):

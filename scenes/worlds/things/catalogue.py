@@ -10,18 +10,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scenes.vocabulary import ColorTerm
 from scenes.worlds.things import appliances as app
 from scenes.worlds.things import decor, gadgets
 from scenes.worlds.things import furniture as fur
 from scenes.worlds.things import tableware as ware
 from scenes.worlds.things.shapes import Look, Shape
 
-ALL = ("black", "gray", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
-BRIGHT = ("white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "gray")
-WOODEN = ("brown", "brown", "white", "black", "gray")
-DEVICE = ("black", "black", "gray", "white")
-METAL = ("gray", "gray", "white", "black", "red")
-CLOTH = ("gray", "blue", "green", "red", "brown", "purple", "yellow", "white", "black", "pink", "orange")
+Palette = tuple[ColorTerm, ...]
+"""Colours of a kind of thing; one that stands twice is twice as common."""
+ALL: Palette = ("black", "gray", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
+BRIGHT: Palette = ("white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "gray")
+WOODEN: Palette = ("brown", "brown", "white", "black", "gray")
+DEVICE: Palette = ("black", "black", "gray", "white")
+METAL: Palette = ("gray", "gray", "white", "black", "red")
+CLOTH: Palette = ("gray", "blue", "green", "red", "brown", "purple", "yellow", "white", "black", "pink", "orange")
 
 TABLES = {"table": 1.0, "coffee table": 0.8, "desk": 0.7}
 WORKTOP = {"counter": 1.0, "table": 0.4}
@@ -35,7 +38,7 @@ class Category:
 
     name: str
     build: Callable[[Look], Shape]
-    colors: tuple[str, ...]
+    colors: Palette
     place: str
     """``wall``: on the floor, back to a wall; ``free``: on the floor anywhere; ``top``: on or in another thing;
     ``hung``: on a wall above the floor."""
@@ -51,7 +54,7 @@ class Category:
 def _top(
     name: str,
     build: Callable[[Look], Shape],
-    colors: tuple[str, ...],
+    colors: Palette,
     hosts: Mapping[str, float],
     spot: str = "any",
     *,
@@ -190,7 +193,7 @@ CATEGORIES = (
 CATEGORY = {category.name: category for category in CATEGORIES}
 
 
-def build(name: str, color: str, seed: int) -> Shape:
+def build(name: str, color: ColorTerm, seed: int) -> Shape:
     """One instance of a category. Same arguments, same shape.
 
     The footprint is centred on the origin and the lowest point is at y = 0.
