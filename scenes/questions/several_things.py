@@ -268,9 +268,9 @@ def _reference(a: Asker) -> tuple[RelationWord, SceneObject, Kind] | None:
         if not (found := a.named()):
             return None
         obj, kind = found
-        predicates = [p for p in ASKED_RELATIONS if related(a.graph, p, obj.id)]
+        predicates: list[RelationWord] = [p for p in ASKED_RELATIONS if related(a.graph, p, obj.id)]
         if predicates or a.rng.random() < 0.08:
-            return a.rng.choice(predicates or ASKED_RELATIONS[:1]), obj, kind
+            return a.rng.choice(predicates or ["on"]), obj, kind
     return None
 
 

@@ -18,7 +18,7 @@ from scenes.errors import InputError
 from scenes.records import Record
 from scenes.rendering.materials import MATERIAL_INDEX
 from scenes.rendering.mesh import Mesh, Paint
-from scenes.vocabulary import BASIC_COLORS
+from scenes.vocabulary import BASIC_COLORS, ColorTerm
 from scenes.worlds.layout.floorplan import (
     DOOR_HEIGHT_M,
     HEIGHT_M,
