@@ -155,20 +155,6 @@ def _sinusoidal(side: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def naming_accuracy(module: VisionLoss, batch: CropBatch) -> dict[str, float]:
-    """Share of right names and colours among crops that have them, and of ``unclear`` among the rest."""
-    module.eval()
-    names, colors = module._eager_seen(batch.images.float() / 127.5 - 1.0)
-    known, colored = batch.names > 0, batch.colors >= 0
-    right = names.argmax(-1) == batch.names
-    return {
-        "name": float(right[known].float().mean()),
-        "unclear": float(right[~known].float().mean()),
-        "color": float((colors.argmax(-1) == batch.colors)[colored].float().mean()),
-    }
-
-
-@torch.no_grad()
 def grown(tower: Any, layers: int, seed: int) -> Any:
     """A deeper Idefics3 vision tower that computes the same: new layers add nothing until they have learnt.
 
