@@ -137,10 +137,10 @@ def answer_question(
     except ModelError as error:
         final, outcome = state, Outcome(status="error", text=str(error))
     total_ms = (time.perf_counter() - start) * 1e3
-    return _finished(assistant.model, question, context, final, outcome, total_ms)
+    return _finished_turn(assistant.model, question, context, final, outcome, total_ms)
 
 
-def _finished(
+def _finished_turn(
     model: Vlm, question: TurnInput, context: ToolContext, final: Any, outcome: Outcome, total_ms: float
 ) -> Turn:
     records = tuple(ToolCallRecord.model_validate(raw) for raw in final["records"])

@@ -69,11 +69,11 @@ def tools_for(facts: Sequence[Fact]) -> list[ToolSchema]:
     known = list(dict.fromkeys(fact.id for fact in facts))
     for index, schema in enumerate(schemas):
         if schema["function"]["name"] == ANSWER_NAME:
-            schemas[index] = _citing(schema, known)
+            schemas[index] = _with_citation_rules(schema, known)
     return schemas
 
 
-def _citing(schema: ToolSchema, known: list[str]) -> ToolSchema:
+def _with_citation_rules(schema: ToolSchema, known: list[str]) -> ToolSchema:
     """The ``answer`` tool with the rules of the contract that a schema can say.
 
     An answered question cites at least one of ``known``, an abstention has a reason. The properties stay as they are,
@@ -85,15 +85,15 @@ def _citing(schema: ToolSchema, known: list[str]) -> ToolSchema:
     cite = {**plain["cite"], "items": {"type": "string", "enum": known}} if known else plain["cite"]
     some, any_number = {**cite, "minItems": 1, "maxItems": len(known)}, {**cite, "maxItems": len(known)}
     variants = [
-        _variant(plain, "abstained", reason=plain["reason"], cite=any_number),
-        _variant(plain, "clarify", optional=("reason",), reason=plain["reason"], cite=any_number),
+        _ending(plain, "abstained", reason=plain["reason"], cite=any_number),
+        _ending(plain, "clarify", optional=("reason",), reason=plain["reason"], cite=any_number),
     ]
     if known:
-        variants.insert(0, _variant(plain, "answered", cite=some))
+        variants.insert(0, _ending(plain, "answered", cite=some))
     return {**schema, "function": {**function, "parameters": {**parameters, "anyOf": variants}}}
 
 
-def _variant(plain: dict[str, Any], status: str, optional: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
+def _ending(plain: dict[str, Any], status: str, optional: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
     """One way to end a turn; the fields in the order of training."""
     properties = {"status": {"type": "string", "enum": [status]}, **fields, "text": plain["text"]}
     required = [name for name in properties if name not in optional]

@@ -103,7 +103,7 @@ def _reading(rng: random.Random) -> tuple[Message, ...]:
         question, answer = f"{listing}\nwhich id is {names[chosen]}?", keys[chosen]
     else:
         question = f"{listing}\nsay {keys[chosen]}"
-        answer = words.sentence(f"{words.your(names[chosen])} is {values[chosen]}")
+        answer = words.sentence(f"{words.with_the(names[chosen])} is {values[chosen]}")
     return user_message(question, images=0), {"role": "assistant", "content": answer}
 
 

@@ -7,19 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from finetune.language.trace_slots import (
-    category_for,
-    definite,
-    has_owner,
-    name_for,
-    note_for,
-    relation_for,
-    room_for,
-    slots_for,
-    taught_name_for,
-)
-from finetune.language.trace_writer import (
-    Writer,
+from finetune.language.trace_answers import (
+    GREETING,
+    OUT_OF_SCOPE,
+    THANKS,
     tell_color,
     tell_count,
     tell_description,
@@ -33,6 +24,18 @@ from finetune.language.trace_writer import (
     tell_saved,
     tell_seen,
 )
+from finetune.language.trace_slots import (
+    category_for,
+    definite,
+    has_owner,
+    name_for,
+    note_for,
+    relation_for,
+    room_for,
+    slots_for,
+    taught_name_for,
+)
+from finetune.language.trace_writer import Writer
 from scenes.questions.phrasing import say
 from scenes.vocabulary import RANK_OF_WORD
 from tools.search.matching import plural
@@ -91,7 +94,7 @@ def _route(w: Writer) -> str:
 
 def _fits(kind: str) -> Callable[[Writer], str]:
     def write(w: Writer) -> str:
-        first, second = name_for(w, never=0.06), name_for(w, never=0.06)
+        first, second = name_for(w, absent=0.06), name_for(w, absent=0.06)
         w.ask(kind, {"the": definite(w, first), "the2": definite(w, second)})
         tell_main(w, w.call("measure", kind=kind, a=first, b=second))
         return ""
@@ -100,7 +103,7 @@ def _fits(kind: str) -> Callable[[Writer], str]:
 
 
 def _exist(w: Writer) -> str:
-    name = category_for(w, never=0.35)
+    name = category_for(w, absent=0.35)
     many = name if is_plural(name) else plural(name)
     family, slots = "exist", {"a": with_article(name), "many": many, "bare": name}
     question = say(w.rng, family, w.split, slots)
@@ -111,7 +114,7 @@ def _exist(w: Writer) -> str:
 
 def _exist_relation(w: Writer) -> str:
     relation, spoken, reference, ref = relation_for(w)
-    name = category_for(w, never=0.2)
+    name = category_for(w, absent=0.2)
     many = name if is_plural(name) else plural(name)
     question = say(w.rng, "exist_relation", w.split, {"a": with_article(name), "many": many, "rel": spoken, "ref": ref})
     w.ask_text("exist_relation", question)
@@ -201,7 +204,7 @@ def _distance(w: Writer) -> str:
 
 
 def _distance_two(w: Writer) -> str:
-    first, second = name_for(w, never=0.08), name_for(w, never=0.08)
+    first, second = name_for(w, absent=0.08), name_for(w, absent=0.08)
     w.ask("distance_two", {"the": definite(w, first), "the2": definite(w, second)})
     tell_main(w, w.call("measure", kind="distance", a=first, b=second))
     return ""
@@ -256,7 +259,7 @@ def _teach(w: Writer) -> str:
 
 
 def _teach_named(w: Writer) -> str:
-    target = name_for(w, never=0.06)
+    target = name_for(w, absent=0.06)
     name = taught_name_for(w)
     spoken = name if has_owner(name) else w.rng.choice(("the ", "")) + name
     w.ask("teach_named", {"the": definite(w, target), "name": spoken})
@@ -271,7 +274,7 @@ def _forget(w: Writer) -> str:
 
 
 def _annotate(w: Writer) -> str:
-    name, note = name_for(w, never=0.06), note_for(w)
+    name, note = name_for(w, absent=0.06), note_for(w)
     w.ask("annotate", {"note": note, **slots_for(w, name)})
     tell_saved(w, w.call("annotate", target=name, text=note))
     return ""
@@ -299,19 +302,19 @@ def _depth(w: Writer) -> str:
 
 def _greeting(w: Writer) -> str:
     w.ask("greeting")
-    w.answer("Hello! I remember where things are. What are you looking for?", status="clarify")
+    w.answer(GREETING, status="clarify")
     return ""
 
 
 def _thanks(w: Writer) -> str:
     w.ask("thanks")
-    w.answer("You are welcome. What else are you looking for?", status="clarify")
+    w.answer(THANKS, status="clarify")
     return ""
 
 
 def _unsupported(w: Writer) -> str:
     w.ask("unsupported")
-    w.answer("I can only help with the things around you.", status="abstained", reason="unsupported")
+    w.answer(OUT_OF_SCOPE, status="abstained", reason="unsupported")
     return ""
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from finetune.language.synthetic import random_scene
+from finetune.language.trace_answers import tell_color, tell_main, tell_place, tell_saved
 from finetune.language.trace_families import FAMILIES
 from finetune.language.trace_slots import definite, name_for
-from finetune.language.trace_writer import Conversation, Writer, tell_color, tell_main, tell_place, tell_saved
+from finetune.language.trace_writer import Conversation, Writer
 from scenes.questions.phrasing import SPLITS, Split
 
 __all__ = ["FAMILIES", "Conversation", "conversation", "iter_conversations"]

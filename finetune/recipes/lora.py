@@ -101,7 +101,7 @@ def lora_config(settings: LoraSettings) -> LoraConfig:
     )
 
 
-def adapted(settings: LoraSettings, seed: int) -> PeftModel:
+def with_new_adapter(settings: LoraSettings, seed: int) -> PeftModel:
     """The base in float32 with a fresh adapter."""
     model = Idefics3ForConditionalGeneration.from_pretrained(settings.base, dtype=torch.float32)
     with torch.random.fork_rng(devices=[]):
@@ -148,7 +148,7 @@ def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int |
         "traces": held_out(TraceSource(unseen, split="val")),
         "naming": held_out(NamingSource(unseen, augment=False)),
     }
-    model = adapted(settings, config.seed)
+    model = with_new_adapter(settings, config.seed)
     if settings.start is not None:
         warm_start(model, settings.start)
     module = PackedLoss(model, image_id=encoder.image_id, compile_text=config.compile)
@@ -160,7 +160,7 @@ def export_lora(settings: LoraSettings) -> Path:
     found = checkpoints(settings.out)
     if not found:
         raise FileNotFoundError(f"expected a checkpoint in {settings.out}, found none; train first")
-    model = adapted(settings, 0)
+    model = with_new_adapter(settings, 0)
     load_weights(found[-1], model, prefix="model.")
     for parameter in model.parameters():
         if parameter.requires_grad:

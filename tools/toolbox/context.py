@@ -30,6 +30,9 @@ class Gaze:
     """The same as a clause, e.g. ``no gaze was given``, ``there is no object where you look``."""
 
 
+NO_GAZE = Gaze(reason="unsupported", miss="no gaze was given")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Something remembered about an object or about the visit."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from finetune.language import trace_writer
+from finetune.language import trace_answers, trace_writer
 from finetune.language.trace_families import FAMILIES
 from finetune.language.traces import Conversation, conversation
 from tools.toolbox import change_facts, finding, measuring, references, remembering, results
@@ -117,6 +117,6 @@ def test_what_a_sentence_says_of_a_fact_is_part_of_its_line() -> None:
 
 
 def test_a_count_that_is_no_count_is_refused() -> None:
-    assert trace_writer.number_of(finding._count(1, "no mugs", ())) == 0
+    assert trace_answers.number_of(finding._count(1, "no mugs", ())) == 0
     with pytest.raises(ValueError, match="expected a fact with a count"):
-        trace_writer.number_of(Fact(id="o1", role="place", text="the mug is 2 m away"))
+        trace_answers.number_of(Fact(id="o1", role="place", text="the mug is 2 m away"))
