@@ -61,7 +61,7 @@ class GenericSource:
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """Say it again, pick the line, answer from the note: reading without tools."""
+    """Reading without tools: repeat words, find a line by its id, answer from a line."""
 
     conversations: int = 8
     repeat: float = 0.6

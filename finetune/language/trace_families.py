@@ -1,185 +1,45 @@
-"""One writer per question family: what is asked, and which tools answer it.
+"""The question families of the training traces, each with its weight and its writer.
 
-A writer returns the argument name of the thing the conversation is now about (for "how far is it?"), or ``""``.
+A writer asks one question of its family, calls the tools that answer it and tells the answer. It returns the argument
+name of the thing that the conversation is now about (for "how far is it?"), or ``""``. Those that find things are in
+``finetune.language.trace_finding``; here are looks, lengths, the gaze, memory and small talk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from finetune.language.trace_answers import (
     GREETING,
     OUT_OF_SCOPE,
     THANKS,
     tell_color,
-    tell_count,
     tell_description,
-    tell_existence,
     tell_gazed,
     tell_gazed_color,
-    tell_list,
     tell_main,
-    tell_place,
-    tell_room,
     tell_saved,
-    tell_seen,
 )
-from finetune.language.trace_slots import (
-    category_for,
-    definite,
-    has_owner,
-    name_for,
-    note_for,
-    relation_for,
-    room_for,
-    slots_for,
-    taught_name_for,
+from finetune.language.trace_finding import (
+    changes,
+    count,
+    count_relation,
+    count_room,
+    count_things,
+    direction,
+    exist,
+    exist_relation,
+    fits,
+    last_seen,
+    list_relation,
+    list_room,
+    room_of,
+    route,
+    superlative,
+    where_is,
 )
+from finetune.language.trace_slots import definite, has_owner, name_for, note_for, slots_for, taught_name_for
 from finetune.language.trace_writer import Writer
-from scenes.questions.phrasing import say
-from scenes.vocabulary import RANK_OF_WORD
-from tools.search.matching import plural
-from tools.toolbox.phrases import is_plural, with_article
-
-
-def _where_is(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("where_is", slots_for(w, name))
-    result = w.call("where_is", object=name)
-    tell_place(w, result)
-    if result.miss is not None and result.miss.reason == "ambiguous" and w.rng.random() < 0.8:
-        _choose(w, result.miss.choices)
-        return ""
-    return name if result.facts and result.reason in (None, "moved") else ""
-
-
-def _choose(w: Writer, choices: Sequence[str]) -> None:
-    """The wearer says which of several things is meant."""
-    w.later()
-    name = w.rng.choice(choices)
-    w.ask("choose", {"choice": name if has_owner(name) else f"the {name}"})
-    tell_place(w, w.call("where_is", object=name))
-
-
-def _last_seen(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("last_seen", slots_for(w, name))
-    result = w.call("describe", object=name)
-    tell_seen(w, result)
-    return "" if result.miss else name
-
-
-def _room_of(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("room_of", slots_for(w, name))
-    result = w.call("describe", object=name)
-    tell_room(w, result)
-    return "" if result.miss else name
-
-
-def _direction(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("direction", slots_for(w, name))
-    tell_place(w, w.call("where_is", object=name))
-    return name
-
-
-def _route(w: Writer) -> str:
-    name = room_for(w) if w.rng.random() < 0.15 else name_for(w)
-    w.ask("route", slots_for(w, name))
-    result = w.call("route_to", target=name)
-    tell_main(w, result)
-    return name if any(f.object_ids for f in result.facts) else ""
-
-
-def _fits(kind: str) -> Callable[[Writer], str]:
-    def write(w: Writer) -> str:
-        first, second = name_for(w, absent=0.06), name_for(w, absent=0.06)
-        w.ask(kind, {"the": definite(w, first), "the2": definite(w, second)})
-        tell_main(w, w.call("measure", kind=kind, a=first, b=second))
-        return ""
-
-    return write
-
-
-def _exist(w: Writer) -> str:
-    name = category_for(w, absent=0.35)
-    many = name if is_plural(name) else plural(name)
-    family, slots = "exist", {"a": with_article(name), "many": many, "bare": name}
-    question = say(w.rng, family, w.split, slots)
-    w.ask_text(family, question)
-    tell_existence(w, w.call("find_objects", query=many if many in question else name))
-    return ""
-
-
-def _exist_relation(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    name = category_for(w, absent=0.2)
-    many = name if is_plural(name) else plural(name)
-    question = say(w.rng, "exist_relation", w.split, {"a": with_article(name), "many": many, "rel": spoken, "ref": ref})
-    w.ask_text("exist_relation", question)
-    query = many if many in question else name
-    tell_existence(w, w.call("find_objects", query=query, relation=relation, reference=reference))
-    return ""
-
-
-def _count(w: Writer) -> str:
-    many = plural(category_for(w))
-    w.ask("count", {"many": many})
-    tell_count(w, w.call("find_objects", query=many))
-    return ""
-
-
-def _count_relation(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    many = plural(category_for(w))
-    w.ask("count_relation", {"many": many, "rel": spoken, "ref": ref})
-    tell_count(w, w.call("find_objects", query=many, relation=relation, reference=reference))
-    return ""
-
-
-def _count_room(w: Writer) -> str:
-    many, room = plural(category_for(w)), room_for(w)
-    w.ask("count_room", {"many": many, "room": f"the {room}"})
-    tell_count(w, w.call("find_objects", query=many, room=room))
-    return ""
-
-
-def _list_room(w: Writer) -> str:
-    room = room_for(w)
-    w.ask("list_room", {"room": f"the {room}"})
-    tell_list(w, w.call("find_objects", query="objects", room=room))
-    return ""
-
-
-def _list_relation(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    w.ask("list_relation", {"rel": spoken, "ref": ref})
-    tell_list(w, w.call("find_objects", query="objects", relation=relation, reference=reference))
-    return ""
-
-
-def _count_things(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    w.ask("count_things", {"rel": spoken, "ref": ref})
-    tell_count(w, w.call("find_objects", query="objects", relation=relation, reference=reference))
-    return ""
-
-
-def _superlative(w: Writer) -> str:
-    name, rank = category_for(w), w.rng.choice(list(RANK_OF_WORD))
-    w.ask("superlative", {"bare": name, "rank": rank})
-    tell_main(w, w.call("find_objects", query=f"{rank} {name}"))
-    return ""
-
-
-def _changes(family: str) -> Callable[[Writer], str]:
-    def write(w: Writer) -> str:
-        w.ask(family)
-        tell_list(w, w.call("find_objects", query="objects", when="moved"))
-        return ""
-
-    return write
 
 
 def _color(w: Writer) -> str:
@@ -319,25 +179,25 @@ def _unsupported(w: Writer) -> str:
 
 
 FAMILIES: tuple[tuple[str, float, Callable[[Writer], str]], ...] = (
-    ("where_is", 6.0, _where_is),
-    ("last_seen", 1.0, _last_seen),
-    ("room_of", 1.0, _room_of),
-    ("direction", 1.0, _direction),
-    ("route", 1.0, _route),
-    ("fit_on", 0.7, _fits("fit_on")),
-    ("fit_in", 0.7, _fits("fit_in")),
-    ("exist", 2.0, _exist),
-    ("exist_relation", 1.5, _exist_relation),
-    ("count", 1.5, _count),
-    ("count_relation", 1.0, _count_relation),
-    ("count_room", 1.0, _count_room),
-    ("count_things", 1.0, _count_things),
-    ("list_relation", 2.0, _list_relation),
-    ("list_room", 1.0, _list_room),
-    ("superlative", 1.5, _superlative),
-    ("moved", 0.3, _changes("moved")),
-    ("changed", 0.3, _changes("changed")),
-    ("missing", 0.2, _changes("missing")),
+    ("where_is", 6.0, where_is),
+    ("last_seen", 1.0, last_seen),
+    ("room_of", 1.0, room_of),
+    ("direction", 1.0, direction),
+    ("route", 1.0, route),
+    ("fit_on", 0.7, fits("fit_on")),
+    ("fit_in", 0.7, fits("fit_in")),
+    ("exist", 2.0, exist),
+    ("exist_relation", 1.5, exist_relation),
+    ("count", 1.5, count),
+    ("count_relation", 1.0, count_relation),
+    ("count_room", 1.0, count_room),
+    ("count_things", 1.0, count_things),
+    ("list_relation", 2.0, list_relation),
+    ("list_room", 1.0, list_room),
+    ("superlative", 1.5, superlative),
+    ("moved", 0.3, changes("moved")),
+    ("changed", 0.3, changes("changed")),
+    ("missing", 0.2, changes("missing")),
     ("color", 1.5, _color),
     ("describe", 1.5, _describe),
     ("distance", 2.5, _distance),

@@ -124,7 +124,7 @@ def new_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
 
 
 class StepBatch(Protocol):
-    """What one step reads."""
+    """The data of one training step."""
 
     @property
     def size(self) -> int:

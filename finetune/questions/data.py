@@ -41,7 +41,7 @@ class QuestionSummary:
     left_out: dict[str, int]
     """Questions per family in those dialogs; a family that is not in ``families`` was left out altogether."""
     never_asked: tuple[str, ...]
-    """Families that found no moment to be asked."""
+    """Families for which no world offered a moment to ask."""
     majority: float
     """Share of questions that the most frequent answer of their family would get right, averaged over families."""
     majority_by_family: dict[str, float]
@@ -169,7 +169,7 @@ ONE_ANSWER_FAMILIES = frozenset({"greeting", "thanks", "unsupported", "never_pre
 
 
 def answer_key(question: Question) -> tuple[object, ...]:
-    """A gold answer as two answers would be compared."""
+    """What two gold answers are compared by: status, reason, and the value or objects, lengths and angles rounded."""
     value = question.value
     if value is None:
         said: object = question.objects

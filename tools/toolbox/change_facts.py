@@ -73,7 +73,7 @@ def names_fact(fact_id: str, text: str, objects: Sequence[SceneObject]) -> Fact:
 
 
 def change_fact(ctx: ToolContext, obj: SceneObject, name: str, where: str) -> Fact:
-    """How one thing changed, and in the words ``where`` where it is; of a thing that has left, where it was."""
+    """How one thing changed, then ``where`` it is now, in words; of a thing that has left, where it was."""
     kind, log = index_of(ctx.graph).changed[obj.id], _logged(ctx, obj)
     if kind == "vanished" or not obj.present:
         return moved_away_fact(ctx, obj, name)

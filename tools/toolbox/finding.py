@@ -181,7 +181,7 @@ def _room_and_time(ctx: ToolContext, number: int, obj: SceneObject, name: str) -
 
 
 def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
-    """The wearer's room and the nearest named thing."""
+    """The wearer's room and the nearest thing with a name."""
     position = wearer_position(ctx)
     if position is None:
         return not_localised().result()
@@ -200,7 +200,7 @@ def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
 
 
 def look(ctx: ToolContext, number: int, target: str, question: str) -> ToolResult:
-    """Ask the vision model about a crop."""
+    """Ask the vision model about a thing's best view, or about what is at the gaze."""
     found = find_one(ctx, target)
     if isinstance(found, UnresolvedReference) and not (target.strip().lower() == GAZE and ctx.gaze().point is not None):
         return found.result()

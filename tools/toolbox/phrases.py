@@ -30,7 +30,7 @@ def plain_name(obj: SceneObject, color: str = "") -> str:
 
 
 def with_the(name: str) -> str:
-    """``the mug``, ``your bag`` (taught as "my bag"), ``bob's mug``."""
+    """A name as a known thing is called: ``the mug``, ``your bag`` (taught as "my bag"), ``bob's mug``."""
     first = name.split(" ", 1)[0]
     if first == "my":
         return "your" + name[2:]
@@ -38,7 +38,7 @@ def with_the(name: str) -> str:
 
 
 def with_article(name: str) -> str:
-    """``a mug``, ``an oven``, ``your bag``, ``scissors``."""
+    """A name as any thing of the kind is called: ``a mug``, ``an oven``, ``your bag``, ``scissors``."""
     defined = with_the(name)
     if not defined.startswith("the ") or is_plural(name):
         return defined.removeprefix("the ") if defined.startswith("the ") else defined
@@ -58,12 +58,12 @@ def is_plural(name: str) -> bool:
 
 
 def is_or_are(name: str) -> str:
-    """``is`` or ``are``."""
+    """The verb that a name takes."""
     return "are" if is_plural(name) else "is"
 
 
 def joined(parts: Sequence[str], last: str = "and") -> str:
-    """``a, b and c``."""
+    """Parts as one list in words: ``a, b and c``."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
@@ -75,17 +75,17 @@ def asked_name(text: str) -> str:
 
 
 def place_words(graph: SceneGraph, obj: SceneObject) -> str:
-    """``on the sofa in the kitchen``, or what of it is known."""
+    """What carries a thing and its room, as far as they are known: ``on the sofa in the kitchen``."""
     support, room = support_of(graph, obj), graph.rooms.get(obj.room)
     parts = [f"{support[0]} {with_the(plain_name(support[1]))}"] if support and support[1].label else []
     parts += [f"in {room_name(room)}"] if room and room.label else []
     return " ".join(parts)
 
 
-def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
+def place_text(box: Box3D | None, own_id: str, graph: SceneGraph) -> str:
     """Where a box is, in words: the named thing that carries it, else its room; ``""`` when neither is known.
 
-    ``but`` is the id of the thing that the box is of.
+    ``own_id`` is the id of the thing that the box is of.
     """
     if box is None:
         return ""
@@ -94,7 +94,7 @@ def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
     under = [
         o
         for o in graph.objects.values()
-        if o.id != but
+        if o.id != own_id
         and o.label
         and o.box.volume > box.volume
         and math.dist(nearest_point(o.box, foot), foot) <= MAX_SUPPORT_GAP_M
@@ -118,7 +118,7 @@ def in_room(room: Room, position: tuple[float, float, float]) -> bool:
 
 
 def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
-    """``2.4 m away, behind you to the left``, or ``""`` when the wearer is not localised."""
+    """Distance and direction of a point: ``2.4 m away, behind you to the left``; ``""`` when not localised."""
     if ctx.world_from_camera is None:
         return ""
     direction = direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, point)
@@ -126,14 +126,14 @@ def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
 
 
 def side_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
-    """``behind you to the left``, or ``""`` when the wearer is not localised."""
+    """Direction of a point from the wearer: ``behind you to the left``; ``""`` when not localised."""
     if ctx.world_from_camera is None:
         return ""
     return direction_words(direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, point))
 
 
 def seen_words(ctx: ToolContext, obj: SceneObject) -> str:
-    """``in view`` or ``seen 12 s ago``."""
+    """When a thing was last seen: ``in view`` or ``seen 12 s ago``."""
     if ctx.world_from_camera is not None:
         pose = Pose.from_matrix(ctx.world_from_camera)
         if direction_to(pose, ctx.camera, obj.box.center).in_view and ctx.time_s - obj.last_seen_s < 1.5:
@@ -142,7 +142,7 @@ def seen_words(ctx: ToolContext, obj: SceneObject) -> str:
 
 
 def size_words(obj: SceneObject) -> str:
-    """``2.1 m wide, 90 cm deep and 80 cm tall``."""
+    """The three lengths of a thing: ``2.1 m wide, 90 cm deep and 80 cm tall``."""
     width, depth, height = (length_words(x) for x in width_depth_height(obj.box))
     return f"{width} wide, {depth} deep and {height} tall"
 
@@ -167,5 +167,5 @@ def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str
 
 
 def room_name(room: Room) -> str:
-    """``the kitchen``."""
+    """A room with its article: ``the kitchen``; by its id while it has no name."""
     return f"the {room.label or room.id}"

@@ -59,7 +59,7 @@ class UnresolvedReference:
 
 
 def wearer_position(ctx: ToolContext) -> Point | None:
-    """The eye in the world, or None when the wearer is not localised."""
+    """World position of the wearer's eyes, metres; None when the wearer is not localised."""
     return None if ctx.world_from_camera is None else Pose.from_matrix(ctx.world_from_camera).origin
 
 
@@ -111,14 +111,14 @@ def find_many(
 
 
 def not_localised(asked: str = "") -> UnresolvedReference:
-    """For whatever needs to know where the wearer is."""
+    """The miss of whatever needs to know where the wearer is."""
     return UnresolvedReference(
         miss=Miss(reason="not_localised", asked=asked, clause="this view does not match the map")
     )
 
 
 def never_seen(selection: Selection) -> UnresolvedReference:
-    """For a search that found nothing, with the nearest candidates and why they failed."""
+    """The miss of a search that found nothing, with the nearest candidates and why they failed."""
     failed = [{"id": r.object.id, "label": r.object.label, "why": r.reason} for r in selection.rejected[:8]]
     query = selection.query
     return UnresolvedReference(

@@ -33,7 +33,7 @@ def recall(ctx: ToolContext, number: int, query: str, when: str | None = None) -
 
 
 def remember(ctx: ToolContext, number: int, name: str, target: str) -> ToolResult:
-    """Teach a name."""
+    """Save a name for a thing."""
     try:
         name = clean_name(name.lower())
     except ValueError as error:
@@ -59,7 +59,7 @@ def forget(ctx: ToolContext, number: int, target: str) -> ToolResult:
 
 
 def annotate(ctx: ToolContext, number: int, target: str, text: str) -> ToolResult:
-    """Attach a note."""
+    """Attach a note to a thing."""
     found = find_one(ctx, target)
     if isinstance(found, UnresolvedReference):
         return found.result()
