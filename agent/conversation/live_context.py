@@ -18,7 +18,7 @@ from tools.depth.estimate import DepthEstimate, estimate_depth
 from tools.errors import ToolError
 from tools.mapping.navigation import NoRoute, free_space
 from tools.scene_graph.builder import Miss
-from tools.search.matching import Similarity
+from tools.search.name_matching import Similarity
 from tools.toolbox.context import NO_GAZE, Gaze, Note
 
 Looker = Callable[[Tensor, str], str]

@@ -19,14 +19,14 @@ from scenes.types import Box3D, Frame, Relation, Room, SceneGraph, SceneObject
 from scenes.vocabulary import COLOR_WORDS
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
 from tools.memory.embedding import TextEncoder
 from tools.memory.memory import Memory
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.search.graph_index import index_of
-from tools.search.matching import parse_query
+from tools.search.name_matching import parse_query
 from tools.search.queries import GazeRay, Region, search
 from tools.segmentation.choose import EMBEDDED, open_segmenter
 

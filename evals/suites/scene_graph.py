@@ -27,7 +27,7 @@ from evals.suites.report import Report, Row
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import make_world
 from tools.scene_graph.builder import SceneGraphBuilder

@@ -20,7 +20,7 @@ from finetune.language.trace_slots import category_for, definite, has_owner, nam
 from finetune.language.trace_writer import Writer
 from scenes.questions.phrasing import say
 from scenes.vocabulary import RANK_OF_WORD
-from tools.search.matching import plural
+from tools.search.name_matching import plural
 from tools.toolbox.phrases import is_plural, with_article
 
 

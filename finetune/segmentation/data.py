@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scenes.types import Box3D, Camera
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
-from scenes.worlds.layout.leaves import DOOR
+from scenes.worlds.layout.door_leaves import DOOR
 from scenes.worlds.things.catalogue import CATEGORIES
 from scenes.worlds.world import World, make_world
 from tools.geometry.surfaces import SurfaceImage, surface_image

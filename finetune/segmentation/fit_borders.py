@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
 from tools.segmentation.base import GeometricSegmenter, Segments

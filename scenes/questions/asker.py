@@ -51,8 +51,8 @@ class Asker:
     split: Split
     graph: SceneGraph = field(repr=False)
     """What the frames up to this one have shown, without things that have left their place since."""
-    memory: SceneGraph = field(repr=False)
-    """With them."""
+    remembered: SceneGraph = field(repr=False)
+    """The same, and the things that have left, each where it was last seen."""
 
     @property
     def pose(self) -> Tensor:

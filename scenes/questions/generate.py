@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from scenes.questions import changes_asked as c
-from scenes.questions import several_things as f
-from scenes.questions import special as s
+from scenes.questions import about_changes as c
+from scenes.questions import about_gaze_and_absence as s
+from scenes.questions import about_several_objects as f
+from scenes.questions.about_one_object import about, room_of
 from scenes.questions.asker import Asker, Draft, Drafts, many
-from scenes.questions.one_thing import about, room_of
 from scenes.questions.phrasing import Split
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
@@ -104,7 +104,7 @@ def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Questio
 
 def _unsure(a: Asker, drafts: Drafts) -> bool:
     """Whether an answer may depend on a thing that may have left: one of its kind, or all things in some place."""
-    doubtful = [p.thing for p in a.visit.memory(a.frame).places.values() if p.doubt]
+    doubtful = [t.thing for t in a.visit.knowledge(a.frame).things.values() if t.doubt]
     heads = {head for thing in doubtful for head in (thing.category.split()[-1], many(thing.category.split()[-1]))}
     said = [str(v) for d in drafts for step in d.trace for v in step.arguments.values()]
     words = {word for text in said for word in text.split()}
@@ -113,10 +113,10 @@ def _unsure(a: Asker, drafts: Drafts) -> bool:
 
 
 def _asker(rng: random.Random, visit: Visit, frame: int, split: Split) -> Asker:
-    memory = visit.known(frame)
-    there = {i: o for i, o in memory.objects.items() if o.present}
-    graph = memory if len(there) == len(memory.objects) else replace(memory, objects=there)
-    return Asker(rng=rng, visit=visit, frame=frame, split=split, graph=graph, memory=memory)
+    remembered = visit.known(frame)
+    there = {i: o for i, o in remembered.objects.items() if o.present}
+    graph = remembered if len(there) == len(remembered.objects) else replace(remembered, objects=there)
+    return Asker(rng=rng, visit=visit, frame=frame, split=split, graph=graph, remembered=remembered)
 
 
 def generate(seeds: Iterable[int], dialogs_per_world: int = 40, visits: int = 1) -> Iterator[Question]:

@@ -18,12 +18,12 @@ from scenes.rendering.render import Renderer
 from scenes.rendering.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from scenes.vocabulary import ColorTerm, RelationWord
+from scenes.worlds.layout.door_leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
 from scenes.worlds.layout.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
 from scenes.worlds.layout.furnish import Furnisher
-from scenes.worlds.layout.leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
 from scenes.worlds.layout.placing import Placed
 from scenes.worlds.layout.programme import choose_rooms
-from scenes.worlds.layout.relations import geometric_relations, wall_relations
+from scenes.worlds.layout.true_relations import geometric_relations, wall_relations
 from scenes.worlds.layout.tucking import tuck, tucking_generator
 from scenes.worlds.layout.walls import room_shell
 from scenes.worlds.things.catalogue import CATEGORY
@@ -124,7 +124,7 @@ class World:
         return (*support, *geometric, *wall_relations(objects, self.plan, time_s))
 
     def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
-        """The true scene graph. ``attached to`` relates things to walls (``layout.relations.wall_id``)."""
+        """The true scene graph. ``attached to`` relates things to walls (``layout.true_relations.wall_id``)."""
         objects = {id: o.to_scene_object(time_s) for id, o in self.objects.items()}
         relations = self.relations(self.objects, time_s)
         return SceneGraph(map_id=self.map_id, time_s=time_s, objects=objects, relations=relations, rooms=self.rooms)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Room, SceneGraph, SceneObject
-from tools.search.matching import FUZZY, bare_words, name_tier
+from tools.search.name_matching import FUZZY, bare_words, name_tier
 
 HOLDING = ("on", "in", "attached to", "under")
 """Relations that say what holds a thing, the most telling first."""

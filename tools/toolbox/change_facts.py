@@ -12,7 +12,7 @@ from typing import Any
 from scenes.records import TypedValue
 from scenes.types import Change, SceneObject
 from tools.search.graph_index import index_of
-from tools.search.matching import plural
+from tools.search.name_matching import plural
 from tools.toolbox.context import ToolContext
 from tools.toolbox.facts import Fact
 from tools.toolbox.phrases import is_plural, joined, place_text, place_words, plain_name, with_article

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from scenes.records import Reason
 from scenes.types import Camera, SceneGraph
-from tools.search.matching import Similarity
+from tools.search.name_matching import Similarity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from scenes.types import Room, SceneObject
 from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Pose, direction_to, direction_words, length_words
-from tools.search.matching import parse_query, plural
+from tools.search.name_matching import parse_query, plural
 from tools.search.queries import MOVED_AWAY, STALE_S, Selection, When, find_room
 from tools.toolbox.change_facts import change_fact, change_rows, group_facts, names_fact, names_with_counts
 from tools.toolbox.context import ToolContext

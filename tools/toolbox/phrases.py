@@ -10,7 +10,7 @@ from scenes.vocabulary import ARTICLES, QUANTIFIERS, RANK_OF_WORD
 from tools.geometry.box_measures import nearest_point, width_depth_height
 from tools.geometry.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.search.graph_index import taught_name
-from tools.search.matching import singular
+from tools.search.name_matching import singular
 from tools.search.queries import support_of
 from tools.toolbox.context import ToolContext
 

@@ -10,7 +10,7 @@ from scenes.types import SceneObject
 from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Point, Pose
-from tools.search.matching import Query, parse_query
+from tools.search.name_matching import NameQuery, parse_query
 from tools.search.queries import Selection, When, search
 from tools.toolbox.context import ToolContext
 from tools.toolbox.facts import Fact, Miss, ToolResult
@@ -36,7 +36,7 @@ class ResolvedReference:
     """The one object that an argument names."""
 
     object: SceneObject
-    query: Query
+    query: NameQuery
 
     @property
     def name(self) -> str:
@@ -79,7 +79,7 @@ def find_one(
     if text in ctx.graph.objects:
         if text in ctx.dormant and not dormant:
             return not_localised(text)
-        return ResolvedReference(object=ctx.graph.objects[text], query=Query(text=text))
+        return ResolvedReference(object=ctx.graph.objects[text], query=NameQuery(text=text))
     if _ID.fullmatch(text):
         raise ToolError(
             "an object id from an earlier result, a name or 'gaze'", repr(text), sorted(ctx.graph.objects)[:8]
@@ -132,7 +132,7 @@ def _gazed(ctx: ToolContext) -> ResolvedReference | UnresolvedReference:
     if gaze.object_id is None:
         clause = gaze.miss or "there is no object where you look"
         return UnresolvedReference(miss=Miss(reason=gaze.reason or "unsupported", asked=GAZE, clause=clause))
-    return ResolvedReference(object=ctx.graph.objects[gaze.object_id], query=Query(text=GAZE))
+    return ResolvedReference(object=ctx.graph.objects[gaze.object_id], query=NameQuery(text=GAZE))
 
 
 def _ambiguous(ctx: ToolContext, asked: str, objects: list[SceneObject]) -> UnresolvedReference:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from scenes.types import Camera, SceneGraph, SceneObject
-from tools.search.matching import Similarity, fold
+from tools.search.name_matching import Similarity, fold
 from tools.toolbox.context import NO_GAZE, Gaze, Note
 
 

@@ -24,7 +24,7 @@ from scenes.rendering.mesh import Floats
 from scenes.rendering.render import HEAD_CAMERA, Renderer
 from scenes.rendering.shading import Instance
 from scenes.vocabulary import ColorTerm
-from scenes.worlds.dynamics.space import free_space
+from scenes.worlds.dynamics.clearance import clearance_map
 from scenes.worlds.world import World, WorldObject, make_world
 
 _COARSE = 40
@@ -73,7 +73,7 @@ class CropMaker:
     def __init__(self, world: World, *, size: int = 128) -> None:
         self.world, self.size = world, size
         self._renderer = world.renderer()
-        self._places = free_space(world).standing_places()
+        self._places = clearance_map(world).standing_places()
         self._alone: dict[str, Renderer] = {}
         by_category: dict[str, list[WorldObject]] = {}
         for o in (o for o in world.objects.values() if not o.tucked):

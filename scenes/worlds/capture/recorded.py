@@ -14,7 +14,7 @@ import torch
 from scenes.rendering.render import HEAD_CAMERA, RenderedFrame, Renderer
 from scenes.types import Camera, Frame
 from scenes.worlds.capture.sensors import Sensor, exposure_gains, record
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import Walk
 from scenes.worlds.world import World
 

@@ -13,9 +13,9 @@ from scenes.records import BoxRecord, Record
 from scenes.types import Relation, SceneGraph, SceneObject
 from scenes.types import Room as SceneRoom
 from scenes.vocabulary import ColorTerm, RelationWord
-from scenes.worlds.dynamics.changes import Event, EventKind
+from scenes.worlds.dynamics.timeline import Event, EventKind
 from scenes.worlds.layout.floorplan import HALF_WALL_M, Opening, RoomPlan
-from scenes.worlds.layout.relations import wall_id
+from scenes.worlds.layout.true_relations import wall_id
 from scenes.worlds.world import World
 
 FOLDER = "ground_truth"

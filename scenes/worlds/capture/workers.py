@@ -26,7 +26,7 @@ from scenes.types import Camera
 from scenes.worlds.capture.recorded import Recorder
 from scenes.worlds.capture.sensors import DepthSensor, Sensor
 from scenes.worlds.capture.truth import FOLDER, NOTHING, FrameTruth
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import Walk
 
 MAX_WORKERS = 64

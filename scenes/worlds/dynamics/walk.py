@@ -17,8 +17,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from scenes.geometry import look_at
-from scenes.worlds.dynamics.space import FreeSpace, Point, free_space
-from scenes.worlds.layout.leaves import most_rooms
+from scenes.worlds.dynamics.clearance import ClearanceMap, Point, clearance_map
+from scenes.worlds.layout.door_leaves import most_rooms
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World, WorldObject
 
@@ -75,7 +75,7 @@ def _interesting(world: World, room: str) -> list[WorldObject]:
     return sorted(mine, key=lambda o: (o.id not in carriers, -o.box.volume))
 
 
-def _stand(space: FreeSpace, world: World, thing: WorldObject, rng: Generator) -> Point | None:
+def _stand(space: ClearanceMap, world: World, thing: WorldObject, rng: Generator) -> Point | None:
     """A place in the same room from which a person looks at a thing, in front of it if possible."""
     x, z = thing.box.center[0], thing.box.center[2]
     reach = max(thing.box.size[0], thing.box.size[2]) / 2
@@ -120,7 +120,7 @@ def _room_order(world: World, entry: str) -> list[str]:
     return order
 
 
-def _plan(world: World, space: FreeSpace, entry: str, settings: WalkSettings, rng: Generator) -> list[_Leg]:
+def _plan(world: World, space: ClearanceMap, entry: str, settings: WalkSettings, rng: Generator) -> list[_Leg]:
     """All legs of a visit."""
     legs: list[_Leg] = []
     here: Point | None = None
@@ -143,7 +143,7 @@ def _plan(world: World, space: FreeSpace, entry: str, settings: WalkSettings, rn
     return legs
 
 
-def _smooth(space: FreeSpace, path: list[Point]) -> NDArray[np.float64]:
+def _smooth(space: ClearanceMap, path: list[Point]) -> NDArray[np.float64]:
     """(N, 2) evenly spaced points 2 cm apart, rounded at corners as far as the furniture allows."""
     points = np.asarray(path, np.float64)
     if len(points) < 3:
@@ -256,7 +256,7 @@ def make_walk(
     rooms = [room.id for room in world.plan.rooms]
     if entry is not None and entry not in rooms:
         raise ValueError(f"expected an entry room of {rooms}, got {entry!r}")
-    space = free_space(world)
+    space = clearance_map(world)
     legs = _plan(world, space, entry or _entry(world, visit), settings, rng)
     body = _Body(settings, legs[0].path[0], rng)
     for leg in legs:

@@ -1,7 +1,9 @@
 """glTF 2.0 files (.gltf, .glb) as triangles: node transforms, vertex colours, base colours and their pictures.
 
-Read here and not by Open3D, whose reader gives no pictures. Sources: the glTF 2.0 specification of the Khronos Group,
-and its extension KHR_texture_transform. What else a file requires (compression, sparse accessors) is refused.
+Read here and not by Open3D, whose reader gives no pictures, nor by trimesh (5.2), which ignores texture transforms,
+drops triangle fans, and passes over missing files and damaged parts without a word. Sources: the glTF 2.0
+specification of the Khronos Group, and its extension KHR_texture_transform. What else a file requires (compression,
+sparse accessors) is refused.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from scenes.worlds.things import appliances as app
 from scenes.worlds.things import decor, gadgets
 from scenes.worlds.things import furniture as fur
 from scenes.worlds.things import tableware as ware
-from scenes.worlds.things.shapes import Look, Shape
+from scenes.worlds.things.shapes import Appearance, Shape
 
 Palette = tuple[ColorTerm, ...]
 """Colours of a kind of thing; one that stands twice is twice as common."""
@@ -37,7 +37,7 @@ class Category:
     """One kind of thing."""
 
     name: str
-    build: Callable[[Look], Shape]
+    build: Callable[[Appearance], Shape]
     colors: Palette
     place: str
     """``wall``: on the floor, back to a wall; ``free``: on the floor anywhere; ``top``: on or in another thing;
@@ -53,7 +53,7 @@ class Category:
 
 def _top(
     name: str,
-    build: Callable[[Look], Shape],
+    build: Callable[[Appearance], Shape],
     colors: Palette,
     hosts: Mapping[str, float],
     spot: str = "any",
@@ -198,7 +198,7 @@ def build(name: str, color: ColorTerm, seed: int) -> Shape:
 
     The footprint is centred on the origin and the lowest point is at y = 0.
     """
-    look = Look(np.random.default_rng((11, seed)), color)
+    look = Appearance(np.random.default_rng((11, seed)), color)
     shape = CATEGORY[name].build(look)
     low, high = shape.mesh.bounds
     dx, dy, dz = float(low[0] + high[0]) / 2, float(low[1]), float(low[2] + high[2]) / 2

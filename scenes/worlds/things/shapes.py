@@ -94,7 +94,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """Random choices for one instance. Builders draw sizes from ``rng`` and finishes from here."""
 
     rng: Generator

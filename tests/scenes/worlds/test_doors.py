@@ -15,10 +15,10 @@ import torch
 from scenes.geometry import look_at
 from scenes.types import Camera
 from scenes.worlds.capture.truth import world_truth
-from scenes.worlds.dynamics.changes import between_visits
-from scenes.worlds.dynamics.space import free_space
+from scenes.worlds.dynamics.clearance import clearance_map
+from scenes.worlds.dynamics.timeline import between_visits
 from scenes.worlds.dynamics.walk import make_walk
-from scenes.worlds.layout.leaves import DOOR, OPEN, most_rooms, reachable, turned_between_visits
+from scenes.worlds.layout.door_leaves import DOOR, OPEN, most_rooms, reachable, turned_between_visits
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World, make_world, with_things
 
@@ -102,7 +102,7 @@ def test_nobody_walks_through_a_closed_door() -> None:
     assert all(set(make_walk(found, visit=k).rooms) <= rooms for k in range(1, len(found.plan.rooms)))
     (closed,) = [leaf for leaf in found.leaves if not leaf.open]
     a, b = (next(r.rect.center for r in found.plan.rooms if r.id == room) for room in closed.opening.rooms)
-    space, before = free_space(found), free_space(standing(found, closed.number, is_open=True))
+    space, before = clearance_map(found), clearance_map(standing(found, closed.number, is_open=True))
     places = before.standing_places()
     near = [tuple(places[np.hypot(*(places - np.array(c)).T).argmin()].tolist()) for c in (a, b)]
     assert before.path(near[0], near[1]) is not None

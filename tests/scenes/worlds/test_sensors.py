@@ -17,10 +17,10 @@ from scenes.worlds.capture.recorded import iter_recorded
 from scenes.worlds.capture.sensors import SENSOR, SENSORS, ColorSensor, DepthSensor, expose, exposure_gains, measure
 from scenes.worlds.capture.truth import read_events_truth, read_world_truth
 from scenes.worlds.capture.writing import write_visits
-from scenes.worlds.dynamics.changes import Timeline, between_visits, change_world, during_visit
+from scenes.worlds.dynamics.timeline import Timeline, between_visits, change_world, during_visit
 from scenes.worlds.dynamics.walk import Walk, WalkSettings, make_walk
-from scenes.worlds.layout.boxes import footprint_overlap_m
-from scenes.worlds.layout.relations import vertical
+from scenes.worlds.layout.footprints import footprint_overlap_m
+from scenes.worlds.layout.true_relations import vertical
 from scenes.worlds.world import make_world
 
 SMALL = Camera(width=96, height=72, fx=69.0, fy=69.0, cx=48.0, cy=36.0)

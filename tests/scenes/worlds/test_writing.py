@@ -17,7 +17,7 @@ from scenes.worlds.capture.recorded import Recorder, iter_visit
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.truth import read_frames_truth, read_world_truth
 from scenes.worlds.capture.writing import write_visit, write_world
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import Walk, make_walk
 from scenes.worlds.world import make_world
 

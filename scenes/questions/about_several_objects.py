@@ -9,10 +9,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from scenes.questions.about_one_object import place
 from scenes.questions.asker import Asker, Draft, Drafts, bool_value, count_value, many, metres, one, step
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
 from scenes.questions.lexicon import NOUNS
-from scenes.questions.one_thing import place
 from scenes.records import ToolStep, TypedValue
 from scenes.types import Room, SceneObject
 from scenes.vocabulary import RANKS, SPOKEN_RELATIONS, RankWord, RelationWord
@@ -32,8 +32,8 @@ def exist(a: Asker) -> Drafts:
     if not kind:
         return ()
     found = members(a.graph, kind)
-    if not found and members(a.memory, kind):
-        return ()  # it has left: see scenes.questions.changes_asked
+    if not found and members(a.remembered, kind):
+        return ()  # it has left: see scenes.questions.about_changes
     text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
     said = many(kind.text) if many(kind.text) in text else kind.text
     return (
@@ -127,7 +127,7 @@ def count_room(a: Asker) -> Drafts:
         return [o for o in members(a.graph, pair[0]) if o.room == pair[1].id]
 
     # Of things that have left, it is not said that there are none.
-    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.memory, p[0]))]
+    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.remembered, p[0]))]
     if not (pair := a.balanced(known, lambda p: len(hits(p)))):
         return ()
     kind, room = pair
@@ -243,7 +243,7 @@ def where_am_i(a: Asker) -> Drafts:
 def _unknown_kind(a: Asker) -> Kind | None:
     """Something that was never seen."""
     kinds = (Kind(name=a.rng.choice(NOUNS)) for _ in range(SAMPLED))
-    return next((k for k in kinds if not members(a.memory, k)), None)
+    return next((k for k in kinds if not members(a.remembered, k)), None)
 
 
 Named = tuple[SceneObject, Kind]

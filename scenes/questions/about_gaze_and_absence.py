@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scenes.questions.about_one_object import ABOUT, draft_about, place
 from scenes.questions.asker import Asker, Draft, Drafts, step
 from scenes.questions.gold import Kind, members
 from scenes.questions.lexicon import NOUNS, invented_word
-from scenes.questions.one_thing import ABOUT, draft_about, place
 from scenes.records import TypedValue
 from scenes.types import SceneObject
 from scenes.vocabulary import GAZE
@@ -101,7 +101,7 @@ def never_present(a: Asker) -> Drafts:
     now = a.visit.world_at(a.frame).scene_graph() if a.visit.timeline else a.visit.truth
     for _ in range(20):
         kind = Kind(name=a.rng.choice(NOUNS))
-        if not members(now, kind) and not members(a.memory, kind):
+        if not members(now, kind) and not members(a.remembered, kind):
             return (_unknown(a, "never_present", kind),)
     return ()
 
@@ -112,7 +112,7 @@ def not_yet_seen(a: Asker) -> Drafts:
     names = [
         o.category
         for o in world.objects.values()
-        if o.id not in a.memory.objects and not members(a.memory, Kind(name=o.category))
+        if o.id not in a.remembered.objects and not members(a.remembered, Kind(name=o.category))
     ]
     return (_unknown(a, "not_yet_seen", Kind(name=a.rng.choice(names))),) if names else ()
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from scenes.types import Box3D, Relation
 from scenes.vocabulary import RelationWord
-from scenes.worlds.layout.boxes import footprint, footprint_gap_m
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, RoomPlan, Side
+from scenes.worlds.layout.footprints import footprint, footprint_gap_m
 
 UNDER_SHARE = 0.4
 """Share of a thing's footprint that must lie under another, as in ``tools``."""

@@ -14,10 +14,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from scenes.types import Box3D
-from scenes.worlds.dynamics.opening import NOWHERE, loose_things, turn_front
+from scenes.worlds.dynamics.front_changes import NOWHERE, loose_things, turn_front
 from scenes.worlds.dynamics.walk import Walk
+from scenes.worlds.layout.door_leaves import turned_between_visits
 from scenes.worlds.layout.furnish import Furnisher
-from scenes.worlds.layout.leaves import turned_between_visits
 from scenes.worlds.layout.placing import Placed
 from scenes.worlds.things.catalogue import CATEGORIES, CATEGORY
 from scenes.worlds.world import World, WorldObject, with_things

@@ -19,7 +19,7 @@ from scenes.vocabulary import ColorTerm
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, Opening
 from scenes.worlds.layout.furnish import Furnisher
 from scenes.worlds.layout.placing import Hull
-from scenes.worlds.things.shapes import Look
+from scenes.worlds.things.shapes import Appearance
 
 DOOR = "door"
 """Category of a leaf."""
@@ -114,13 +114,13 @@ class Leaf:
         return float(self.inward if self.at_high == (self.opening.axis == "x") else -self.inward)
 
     def _slab_mesh(self) -> Mesh:
-        look = Look(np.random.default_rng(self.seed), self.color)
+        look = Appearance(np.random.default_rng(self.seed), self.color)
         w, h = self.width_m, self.opening.top - 2 * GAP_M
         return box((w, h, THICK_M), look.body(), (w / 2, 0.0, self._inside * THICK_M / 2))
 
     def _shape(self) -> Mesh:
         """In its own frame: hinge at the origin, along x; two panels and a handle on each face."""
-        look = Look(np.random.default_rng(self.seed), self.color)
+        look = Appearance(np.random.default_rng(self.seed), self.color)
         w, h = self.width_m, self.opening.top - 2 * GAP_M
         z, metal, panel = self._inside * THICK_M / 2, look.metal(), look.body().shade(look.u(0.86, 0.94))
         parts = [self._slab_mesh()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenes.worlds.dynamics.changes import Timeline, between_visits, during_visit
+from scenes.worlds.dynamics.timeline import Timeline, between_visits, during_visit
 from scenes.worlds.dynamics.walk import Walk, WalkSettings, make_walk
 from scenes.worlds.world import World
 
