@@ -14,11 +14,12 @@ def trained(steps: int, resume_at: int | None = None) -> nn.Linear:
     torch.manual_seed(0)
     x, wanted = torch.randn(64, 8), torch.randn(8, 8)
     model = nn.Linear(8, 8)
-    optimizer = MuonAdamW([model.weight], [model.bias], lr=0.02, weight_decay=0.0)
+    weight, bias = model.parameters()
+    optimizer = MuonAdamW([weight], [bias], lr=0.02, weight_decay=0.0)
     for step in range(steps):
         if step == resume_at:
             state = copy.deepcopy(optimizer.state_dict())
-            optimizer = MuonAdamW([model.weight], [model.bias], lr=0.5, weight_decay=0.9)
+            optimizer = MuonAdamW([weight], [bias], lr=0.5, weight_decay=0.9)
             optimizer.load_state_dict(state)
         loss = (model(x) - x @ wanted - 1.0).square().mean()
         optimizer.zero_grad()
