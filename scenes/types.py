@@ -188,7 +188,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Something is otherwise with a thing than it was."""
+    """One change of one thing."""
 
     time_s: float
     """When it was noticed."""
@@ -215,7 +215,7 @@ class SceneGraph:
     relations: tuple[Relation, ...] = ()
     rooms: Mapping[str, Room] = field(default_factory=dict)
     changes: tuple[Change, ...] | None = None
-    """What is otherwise than when the visit began, at most one a thing; None where nobody kept a log."""
+    """Changes since the visit began, at most one a thing; None where no log was kept."""
 
     def related(self, predicate: RelationWord, object_id: str) -> tuple[str, ...]:
         """Ids of the subjects that stand in ``predicate`` to ``object_id``."""

@@ -195,7 +195,7 @@ def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growt
     """Walk ``frames`` frames in laps through a generated world, saving every minute, every frame a keyframe."""
     world = make_world(seed)
     walk = make_walk(world)
-    recorded = iter_recorded(Timeline(moments=((0.0, world),)), walk, SENSOR["headset"], HEAD_CAMERA)
+    recorded = iter_recorded(Timeline.unchanging(world), walk, SENSOR["headset"], HEAD_CAMERA)
     once = [frame for frame, _ in itertools.islice(recorded, lap)]
     builder = SceneGraphBuilder(world.map_id, None, open_segmenter(EMBEDDED))
     first_mb, objects, rss_mb = 0.0, 0, 0.0

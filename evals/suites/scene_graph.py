@@ -62,7 +62,7 @@ def run_world(
     builder = SceneGraphBuilder(world.map_id, namer, make())
     seen: Counter[int] = Counter()
     spent: list[float] = []
-    timeline = Timeline(moments=((0.0, world),))
+    timeline = Timeline.unchanging(world)
     for index, (frame, exact) in enumerate(iter_recorded(timeline, walk, SENSOR[sensor], HEAD_CAMERA)):
         least = VISIBLE_SHARE * exact.instance_ids.size
         seen.update(n for n, count in exact.pixel_counts().items() if count >= least)

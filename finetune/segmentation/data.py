@@ -60,7 +60,7 @@ def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
     lookup = np.zeros(max(kind, default=0) + 1, np.uint8)
     lookup[list(kind)] = list(kind.values())
     rows: dict[str, list[NDArray]] = {"inputs": [], "kind": [], "number": [], "boxes": []}
-    for frame, exact in iter_recorded(Timeline(moments=((0.0, world),)), walk, sensor, CAMERA):
+    for frame, exact in iter_recorded(Timeline.unchanging(world), walk, sensor, CAMERA):
         surface = surface_image(frame, WIDTH)
         stride = exact.instance_ids.shape[0] // surface.valid.shape[0]
         number = np.maximum(exact.instance_ids[:: stride * VOTE_STRIDE, :: stride * VOTE_STRIDE], 0)

@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for seed in range(int(low), int(high or int(low) + 1)):
         world = make_world(seed)
         segmenter = GeometricSegmenter()
-        timeline = Timeline(moments=((0.0, world),))
+        timeline = Timeline.unchanging(world)
         for index, (frame, exact) in enumerate(iter_recorded(timeline, make_walk(world), SENSOR["headset"])):
             if index % args.every == 0:
                 parts.append(examples(segmenter.segment(frame), exact.instance_ids))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from scenes.questions.about_several_objects import listing
-from scenes.questions.asker import Asker, Draft, Drafts, bool_value, many, one, step
+from scenes.questions.asker import Asker, Draft, Drafts, bool_value, plural_noun, step, with_article
 from scenes.questions.gold import Kind, members
 from scenes.questions.wearer_knowledge import KnownThing
 from scenes.types import CHANGES, SceneObject
@@ -69,11 +69,11 @@ def moved_away(a: Asker) -> Drafts:
     if not named:
         return ()
     (obj, kind), words = a.rng.choice(named), a.rng.choice(LEFT)
-    text = a.say(words, the=a.the(kind), a=one(kind.text), many=many(kind.text), bare=kind.text)
+    text = a.say(words, the=a.the(kind), a=with_article(kind.text), many=plural_noun(kind.text), bare=kind.text)
     trace = {
         "where_is": step("where_is", object=kind.text),
         "distance": step("measure", kind="distance", a=kind.text),
-        "exist": step("find_objects", query=many(kind.text) if many(kind.text) in text else kind.text),
+        "exist": step("find_objects", query=plural_noun(kind.text) if plural_noun(kind.text) in text else kind.text),
     }[words]
     return (Draft(family="moved_away", text=text, status="abstained", reason="moved", objects=(obj.id,), trace=trace),)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from scenes.questions.about_one_object import ABOUT, draft_about, place
+from scenes.questions.about_one_object import OBJECT_QUESTIONS, draft_about, gold_place
 from scenes.questions.asker import Asker, Draft, Drafts, step
 from scenes.questions.gold import Kind, members
 from scenes.questions.lexicon import NOUNS, invented_word
@@ -32,7 +32,7 @@ def gazed(family: str) -> Callable[[Asker], Drafts]:
         if not (seen := _looked_at(a)):
             return ()
         obj, uv = seen
-        return draft_about(a, family, ABOUT[family], obj, GAZE, uv)
+        return draft_about(a, family, OBJECT_QUESTIONS[family], obj, GAZE, uv)
 
     return ask
 
@@ -52,7 +52,7 @@ def teach(a: Asker) -> Drafts:
         trace=step("remember", name=name, target=GAZE),
         gaze_px=uv,
     )
-    there = place(a, obj)
+    there = gold_place(a, obj)
     second = Draft(
         family="taught_where",
         text=a.say("where_is", the=name),
@@ -140,7 +140,7 @@ def ambiguous(a: Asker) -> Drafts:
     exact = Kind(name=kind.name, color=chosen.color)
     if not chosen.color or not a.may_say(exact) or len(members(a.graph, exact)) != 1:
         return (first,)
-    there = place(a, chosen)
+    there = gold_place(a, chosen)
     return (
         first,
         Draft(
@@ -169,7 +169,7 @@ def talk(family: str) -> Callable[[Asker], Drafts]:
 def _unknown(a: Asker, family: str, kind: Kind) -> Draft:
     words = a.rng.choice(ABSENT)
     text = a.say(words, the=f"the {kind.text}")
-    trace = ABOUT[words].trace(kind.text)
+    trace = OBJECT_QUESTIONS[words].trace(kind.text)
     return Draft(family=family, text=text, status="abstained", reason="never_seen", trace=trace)
 
 

@@ -9,8 +9,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scenes.questions.about_one_object import place
-from scenes.questions.asker import Asker, Draft, Drafts, bool_value, count_value, many, metres, one, step
+from scenes.questions.about_one_object import gold_place
+from scenes.questions.asker import (
+    Asker,
+    Draft,
+    Drafts,
+    bool_value,
+    count_value,
+    metres,
+    plural_noun,
+    step,
+    with_article,
+)
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
 from scenes.questions.lexicon import NOUNS
 from scenes.records import ToolStep, TypedValue
@@ -34,8 +44,8 @@ def exist(a: Asker) -> Drafts:
     found = members(a.graph, kind)
     if not found and members(a.remembered, kind):
         return ()  # it has left: see scenes.questions.about_changes
-    text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
-    said = many(kind.text) if many(kind.text) in text else kind.text
+    text = a.say("exist", a=with_article(kind.text), many=plural_noun(kind.text), bare=kind.text)
+    said = plural_noun(kind.text) if plural_noun(kind.text) in text else kind.text
     return (
         Draft(
             family="exist",
@@ -103,8 +113,8 @@ def _kinds_placed(a: Asker, colored: float) -> list[_KindPlaced]:
 
 def _asked_placed(a: Asker, family: str, asked: _KindPlaced) -> tuple[str, tuple[ToolStep, ...]]:
     kind, spoken = asked.kind, a.rng.choice(SPOKEN_RELATIONS[asked.predicate])
-    text = a.say(family, a=one(kind.text), many=many(kind.text), rel=spoken, ref=a.the(asked.reference))
-    said = many(kind.text) if many(kind.text) in text else kind.text
+    text = a.say(family, a=with_article(kind.text), many=plural_noun(kind.text), rel=spoken, ref=a.the(asked.reference))
+    said = plural_noun(kind.text) if plural_noun(kind.text) in text else kind.text
     return text, step("find_objects", query=said, relation=asked.predicate, reference=asked.reference.text)
 
 
@@ -114,7 +124,7 @@ def count(a: Asker) -> Drafts:
     colored = [kind for _ in range(SAMPLED) if (kind := a.kind(1.0))]
     if not (kind := a.balanced([*plain, *colored], lambda k: len(members(a.graph, k)))):
         return ()
-    found, said = members(a.graph, kind), many(kind.text)
+    found, said = members(a.graph, kind), plural_noun(kind.text)
     return (_counted("count", a.say("count", many=said), found, step("find_objects", query=said)),)
 
 
@@ -131,8 +141,8 @@ def count_room(a: Asker) -> Drafts:
     if not (pair := a.balanced(known, lambda p: len(hits(p)))):
         return ()
     kind, room = pair
-    text = a.say("count_room", many=many(kind.text), room=f"the {room.label}")
-    trace = step("find_objects", query=many(kind.text), room=room.label)
+    text = a.say("count_room", many=plural_noun(kind.text), room=f"the {room.label}")
+    trace = step("find_objects", query=plural_noun(kind.text), room=room.label)
     return (_counted("count_room", text, hits(pair), trace),)
 
 
@@ -193,7 +203,7 @@ def superlative(a: Asker) -> Drafts:
     first, second = (scores[rank](o) for o in ordered[:2])
     if abs(first - second) < CLEARLY_AHEAD * max(abs(first), abs(second)):
         return ()
-    gold = place(a, ordered[0])
+    gold = gold_place(a, ordered[0])
     return (
         Draft(
             family="superlative",

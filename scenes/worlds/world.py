@@ -20,7 +20,8 @@ from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from scenes.vocabulary import ColorTerm, RelationWord
 from scenes.worlds.layout.door_leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
 from scenes.worlds.layout.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
-from scenes.worlds.layout.furnish import Furnisher
+from scenes.worlds.layout.furnish import furnish
+from scenes.worlds.layout.furniture_layout import FurnitureLayout
 from scenes.worlds.layout.placing import Placed
 from scenes.worlds.layout.programme import choose_rooms
 from scenes.worlds.layout.true_relations import geometric_relations, wall_relations
@@ -245,16 +246,16 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
     chosen = choose_rooms(count, style or "apartment", rng)
     plan = make_plan(chosen, rng)
     shells = {room.id: room_shell(plan, room, rng) for room in plan.rooms}
-    furnisher = Furnisher(plan=plan, rng=rng)
-    furnisher.run(clutter)
+    layout = FurnitureLayout(plan=plan, rng=rng)
+    furnish(layout, clutter)
     lights: list[Vec3] = []
     for room in plan.rooms:
         x, z = room.rect.center
         lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
-    windows = _windows(plan, furnisher.next_number)
-    furnisher.rng, furnisher.next_number = tucking_generator(seed), furnisher.next_number + len(windows)
-    tuck(furnisher)
-    leaves = hang_leaves(furnisher, leaf_generator(seed))
+    windows = _windows(plan, layout.next_number)
+    layout.rng, layout.next_number = tucking_generator(seed), layout.next_number + len(windows)
+    tuck(layout)
+    leaves = hang_leaves(layout, leaf_generator(seed))
     world = World(
         seed=seed,
         style=style or "apartment",
@@ -264,7 +265,7 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
         lights=tuple(lights),
         leaves=leaves,
     )
-    return with_things(world, furnisher.placed, furnisher.next_number)
+    return with_things(world, layout.placed, layout.next_number)
 
 
 def with_things(world: World, placed: Sequence[Placed], next_number: int) -> World:

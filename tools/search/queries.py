@@ -152,41 +152,39 @@ def search(
     seen in a span of time; ``region`` and ``gaze`` what is there. Matches come nearest first where the wearer is
     localised, and nearest to the gaze where one is given.
     """
+    reference = find_reference(graph, query, similarity) if query.reference else None
+    place = find_room(graph, room) if room else None
+    if query.reference and reference is None:
+        return Selection(query=query, unknown_reference=query.reference)
+    if room and place is None:
+        return Selection(query=query, unknown_reference=room)
     index = index_of(graph)
-    tests = Conditions(index)
-    reference: SceneObject | Room | None = None
+    conditions = Conditions(index)
     if query.color:
-        tests.color(query.color)
-    if query.reference:
-        reference = find_reference(graph, query, similarity)
-        if reference is None:
-            return Selection(query=query, unknown_reference=query.reference)
-        tests.relation(query.relation, reference)
-    if room:
-        place = find_room(graph, room)
-        if place is None:
-            return Selection(query=query, unknown_reference=room)
-        reference = reference or place
-        tests.room(place)
+        conditions.color(query.color)
+    if reference is not None:
+        conditions.relation(query.relation, reference)
+    if place is not None:
+        conditions.room(place)
     if when != "ever":
-        tests.presence(when)
+        conditions.presence(when)
     if seen_s is not None:
-        tests.seen(*seen_s)
+        conditions.seen(*seen_s)
     if region is not None:
-        tests.region(region)
+        conditions.region(region)
     if gaze is not None:
-        tests.gaze(gaze)
+        conditions.gaze(gaze)
     rows, cosines = _named(index, query, similarity)
     if isinstance(reference, SceneObject):
         rows = rows[rows != index.row_of[reference.id]]
-    passed, rejected = tests.split(rows)
+    passed, rejected = conditions.split(rows)
     order = _ranked(index, passed, query.rank, wearer, gaze)
     return Selection(
         query=query,
         matches=tuple(index.objects[row] for row in order.tolist()),
         rejected=rejected,
-        reference=reference,
-        conditions=tuple(tests.conditions),
+        reference=reference or place,
+        conditions=tuple(conditions.words),
         cosines=cosines,
     )
 

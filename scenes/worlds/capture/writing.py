@@ -86,7 +86,7 @@ def write_still_world(
 ) -> Path:
     """One visit to any world, generated or described, in which nothing changes. Arguments and errors as above."""
     walk = make_walk(world, settings=WalkSettings(fps=fps or sensor.fps))
-    timeline = Timeline(moments=((0.0, world),))
+    timeline = Timeline.unchanging(world)
     return write_visit(
         timeline,
         walk,

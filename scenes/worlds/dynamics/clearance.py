@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -120,8 +119,7 @@ def clearance_map(world: World) -> ClearanceMap:
         # A thin leaf must not fall between the middles of two cells.
         grown = replace(o.box, size=(max(o.box.size[0], CELL_M * 1.5), o.box.size[1], max(o.box.size[2], CELL_M * 1.5)))
         free &= ~_inside(points, footprint(grown))
-    distance = ndimage.distance_transform_edt(free)
-    assert isinstance(distance, np.ndarray)
+    distance = np.asarray(ndimage.distance_transform_edt(free))
     return ClearanceMap(x0=x0, z0=z0, clearance_m=distance * CELL_M)
 
 
@@ -134,10 +132,3 @@ def _inside(points: NDArray[np.floating], corners: NDArray[np.float64]) -> NDArr
         length = float(np.linalg.norm(axis))
         out &= np.abs((points - center) @ (axis / max(length, 1e-9))) <= length / 2
     return out
-
-
-def sample_place(space: ClearanceMap, rng: Generator) -> Point:
-    """A random standing place."""
-    places = space.standing_places()
-    x, z = places[rng.integers(len(places))]
-    return float(x), float(z)

@@ -112,6 +112,5 @@ def occupancy(area: Rect, hulls: list[Hull], cell: float, radius: float) -> NDAr
             True
         )
     reach = math.ceil(radius / cell)
-    grown = ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True))
-    assert isinstance(grown, np.ndarray)
+    grown = np.asarray(ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True)))
     return grown[1:-1, 1:-1] <= reach - 0.5

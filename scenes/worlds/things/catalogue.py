@@ -29,7 +29,6 @@ CLOTH: Palette = ("gray", "blue", "green", "red", "brown", "purple", "yellow", "
 TABLES = {"table": 1.0, "coffee table": 0.8, "desk": 0.7}
 WORKTOP = {"counter": 1.0, "table": 0.4}
 STORAGE = {"cabinet": 1.0, "dresser": 1.0, "nightstand": 0.7, "tv stand": 0.4, "wall shelf": 0.5}
-DESKS = {"desk": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
