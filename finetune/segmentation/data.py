@@ -51,7 +51,8 @@ def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
     """Arrays of one walk: inputs (N, 11, h, w) and, n = (h/2, w/2): kind (N, n), number (N, n), boxes (N, 8, n)."""
     rng = np.random.default_rng((21, world.seed))
     sensor = SENSOR["headset"]
-    assert sensor.depth is not None
+    if sensor.depth is None:
+        raise ValueError("expected a headset with a depth sensor, got one without")
     sensor = replace(sensor, depth=replace(sensor.depth, noise=float(rng.uniform(0.3, 0.7))))
     walk = make_walk(world, visit=visit, settings=WalkSettings(fps=fps))
     kind = {o.number: CLASSES.index(o.category) for o in world.objects.values()}

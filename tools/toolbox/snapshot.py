@@ -12,9 +12,7 @@ from torch import Tensor
 
 from scenes.types import Camera, SceneGraph, SceneObject
 from tools.search.name_matching import Similarity, fold
-from tools.toolbox.context import Gaze, Note
-
-NO_GAZE = Gaze(reason="unsupported", miss="no gaze was given")
+from tools.toolbox.context import NO_GAZE, Gaze, Note
 
 
 @dataclass(slots=True, kw_only=True)

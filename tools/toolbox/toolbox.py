@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scenes.vocabulary import RelationWord
 from tools.errors import ToolError
 from tools.toolbox import finding, measuring, remembering
-from tools.toolbox.context import ToolContext, ToolResult
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import ToolResult
 
 
 class Arguments(BaseModel):
