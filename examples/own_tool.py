@@ -17,7 +17,9 @@ from pydantic import Field
 
 from scenes.records import TypedValue
 from scenes.types import SceneGraph
-from tools.toolbox.context import Fact, ToolContext, ToolResult
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import Fact, Miss, ToolResult
+from tools.toolbox.results import miss_result, result_of
 from tools.toolbox.snapshot import SnapshotContext
 from tools.toolbox.toolbox import TOOLS, Arguments, Tool, openai_schema
 
@@ -33,16 +35,17 @@ def tallest(context: ToolContext, fact_number: int, name: str) -> ToolResult:
     present = [thing for thing in context.graph.objects.values() if thing.present]
     fitting = [thing for thing in present if name == "objects" or name in thing.label]
     if not fitting:
-        return ToolResult(text="none: never seen", reason="never_seen")
+        return miss_result(Miss(reason="never_seen", asked=name, clause=f"anything called {name}"))
     best = max(fitting, key=lambda thing: thing.box.size[1])
     height_m = round(best.box.size[1], 2)
     fact = Fact(
         id=best.id,
+        role="size",
         text=f"the {best.label or 'thing without a name'} is {height_m} metres tall",
         value=TypedValue(kind="length_m", value=height_m, unit="m"),
         object_ids=(best.id,),
     )
-    return ToolResult(text=fact.line, facts=(fact,))
+    return result_of(fact)
 
 
 MY_TOOLS = (*TOOLS, Tool(name="tallest", description="the tallest object", arguments=Tallest, function=tallest))

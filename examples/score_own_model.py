@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from torch import Tensor
 
 from agent.conversation.graph import Assistant, answer_question, build_assistant
-from agent.conversation.turn import Question as Asked
+from agent.conversation.turn import TurnInput
 from agent.model.interface import Reply, Vlm
 from agent.model.protocol import Message, ToolCall, ToolSchema, text_of
 from scenes.questions.generate import visit_questions
@@ -77,7 +77,7 @@ class KeywordModel:
         return ToolCall(name="answer", arguments=found)
 
 
-def moment(question: Question, visit: Visit) -> tuple[Asked, SnapshotContext]:
+def moment(question: Question, visit: Visit) -> tuple[TurnInput, SnapshotContext]:
     """The question with the picture of its frame, and the moment as the tools see it."""
     pose = visit.walk.world_from_camera[question.frame_id]
     seen = visit.world_at(question.frame_id).renderer().render(CAMERA, pose, id=question.frame_id).frame
@@ -87,7 +87,7 @@ def moment(question: Question, visit: Visit) -> tuple[Asked, SnapshotContext]:
     )
     if question.gaze_px is not None:
         context.gazed = Gaze(object_id=question.objects[0])
-    return Asked(text=question.text, frame=frame, gaze=question.gaze_px is not None), context
+    return TurnInput(text=question.text, frame=frame, gaze=question.gaze_px is not None), context
 
 
 def is_right(question: Question, answer: GroundedAnswer) -> bool:

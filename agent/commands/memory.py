@@ -204,7 +204,7 @@ def _forget_one(store: MapStore, what: str) -> str:
 
 def _one_thing(store: MapStore, what: str) -> SceneObject:
     """The thing with this id or name. Raises InputError: none (with what there is), or several (with their ids)."""
-    from tools.search.matching import parse_query
+    from tools.search.name_matching import parse_query
     from tools.search.queries import search
 
     graph = store.builder.snapshot()

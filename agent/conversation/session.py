@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from agent.conversation.context import LiveContext, Looker
 from agent.conversation.graph import Assistant, answer_question
-from agent.conversation.turn import Question, Turn
+from agent.conversation.live_context import LiveContext, Looker
+from agent.conversation.turn import Turn, TurnInput
 from agent.maps.map_store import MapStore, Progress
 from agent.maps.relocalisation import NotAligned, align_recording
 from scenes.errors import InputError
@@ -97,7 +97,7 @@ class Session:
             )
         while self.store.builder.name_pending():
             pass
-        question = Question(text=text.strip(), frame=frame, gaze=gaze_px is not None)
+        question = TurnInput(text=text.strip(), frame=frame, gaze=gaze_px is not None)
         context = LiveContext(self.store, frame, gaze_px, self.looker)
         turn = answer_question(self.assistant, question, context, self._turns)
         self._turns.append(turn)

@@ -58,7 +58,7 @@ ATOMS: Mapping[str, tuple[str, ...]] = {
 """Atom -> slots of which the wording must hold one; the wearer and the gaze need none."""
 CLEARLY_AHEAD = 0.03
 """Two measures nearer to each other than this share of the larger are not compared, as in the generated questions
-(``scenes.questions.several_things.CLEARLY_AHEAD``)."""
+(``scenes.questions.about_several_objects.CLEARLY_AHEAD``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

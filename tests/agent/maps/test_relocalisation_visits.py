@@ -18,7 +18,7 @@ from scenes.recordings.reading.base import Gravity
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Frame
 from scenes.worlds.capture.recorded import iter_visit
-from scenes.worlds.dynamics.changes import between_visits
+from scenes.worlds.dynamics.timeline import between_visits
 from scenes.worlds.dynamics.walk import Walk, make_walk
 from scenes.worlds.world import make_world
 from tests.agent.maps.test_relocalisation import entered_at

@@ -15,8 +15,10 @@ from agent.model.grammar import GrammarError, Grammars, Matcher, greedy_choice
 from agent.model.protocol import hermes, parse_call
 from finetune.recipes.base import load_tokenizer
 from tools.toolbox.answers import AnswerArguments
-from tools.toolbox.context import Fact
+from tools.toolbox.facts import Fact
 from tools.toolbox.toolbox import TOOLS, tool_schemas
+
+FACTS = [Fact(id="o5", role="place", text="the mug"), Fact(id="f1", role="count", text="2 mugs")]
 
 
 def write(matcher: Matcher, vocab: int, seed: int, limit: int = 400) -> list[int] | None:
@@ -64,7 +66,7 @@ def test_what_is_written_is_the_serialisation_of_training(grammars: Grammars, ti
 
 def test_an_answer_can_cite_only_what_was_returned(grammars: Grammars, tiny_folder: Path) -> None:
     tokenizer = load_tokenizer(tiny_folder)
-    schemas = tools_for([Fact(id="o5", text="the mug"), Fact(id="f1", text="2 mugs"), Fact(id="o5", text="again")])
+    schemas = tools_for([*FACTS, Fact(id="o5", role="place", text="again")])
     answer = [schema for schema in schemas if schema["function"]["name"] == "answer"]
     cited: set[str] = set()
     for seed in range(12):
@@ -85,7 +87,7 @@ def test_nothing_can_be_cited_before_a_tool_was_called(grammars: Grammars, tiny_
 
 def test_the_grammar_knows_the_rules_of_the_answer_contract(grammars: Grammars, tiny_folder: Path) -> None:
     tokenizer = load_tokenizer(tiny_folder)
-    facts = [Fact(id="o5", text="the mug"), Fact(id="f1", text="2 mugs")]
+    facts = FACTS
     statuses: set[str] = set()
     for seed in range(30):
         schemas = tools_for(facts if seed % 2 else [])
