@@ -7,139 +7,123 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from finetune.language.trace_answers import number_of, sentence, tell_miss
 from finetune.language.trace_slots import category_for, definite, name_for
-from finetune.language.trace_writer import (
-    Writer,
-    miss,
-    sentence,
-)
-from finetune.pointer.telling import (
-    TooLong,
-    ask,
-    end_unfound,
-    end_with_both,
-    slots_of_two,
-    told,
-    two_names,
-    usable,
-)
-from tools.search.matching import plural
+from finetune.language.trace_writer import Writer
+from finetune.pointer.telling import ask, end_unfound, end_with_both, slots_of_two, two_names, usable, yes_no
+from tools.search.name_matching import plural
+from tools.toolbox.facts import Fact, ToolResult
 from tools.toolbox.phrases import is_plural
+
+SPOKEN_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+ALIKE = 0.04
+"""Measures that differ by a smaller share are given without a judgement."""
 
 
 def both_places(w: Writer) -> None:
+    """Where two things are."""
     first, second = two_names(w)
     ask(w, "both_places", slots_of_two(w, first, second))
-    found = w.call("where_is", object=first)
-    if not usable(found):
-        end_unfound(w, found)
-        return
-    end_with_both(w, found, w.call("where_is", object=second))
+    facts = _both(w, lambda name: w.call("where_is", object=name), first, second)
+    if facts:
+        end_with_both(w, *facts)
+
+
+def sizes(w: Writer) -> None:
+    """How large two things are."""
+    first, second = two_names(w)
+    ask(w, "sizes", slots_of_two(w, first, second))
+    facts = _both(w, lambda name: w.call("measure", kind="size", a=name), first, second)
+    if facts:
+        end_with_both(w, *facts)
+
+
+def _both(w: Writer, call: Callable[[str], ToolResult], first: str, second: str) -> tuple[Fact, Fact] | None:
+    """The facts about two things; None where one was not found, which then ended the turn."""
+    facts = []
+    for name in (first, second):
+        result = call(name)
+        if not usable(result):
+            end_unfound(w, result)
+            return None
+        facts.append(result.main)
+    return facts[0], facts[1]
 
 
 def place_and_color(w: Writer) -> None:
-    name = name_for(w, never=0.06, loose=0.03, colored=0.0)
+    """Where a thing is, and its colour."""
+    name = name_for(w, absent=0.06, claimed=0.03, colored=0.0)
     ask(w, "place_and_color", {"the": definite(w, name)})
     place = w.call("where_is", object=name)
     if not usable(place):
         end_unfound(w, place)
         return
-    looks = w.call("describe", object=name)
-    fact = looks.facts[0]
-    if fact.value is None or fact.value.kind != "color":
-        w.answer(sentence(told(place.facts[0].text)), place.facts[0].id)
-        return
-    color = fact.text.split(",", 1)[0]
-    text = sentence(f"{color}, and it is {_behind_verb(told(place.facts[0].text))}")
-    if len(text) > 175:
-        raise TooLong(text)
-    w.answer(text, fact.id)
-
-
-def _behind_verb(text: str) -> str:
-    for verb in (" is ", " are "):
-        if verb in text:
-            return text.split(verb, 1)[1]
-    return text
+    looks = w.call("describe", object=name).main
+    if looks.value is None or looks.value.kind != "color":
+        w.answer(sentence(place.main.short), place.main.id)
+    else:
+        end_with_both(w, looks, place.main)
 
 
 def measured_two(kind: str, family: str, word: str, larger: bool) -> Callable[[Writer], None]:
-    """Which of two has more or less of a measure; the sentence names it and gives both."""
+    """Which of two has more or less of a measure: that one first, with yes or no where it was asked so."""
 
     def write(w: Writer) -> None:
         first, second = two_names(w)
-        asked = ask(w, family, slots_of_two(w, first, second))
-        results = []
-        for name in (first, second):
-            results.append(w.call("measure", kind=kind, a=name))
-            if not usable(results[-1]):
-                end_unfound(w, results[-1])
-                return
-        facts = [result.facts[0] for result in results]
+        asked = f" {ask(w, family, slots_of_two(w, first, second)).lower()}"
+        facts = _both(w, lambda name: w.call("measure", kind=kind, a=name), first, second)
+        if facts is None:
+            return
         values = [float(fact.value.value) for fact in facts if fact.value is not None]
-        if len(values) != 2 or abs(values[0] - values[1]) < 0.04 * max(values):
-            w.answer(sentence(f"{facts[0].text}, and {facts[1].text}"), facts[0].id, facts[1].id)
+        if len(values) != 2 or abs(values[0] - values[1]) < ALIKE * max(values):
+            end_with_both(w, *facts)
             return
         best = max((0, 1), key=lambda k: values[k] if larger else -values[k])
-        verb = " are " if " are " in facts[best].text else " is "
-        name = facts[best].text.split(verb, 1)[0]
-        text = f"{name}{verb}{word}: {facts[0].text}, {facts[1].text}"
-        opened = f" {asked.lower()}"
-        if " than " in opened and " or " not in opened:
-            text = f"{'yes' if best == 0 else 'no'}, {text}"
-        w.answer(sentence(text), facts[0].id, facts[1].id)
+        both = f"{facts[best].short}, {facts[1 - best].short}"
+        judged = " than " in asked and " or " not in asked
+        text = yes_no(best == 0, both) if judged else sentence(f"{word}: {both}")
+        w.answer(text, facts[best].id, facts[1 - best].id)
 
     return write
 
 
-def sizes(w: Writer) -> None:
-    first, second = two_names(w)
-    ask(w, "sizes", slots_of_two(w, first, second))
-    found = w.call("measure", kind="size", a=first)
-    if not usable(found):
-        end_unfound(w, found)
-        return
-    end_with_both(w, found, w.call("measure", kind="size", a=second))
-
-
 def more_than_one(w: Writer) -> None:
-    name = category_for(w, never=0.12)
+    """Whether there are several of a kind, or only one."""
+    name = category_for(w, absent=0.12)
     many = name if is_plural(name) else plural(name)
     asked = ask(w, "more_than_one", {"bare": name, "many": many})
     result = w.call("find_objects", query=many if many in asked else name)
-    if miss(w, result):
+    if tell_miss(w, result):
         return
-    count = result.facts[0]
     if result.reason == "moved":
         end_unfound(w, result)
         return
-    number = int(count.value.value) if count.value is not None and count.value.kind == "count" else 0
     only = any(word in asked.lower() for word in ("only", "just"))
-    yes = (number > 1) != only
-    w.answer(f"{'Yes' if yes else 'No'}, I have seen {count.text}.", count.id)
-
-
-SPOKEN_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight")
+    w.answer(yes_no((number_of(result.main) > 1) != only, f"I have seen {result.main.text}"), result.main.id)
 
 
 def threshold(family: str, more: bool) -> Callable[[Writer], None]:
     """Whether a thing is further away, or nearer, than a spoken distance."""
 
     def write(w: Writer) -> None:
-        name = name_for(w, never=0.06, loose=0.03)
-        unit = w.rng.choice(("metres", "meters", "m", "metres"))
-        limit = w.rng.randint(1, 8)
-        half = w.rng.random() < 0.2
-        spoken = str(limit + 0.5) if half else w.rng.choice((SPOKEN_NUMBERS[limit - 1], str(limit)))
-        if limit == 1 and not half and unit != "m":
-            unit = unit[:-1]
-        ask(w, family, {"the": definite(w, name), "n": f"{spoken} {unit}"})
+        name = name_for(w, absent=0.06, claimed=0.03)
+        limit, said = _spoken_distance(w)
+        ask(w, family, {"the": definite(w, name), "n": said})
         result = w.call("measure", kind="distance", a=name)
-        if not usable(result):
+        if not usable(result) or result.main.value is None:
             end_unfound(w, result)
             return
-        fact = result.facts[0]
-        metres = float(fact.value.value) if fact.value is not None else 0.0
-        w.answer(f"{'Yes' if (metres > limit + 0.5 * half) == more else 'No'}, {fact.text}.", fact.id)
+        metres = float(result.main.value.value)
+        w.answer(yes_no((metres > limit) == more, result.main.text), result.main.id)
 
     return write
+
+
+def _spoken_distance(w: Writer) -> tuple[float, str]:
+    """A distance in metres, and how it is said."""
+    whole = w.rng.randint(1, 8)
+    unit = w.rng.choice(("metres", "meters", "m", "metres"))
+    if w.rng.random() < 0.2:
+        return whole + 0.5, f"{whole + 0.5} {unit}"
+    unit = unit[:-1] if whole == 1 and unit != "m" else unit
+    return float(whole), f"{w.rng.choice((SPOKEN_NUMBERS[whole - 1], str(whole)))} {unit}"

@@ -5,18 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from finetune.language.trace_slots import definite, known
-from finetune.language.trace_writer import (
-    Writer,
-    miss,
-    sentence,
-)
-from finetune.pointer.telling import (
-    OPENERS,
-    tell,
-    usable,
-)
-from finetune.pointer.wording import dressed
+from finetune.language.trace_answers import tell_saved
+from finetune.language.trace_slots import random_named_object
+from finetune.language.trace_writer import Writer
+from finetune.pointer.telling import PLAIN_QUESTIONS
 from scenes.questions.lexicon import SMALL, invented_word
 from scenes.types import SceneGraph
 
@@ -46,35 +38,12 @@ def odd_name(rng: random.Random) -> str:
 
 def own_names(w: Writer) -> None:
     """A thing that is there under a name that only its wearer knows, or one that nobody ever saw."""
-    rng = w.rng
-    name = odd_name(rng) if rng.random() < 0.35 else known(w).label
-    words, tool, more = rng.choice(OPENERS)
-    w.ask_text("own_names", dressed(rng, words, {"the": definite(w, name)}))
-    key = "a" if tool == "measure" else "object"
-    result = w.call(tool, **more, **{key: name})
-    if tool == "describe" and usable(result) and rng.random() < 0.5:
-        w.answer(sentence(result.facts[0].text), result.facts[0].id)
-    else:
-        tell(w, tool, result)
+    name = odd_name(w.rng) if w.rng.random() < 0.35 else random_named_object(w).label
+    w.rng.choice(PLAIN_QUESTIONS).ask(w, name)
 
 
 def teach_own(w: Writer) -> None:
+    """A name of the wearer's own for what they look at."""
     name = odd_name(w.rng)
-    words = w.rng.choice(
-        (
-            "this is {the}",
-            "remember this as {the}",
-            "call this {the}",
-            "this thing is {the}",
-            "that's {the}, remember it",
-            "from now on this is {the}",
-            "save it as {the}",
-            "what you see here is {the}",
-            "note that this is {the}",
-            "name this {the}",
-        )
-    )
-    w.ask_text("teach_own", dressed(w.rng, words, {"the": name}), gaze=True)
-    result = w.call("remember", name=name, target="gaze")
-    if not miss(w, result):
-        w.answer(f"OK, {result.facts[0].text}.", result.facts[0].id)
+    w.ask("teach", {"name": name}, gaze=True)
+    tell_saved(w, w.call("remember", name=name, target="gaze"))

@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
-from finetune.language.trace_slots import definite, name_for
-from finetune.language.trace_writer import (
-    Writer,
-    sentence,
-    tell_place,
-)
+from dataclasses import dataclass, field
+
+from finetune.language.trace_answers import sentence, tell_place
+from finetune.language.trace_slots import definite, name_for, slots_for
+from finetune.language.trace_writer import Writer
 from finetune.pointer.wording import worded
 from scenes.questions.lexicon import invented_word
-from tools.toolbox.context import ToolResult
+from scenes.records import MAX_ANSWER_CHARS
+from tools.toolbox.facts import Fact, ToolResult
 
 
 class TooLong(ValueError):
     """Two lines that do not fit into one sentence."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainQuestion:
+    """A question about one thing that a later turn may mend or complete."""
+
+    family: str
+    """Whose wording of ``scenes.questions`` it takes."""
+    tool: str
+    argument: str
+    """Which argument names the thing."""
+    more: dict[str, str] = field(default_factory=dict)
+    """Further arguments."""
+
+    def ask(self, w: Writer, name: str) -> ToolResult:
+        """Ask about a thing, call the tool and end the turn."""
+        w.ask(self.family, slots_for(w, name))
+        return self.answer(w, name)
+
+    def answer(self, w: Writer, argument: str) -> ToolResult:
+        """Call the tool for whatever was asked and end the turn."""
+        result = w.call(self.tool, **self.more, **{self.argument: argument})
+        if self.tool == "where_is" or not usable(result):
+            end_unfound(w, result)
+        else:
+            w.answer(sentence(result.main.text if self.family == "describe" else result.main.short), result.main.id)
+        return result
+
+
+PLAIN_QUESTIONS = (
+    PlainQuestion(family="where_is", tool="where_is", argument="object"),
+    PlainQuestion(family="where_is", tool="where_is", argument="object"),
+    PlainQuestion(family="distance", tool="measure", argument="a", more={"kind": "distance"}),
+    PlainQuestion(family="size", tool="measure", argument="a", more={"kind": "size"}),
+    PlainQuestion(family="height", tool="measure", argument="a", more={"kind": "height"}),
+    PlainQuestion(family="describe", tool="describe", argument="object"),
+)
+"""Drawn from; the commonest twice."""
+
+
 def ask(w: Writer, family: str, slots: dict[str, str]) -> str:
+    """A user turn in words of ``finetune.pointer.wording``; returns them."""
     text = worded(w.rng, family, w.split, slots)
     w.ask_text(family, text)
     return text
@@ -25,40 +64,34 @@ def ask(w: Writer, family: str, slots: dict[str, str]) -> str:
 
 def two_names(w: Writer) -> tuple[str, str]:
     """Two different names."""
-    first = name_for(w, never=0.05, loose=0.03, colored=0.25)
+    first = name_for(w, absent=0.05, claimed=0.03, colored=0.25)
     for _ in range(20):
-        second = name_for(w, never=0.05, loose=0.03, colored=0.25)
+        second = name_for(w, absent=0.05, claimed=0.03, colored=0.25)
         if second != first:
             return first, second
     return first, invented_word(w.rng)
 
 
 def slots_of_two(w: Writer, first: str, second: str) -> dict[str, str]:
+    """Both as they are said."""
     return {"the": definite(w, first), "the2": definite(w, second)}
 
 
-def told(text: str) -> str:
-    """A line up to its semicolon: what a sentence says of it."""
-    return text.rsplit(";", 1)[0]
-
-
 def usable(result: ToolResult) -> bool:
+    """Whether a result says what was asked, without a reason to abstain."""
     return bool(result.facts) and result.reason is None
 
 
-def end_with_both(w: Writer, first: ToolResult, second: ToolResult) -> None:
-    """Two results in one sentence; what was not found ends the turn as it does alone."""
-    for result in (first, second):
-        if not usable(result):
-            end_unfound(w, result)
-            return
-    lines = [told(result.facts[0].text) for result in (first, second)]
-    text = sentence(f"{lines[0]}, and {lines[1]}")
-    if len(text) > 170:
-        text = sentence(lines[0].split(", in ", 1)[0].split(", on ", 1)[0] + ", and " + lines[1].split(", on ", 1)[0])
-    if len(text) > 175:
+def end_with_both(w: Writer, first: Fact, second: Fact) -> None:
+    """Two facts in one sentence.
+
+    Raises:
+        TooLong: they do not fit.
+    """
+    text = sentence(f"{first.short}, and {second.short}")
+    if len(text) > MAX_ANSWER_CHARS:
         raise TooLong(text)
-    w.answer(text, first.facts[0].id, second.facts[0].id)
+    w.answer(text, first.id, second.id)
 
 
 def end_unfound(w: Writer, result: ToolResult) -> None:
@@ -66,20 +99,6 @@ def end_unfound(w: Writer, result: ToolResult) -> None:
     tell_place(w, result)
 
 
-OPENERS: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("where is {the}", "where_is", {}),
-    ("where's {the}", "where_is", {}),
-    ("have you seen {the}", "where_is", {}),
-    ("how far away is {the}", "measure", {"kind": "distance"}),
-    ("how big is {the}", "measure", {"kind": "size"}),
-    ("how tall is {the}", "measure", {"kind": "height"}),
-    ("describe {the}", "describe", {}),
-)
-"""What a correction may correct: words, tool, further arguments."""
-
-
-def tell(w: Writer, tool: str, result: ToolResult) -> None:
-    if tool == "where_is" or not usable(result):
-        end_unfound(w, result)
-    else:
-        w.answer(sentence(told(result.facts[0].text)), result.facts[0].id)
+def yes_no(yes: bool, text: str) -> str:
+    """A sentence that begins with the answer."""
+    return f"{'Yes' if yes else 'No'}, {text}."

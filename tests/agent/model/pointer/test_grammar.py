@@ -89,9 +89,12 @@ def test_random_choices_make_calls_that_the_tools_accept(seed: int) -> None:
 
 def test_numbers_of_a_sentence_stand_in_cited_lines(tokenizer: Tokenizer) -> None:
     """Whatever is chosen: the checker of answers never finds an unsupported number."""
-    from tools.toolbox.context import Fact
+    from tools.toolbox.facts import Fact
 
-    facts = [Fact(id="o5", text=RESULT.split("\n")[0][3:]), Fact(id="f1", text=RESULT.split("\n")[1][3:])]
+    facts = [
+        Fact(id="o5", role="place", text=RESULT.split("\n")[0][3:]),
+        Fact(id="f1", role="size", text=RESULT.split("\n")[1][3:]),
+    ]
     answer = [schema for schema in tool_schemas() if schema["function"]["name"] == "answer"]
     source = read(messages(), tokenizer)
     rng = random.Random(0)

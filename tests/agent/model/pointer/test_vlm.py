@@ -111,7 +111,7 @@ def test_whole_turns_end_in_answers_that_the_contract_allows(folder: Path) -> No
     import random
 
     from agent.conversation.graph import answer_question, build_assistant
-    from agent.conversation.turn import Question as TurnInput
+    from agent.conversation.turn import TurnInput
     from finetune.language.synthetic import random_scene
     from scenes.types import Camera, Frame
 
