@@ -1,7 +1,8 @@
 """Scores on wording that training never saw: each call given the right ones before it, and whole turns.
 
-A call counts as right when every choice is: then greedy writing gives exactly this call. A turn counts when all its
-calls do, the end with its citations and its sentence included. Standard errors cluster by conversation.
+A call counts as right when every choice is (then greedy writing gives exactly this call), or when what is written is
+the same call by other choices. A turn counts when all its calls do, the end with its citations and its sentence
+included. Standard errors cluster by conversation.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from tokenizers import Tokenizer
 from agent.model.pointer.choices import Unreachable, Vocabulary
 from agent.model.pointer.decoding import PointerWriter
 from agent.model.pointer.network import PointerNetwork, item_ids, load_network
+from agent.model.protocol import ToolSchema
 from finetune.pointer.batches import IGNORED, batch_of
-from finetune.pointer.examples import Example, Pack, Run, Runner, examples_of, in_own_words, own_tools
+from finetune.pointer.examples import Example, Pack, Run, Runner, examples_of, in_own_words, own_tools, own_tools_after
 from finetune.pointer.train import loss_of
 from scenes.questions.phrasing import Split
 
@@ -89,7 +91,17 @@ def score(network: PointerNetwork, tokenizer: Tokenizer, asked: Sequence[Asked])
         right = hit | (batch.right == IGNORED)
         for (k, _), row in zip(group, right, strict=True):
             out[k] = Scored(asked=asked[k], reachable=True, tool=bool(row[0]), call=bool(row.all()))
-    return [out[k] for k in range(len(asked))]
+    writer = PointerWriter(network, tokenizer)
+    return [_written_right(out[k], writer) for k in range(len(asked))]
+
+
+def _written_right(scored: Scored, writer: PointerWriter) -> Scored:
+    """A call that some choice was wrong in, written: other spans may say the same."""
+    if scored.call or not scored.reachable:
+        return scored
+    example = scored.asked.example
+    written = writer.write(example.messages, offered(example)).call
+    return replace(scored, call=written == example.call, tool=scored.tool or written.name == example.call.name)
 
 
 def summed_up(scored: Sequence[Scored]) -> dict[str, Any]:
@@ -146,11 +158,16 @@ def evaluate_folder(
     return {"split": split, "seed": seed, "own_share": own_share, **summed_up(scored)}
 
 
+def offered(example: Example) -> list[ToolSchema]:
+    """The tools as the example's turn offers them."""
+    return own_tools_after(example.messages)
+
+
 def _show(wrong: Sequence[Scored], writer: PointerWriter) -> None:
     """Wrong calls beside what was written, to the error stream."""
     for one in wrong:
-        example = replace(one.asked.example)
-        written = writer.write(example.messages, list(own_tools())).call
+        example = one.asked.example
+        written = writer.write(example.messages, offered(example)).call
         users = [m["content"][-1]["text"] for m in example.messages if m["role"] == "user"]
         results = [m["content"] for m in example.messages if m["role"] == "tool"]
         print(f"\n[{example.family}] {users[-2:]} {results[-1:]}", file=sys.stderr)

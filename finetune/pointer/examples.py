@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from agent.model.pointer.choices import Choice, Of, Step, Unreachable, Vocabulary
 from agent.model.pointer.grammar import CallGrammar
 from agent.model.pointer.items import ItemSet, ends_turn, items_of
-from agent.model.pointer.reading import Source, question_of, read
+from agent.model.pointer.reading import LINE, Source, question_of, read
 from agent.model.pointer.spans import SpanPlanner
 from agent.model.protocol import Message, ToolCall, ToolSchema, calls_of
 
@@ -107,6 +107,13 @@ def own_tools() -> tuple[ToolSchema, ...]:
     from tools.toolbox.toolbox import tool_schemas
 
     return tuple(citing(tool) for tool in tool_schemas())
+
+
+def own_tools_after(messages: Sequence[Message]) -> list[ToolSchema]:
+    """``own_tools`` as a turn offers them after these messages: it is answered only when a tool has said something."""
+    newest = max(k for k, message in enumerate(messages) if message["role"] == "user")
+    said = any(LINE.match(line) for m in messages[newest:] if m["role"] == "tool" for line in m["content"].split("\n"))
+    return list(own_tools()) if said else [_without_answered(tool) for tool in own_tools()]
 
 
 def in_own_words(example: Example) -> Example:

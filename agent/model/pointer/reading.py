@@ -23,7 +23,8 @@ CLS, SEP = 101, 102
 """Ids of BERT's ``[CLS]`` and ``[SEP]``."""
 _STAMP = re.compile(r"^\[[^\]]*?(, gaze)?\]\s*")
 _DECIMAL = re.compile(r"\d+(?:\.\d+)+")
-_LINE = re.compile(r"^([a-z]\d+) (?=\S)")
+LINE = re.compile(r"^([a-z]\d+) (?=\S)")
+"""A line that can be cited begins with its id."""
 
 
 class Kind(IntEnum):
@@ -130,7 +131,7 @@ def _turn_parts(message: Message) -> Iterator[Part]:
             yield Part(kind=Kind.CALL, text=f"{_spaced(call.name)}: {_values(call.arguments)}")
         return
     for line in text_of(message).split("\n"):
-        named = _LINE.match(line)
+        named = LINE.match(line)
         if named:
             yield Part(kind=Kind.LINE, text=line, line_id=named[1])
         elif line.strip():
