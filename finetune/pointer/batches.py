@@ -71,7 +71,7 @@ def batch_of(runs: Sequence[Run], items: ItemSet, rows: Sequence[Sequence[int]],
             place = place_of(choice, pieces)
             allowed[b, t, allowed_places(step, vocabulary, pieces)] = True
             if step.forced is None:
-                right[b, t] = choice.index if choice.of is Of.WORD else vocabulary + place
+                right[b, t] = choice.number if choice.of is Of.WORD else vocabulary + place
             if t + 1 < steps:
                 (words if choice.of is Of.WORD else places)[b, t + 1] = place
     order = sorted(range(count), key=lambda k: len(rows[k]))

@@ -1,4 +1,4 @@
-"""``python -m finetune.pointer``: pack, base, adapter, evaluate. Each training command goes on where it stopped."""
+"""``python -m finetune.pointer``: pack, base, adapter, evaluate, turns. Training goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 WORK = Path("runs/pointer")
 
@@ -40,6 +41,14 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--own-share", type=float, default=0.5, help="share of the families of this package")
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.add_argument("--show", type=int, default=0, help="print so many wrong turns to the error stream")
+
+    turns = commands.add_parser("turns", help="whole turns, free-running, by any model; one JSON object")
+    turns.add_argument("--vlm", default="minilm", metavar="SPEC")
+    turns.add_argument("--adapter", default=None)
+    turns.add_argument("--split", choices=("val", "test"), default="test")
+    turns.add_argument("--conversations", type=int, default=100)
+    turns.add_argument("--seed", type=int, default=0)
+    turns.add_argument("--show", type=int, default=0, help="print so many wrong turns to the error stream")
     return root
 
 
@@ -63,8 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    commands = {"pack": _pack, "base": _base, "adapter": _adapter, "evaluate": _evaluate, "turns": _turns}
     try:
-        return {"pack": _pack, "base": _base, "adapter": _adapter, "evaluate": _evaluate}[arguments.command](arguments)
+        return commands[arguments.command](arguments)
     except (OSError, ValueError) as error:
         print(f"finetune.pointer {arguments.command}: {error}", file=sys.stderr)
         return 2
@@ -95,7 +105,7 @@ def _adapter(a: argparse.Namespace) -> int:
     return 0
 
 
-def _common(a: argparse.Namespace) -> dict[str, object]:
+def _common(a: argparse.Namespace) -> dict[str, Any]:
     from finetune.pointer.train import TrainSettings
 
     settings = TrainSettings(steps=a.steps, decay=a.decay, lr=a.lr, seed=a.seed, bf16=not a.no_bf16)
@@ -125,4 +135,14 @@ def _evaluate(a: argparse.Namespace) -> int:
             )
         )
     )
+    return 0
+
+
+def _turns(a: argparse.Namespace) -> int:
+    from agent.model.vlm import load_vlm
+    from finetune.pointer.turns import gold_turns, score_turns
+
+    record, wrong = score_turns(load_vlm(a.vlm, a.adapter), gold_turns(a.split, a.conversations, a.seed), a.show)
+    print("\n".join(wrong), file=sys.stderr)
+    print(json.dumps({"split": a.split, "seed": a.seed, **record}))
     return 0

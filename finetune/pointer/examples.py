@@ -52,11 +52,11 @@ def example_from_json(raw: dict[str, Any]) -> Example:
 
 def examples_of(messages: Sequence[Message], tools: int, families: Sequence[str] = ()) -> Iterator[Example]:
     """Every call of a conversation, with what came before it."""
-    turn = -1
+    left, family = list(families), ""
     for place, message in enumerate(messages):
-        turn += message["role"] == "user"
+        if message["role"] == "user" and left:
+            family = left.pop(0)
         for call in calls_of(message):
-            family = families[turn] if turn < len(families) else ""
             yield Example(messages=tuple(messages[:place]), tools=tools, call=call, family=family)
 
 
@@ -233,4 +233,4 @@ def _without_answered(tool: ToolSchema) -> ToolSchema:
 
 def place_of(choice: Choice, pieces: int) -> int:
     """A choice's place in the memory."""
-    return choice.index + (pieces if choice.of is Of.ITEM else 0)
+    return choice.number + (pieces if choice.of is Of.ITEM else 0)

@@ -34,27 +34,36 @@ REPLACED = ("greeting", "thanks", "unsupported", "direction")
 
 def conversation(rng: random.Random, split: Split = "train", own_share: float = 1 - OLD_SHARE) -> Conversation:
     """One conversation of either module's families; ``own_share`` is the share of this module's."""
+    if rng.random() >= own_share:
+        return plain_conversation(rng, split, plain_family(rng))
     while True:
         try:
-            return _conversation(rng, split, own_share)
+            return write_conversation(rng, split).done()
         except TooLong:
             continue
 
 
-def _conversation(rng: random.Random, split: Split, own_share: float) -> Conversation:
-    if rng.random() >= own_share:
-        families = [name for name, _, _ in PLAIN_FAMILIES if name not in REPLACED]
-        weights = [weight for name, weight, _ in PLAIN_FAMILIES if name not in REPLACED]
-        return plain_conversation(rng, split, rng.choices(families, weights)[0])
+def plain_family(rng: random.Random) -> str:
+    """A family of ``finetune.language.traces`` that this module does not say better."""
+    kept = [(name, weight) for name, weight, _ in PLAIN_FAMILIES if name not in REPLACED]
+    return rng.choices([name for name, _ in kept], [weight for _, weight in kept])[0]
+
+
+def write_conversation(rng: random.Random, split: Split, make: Callable[..., Writer] = Writer) -> Writer:
+    """One conversation of this module as its writer; ``make`` is called with generator, scene and split.
+
+    Raises:
+        TooLong: two lines did not fit into one sentence; the next draw may.
+    """
     scene = random_scene(rng)
     scene.graph = renamed(rng, scene.graph)
-    writer = Writer(rng, scene, split)
+    writer = make(rng, scene, split)
     for number in range(rng.choices((1, 2, 3), (0.7, 0.2, 0.1))[0]):
         if number:
             writer.later()
         name = rng.choices([n for n, _, _ in FAMILIES], [w for _, w, _ in FAMILIES])[0]
         next(write for n, _, write in FAMILIES if n == name)(writer)
-    return writer.done()
+    return writer
 
 
 def _small_talk(w: Writer) -> None:

@@ -28,7 +28,7 @@ class Choice(NamedTuple):
     """One choice: a word of the vocabulary, a piece of the source, or an item of the tools."""
 
     of: Of
-    index: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

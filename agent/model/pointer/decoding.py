@@ -116,8 +116,8 @@ class PointerWriter:
                 waiting = []
                 choice, probability = _best(step, scores, words, pieces)
             chosen.append((self._said(choice, source, items), probability))
-            place = choice.index + (pieces if choice.of is Of.ITEM else 0)
-            waiting.append((choice.index, -1) if choice.of is Of.WORD else (-1, place))
+            place = choice.number + (pieces if choice.of is Of.ITEM else 0)
+            waiting.append((choice.number, -1) if choice.of is Of.WORD else (-1, place))
             try:
                 step = writing.send(choice)
             except StopIteration as end:
@@ -137,8 +137,8 @@ class PointerWriter:
 
     def _said(self, choice: Choice, source: Source, items: ItemSet) -> str:
         if choice.of is Of.WORD:
-            return self.vocabulary.words[choice.index]
-        return items.texts[choice.index] if choice.of is Of.ITEM else source.text(choice.index, choice.index)
+            return self.vocabulary.words[choice.number]
+        return items.texts[choice.number] if choice.of is Of.ITEM else source.text(choice.number, choice.number)
 
 
 def allowed_places(step: Step, words: int, pieces: int) -> list[int]:

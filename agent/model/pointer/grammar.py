@@ -72,7 +72,7 @@ class CallGrammar:
         elif end:
             right = Choice(Of.WORD, 0)
         choice = yield Step(words=(0,) if end else (), items=items, right=right)
-        return None if choice.of is Of.WORD else values[list(items).index(choice.index)]
+        return None if choice.of is Of.WORD else values[list(items).index(choice.number)]
 
     def _object(self, path: Path, schema: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> Writing:
         variants = schema.get("anyOf")
@@ -102,7 +102,7 @@ class CallGrammar:
         """Whether an optional argument is given."""
         item = Choice(Of.ITEM, self._items.arguments[path])
         right = None if wanted is None else item if name in wanted else Choice(Of.WORD, 0)
-        choice = yield Step(words=(0,), items=(item.index,), right=right)
+        choice = yield Step(words=(0,), items=(item.number,), right=right)
         return choice == item
 
     def _variant(self, path: Path, variants: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any] | None) -> Writing:
@@ -137,7 +137,7 @@ class CallGrammar:
             options = [self._vocabulary.number["true"], self._vocabulary.number["false"]]
             right = Choice(Of.WORD, options[0 if wanted else 1]) if training else None
             choice = yield Step(words=options, right=right)
-            return choice.index == options[0]
+            return choice.number == options[0]
         if kind == "null":
             return None
         if kind != "string":
@@ -172,7 +172,7 @@ class CallGrammar:
     def _more(self, path: Path, more: bool | None) -> Writing:
         argument = Choice(Of.ITEM, self._items.arguments[tuple(p for p in path if p != "[]")])
         right = None if more is None else argument if more else Choice(Of.WORD, 0)
-        choice = yield Step(words=(0,), items=(argument.index,), right=right)
+        choice = yield Step(words=(0,), items=(argument.number,), right=right)
         return choice == argument
 
     def _cites(self, inner: Mapping[str, Any], low: int, high: int, wanted: Sequence[str] | None) -> Writing:
@@ -196,7 +196,7 @@ class CallGrammar:
             choice = yield Step(words=end, tokens=[lines[i][0] for i in free], right=right)
             if choice.of is Of.WORD:
                 break
-            self._cited.append(self._source.parts[self._source.part_of[choice.index]].line_id)
+            self._cited.append(self._source.parts[self._source.part_of[choice.number]].line_id)
         return list(self._cited)
 
     def _number(self, schema: Mapping[str, Any], whole: bool, wanted: Any) -> Writing:
@@ -220,7 +220,7 @@ class CallGrammar:
                 raise Unreachable(f"{wanted} stands nowhere")
             right = Choice(Of.TOKEN, token) if token is not None else Choice(Of.WORD, word or 0)
         choice = yield Step(words=list(digits), tokens=list(places), right=right)
-        value = places[choice.index] if choice.of is Of.TOKEN else digits[choice.index]
+        value = places[choice.number] if choice.of is Of.TOKEN else digits[choice.number]
         return int(value) if value == int(value) else value
 
     def _numbers(self) -> dict[int, float]:
@@ -259,19 +259,19 @@ class CallGrammar:
             if choice.of is Of.WORD:
                 break
             if choice.of is Of.ITEM:
-                said.append(words[choice.index])
+                said.append(words[choice.number])
                 continue
-            last = yield from self._span_end(choice.index, Copied(), room, plan[len(said)] if plan else None)
-            said.append(self._source.text(choice.index, last))
+            last = yield from self._span_end(choice.number, Copied(), room, plan[len(said)] if plan else None)
+            said.append(self._source.text(choice.number, last))
         return " ".join(said)
 
     def _span_end(self, start: int, rule: Copied | Written, room: int, planned: Span | int | None) -> Writing:
         ends = self._planner.ends(self._source, start, rule, room)
         right = Choice(Of.TOKEN, planned.end) if isinstance(planned, Span) else None
-        if right is not None and right.index not in ends:
+        if right is not None and right.number not in ends:
             raise Unreachable("a span longer than its argument")
         choice = yield Step(tokens=ends, right=right)
-        return choice.index
+        return choice.number
 
     def _sentence(self, limit: int, wanted: str | None) -> Writing:
         """Words of the vocabulary and spans of this turn; numbers only from cited lines."""
@@ -293,11 +293,11 @@ class CallGrammar:
             if choice == Choice(Of.WORD, 0):
                 break
             if choice.of is Of.WORD:
-                said.append((self._vocabulary.words[choice.index], False))
+                said.append((self._vocabulary.words[choice.number], False))
                 continue
             planned = plan[place] if plan is not None else None
-            last = yield from self._span_end(choice.index, rule, room, planned)
-            said.append((self._source.text(choice.index, last), True))
+            last = yield from self._span_end(choice.number, rule, room, planned)
+            said.append((self._source.text(choice.number, last), True))
         return joined(said)
 
 

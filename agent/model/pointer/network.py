@@ -138,7 +138,8 @@ class PointerNetwork(nn.Module):
         layers = self.encoder.encoder.layer
         for own, given in zip(self.decoder.encoder.layer, layers[len(layers) - self.config.layers :], strict=True):
             own.load_state_dict(given.state_dict(), strict=False)
-            own.crossattention.load_state_dict(given.attention.state_dict(), strict=False)
+            cross, attention = own.get_submodule("crossattention"), given.get_submodule("attention")
+            cross.load_state_dict(attention.state_dict(), strict=False)
         mine = self.decoder.embeddings
         given = self.encoder.embeddings
         mine.position_embeddings.load_state_dict(given.position_embeddings.state_dict())
