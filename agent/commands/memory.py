@@ -15,7 +15,7 @@ from scenes.errors import InputError
 if TYPE_CHECKING:
     from agent.maps.map_store import MapStore
     from scenes.types import SceneObject
-    from tools.memory.captions import JointAnswer
+    from tools.memory.joint_search import JointAnswer
 
 FORMATS = ("dsg-json", "text", "ply")
 CHOICES_SHOWN = 8
@@ -69,7 +69,7 @@ def add_commands(commands: Any) -> None:
 def run_find(args: argparse.Namespace) -> int:
     """Both memories' answer to a query."""
     from agent.maps.map_store import MapStore
-    from tools.memory.captions import ask_both
+    from tools.memory.joint_search import ask_both
     from tools.search.queries import Region
 
     region = None if args.near is None else Region(center=args.near[:3], radius_m=args.near[3])

@@ -27,7 +27,7 @@ Looker = Callable[[Tensor, str], str]
 NO_GAZE = Gaze(reason="unsupported", miss="no gaze was given")
 CROP_PX = 128
 MISS_REASONS: Mapping[str, Reason] = {"no_pose": "not_localised", "no_depth": "no_depth", "outside": "out_of_range"}
-"""Reasons of ``tools.segmentation.base`` in the words of the answer contract; any other: nothing stands there."""
+"""Reasons of ``tools.segmentation.geometric`` in the words of the answer contract; any other: nothing stands there."""
 
 
 class LiveContext:

@@ -3,7 +3,7 @@
     DIR/map.json               what this folder is; written last, so a folder without it is not a map
     DIR/surface.safetensors    the fused surface (tools.mapping.surface_map)
     DIR/keyframes.safetensors  views that an image can be recognised by (tools.localisation.keyframes)
-    DIR/memory.sqlite          objects, names, notes, turns (tools.memory.memory)
+    DIR/memory.sqlite          objects, names, notes, turns (tools.memory.map_memory)
     DIR/last_frame/            the newest frame, as a recording of one frame: where the wearer was last
 
 Knows nothing of models or of questions.
@@ -34,11 +34,11 @@ from tools.localisation.keyframes import stored_extractor
 from tools.localisation.learned import extractor_named
 from tools.localisation.localiser import Localiser
 from tools.mapping.surface_map import SurfaceMap
-from tools.memory.embedding import installed_encoder
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
+from tools.memory.text_encoder import installed_encoder
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.changes import changes_since
-from tools.scene_graph.naming import Namer
+from tools.scene_graph.object_names import Namer
 from tools.segmentation.choose import EMBEDDED, GEOMETRIC, open_segmenter
 
 FORMAT_VERSION = 1

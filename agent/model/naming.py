@@ -15,7 +15,7 @@ from agent.model.grammar import NAME_GRAMMAR
 from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM, UNCLEAR, Message
 from agent.model.recogniser import Recognition
 from agent.model.vlm import Reply, Vlm
-from tools.scene_graph.naming import NameGuess
+from tools.scene_graph.object_names import NameGuess
 
 LOOK_TOKENS = 24
 SPOKEN_SHARE = 0.35
@@ -23,7 +23,7 @@ SPOKEN_SHARE = 0.35
 
 
 class VlmNamer:
-    """Names crops with a model; fills ``tools.scene_graph.naming.Namer``."""
+    """Names crops with a model; fills ``tools.scene_graph.object_names.Namer``."""
 
     def __init__(self, model: Vlm) -> None:
         self._model = model

@@ -19,8 +19,8 @@ from evals.suites.memory_trials import Trial, killed_writer
 from evals.suites.memory_words import ABSENT, FOUND, NAMES
 from evals.suites.report import Report, Row
 from scenes.types import Box3D, SceneGraph, SceneObject
-from tools.memory.embedding import TextEncoder, installed_encoder
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
+from tools.memory.text_encoder import TextEncoder, installed_encoder
 from tools.search.matching import parse_query
 from tools.search.queries import search
 

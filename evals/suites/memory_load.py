@@ -21,8 +21,8 @@ from scenes.worlds.capture.writing import iter_recorded
 from scenes.worlds.dynamics.changes import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
-from tools.memory.embedding import TextEncoder
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
+from tools.memory.text_encoder import TextEncoder
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.search.graph_index import index_of
 from tools.search.matching import COLORS, parse_query

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
 from tools.memory.memory_file import MapMemoryError
 from tools.scene_graph.builder import SceneGraphBuilder
 

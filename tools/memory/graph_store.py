@@ -20,10 +20,10 @@ from tools.geometry.voxels import VoxelTable
 from tools.memory.memory_file import CorruptError
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.map_objects import MapObject, Placement
-from tools.scene_graph.naming import LabelVotes
-from tools.scene_graph.parts import Part
-from tools.scene_graph.views import View, Views
-from tools.segmentation.base import GeometricSegmenter
+from tools.scene_graph.object_names import LabelVotes
+from tools.scene_graph.object_views import View, Views
+from tools.scene_graph.segment_map import Part
+from tools.segmentation.geometric import GeometricSegmenter
 from tools.segmentation.structure import Structure, Wall
 
 GRAPH_TABLES = ("objects", "intervals", "positions", "views", "parts", "borders", "grids", "events")

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.errors import InputError
-from tools.memory.embedding import DIMENSIONS, TextEncoder
 from tools.memory.memory_file import MemoryFile
+from tools.memory.text_encoder import DIMENSIONS, TextEncoder
 from tools.memory.text_index import SignIndex
 
 TextKind = Literal["note", "caption", "turn"]

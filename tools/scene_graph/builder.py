@@ -1,6 +1,6 @@
 """The live scene graph: frames in, things with identity, place and history out.
 
-``SceneGraphBuilder`` joins the pieces: a segmenter finds pieces of things in a frame, ``tools.scene_graph.parts``
+``SceneGraphBuilder`` joins the pieces: a segmenter finds pieces of things in a frame, ``tools.scene_graph.segment_map``
 follows them, ``tools.scene_graph.grouping`` makes things of them, and this module keeps the things' identity, views,
 names and presence. It never asks who is right about the world: nothing here sees ground truth.
 """
@@ -21,15 +21,15 @@ from tools.scene_graph.changes import match_moved
 from tools.scene_graph.gazing import Miss, object_at
 from tools.scene_graph.grouping import keep_ids
 from tools.scene_graph.map_objects import MapObject
-from tools.scene_graph.naming import Namer
-from tools.scene_graph.parts import Fit, PartMap
+from tools.scene_graph.object_names import Namer
 from tools.scene_graph.presence import ABSENT_AFTER_S, ABSENT_LOOKS, THROUGH_SHARE, Look, in_view, looks, seen_through
 from tools.scene_graph.relations import Body, relations
 from tools.scene_graph.rooms import FloorGrid
+from tools.scene_graph.segment_map import Fit, PartMap
 from tools.scene_graph.teaching import NameTakenError, UnknownObjectError, name_pending, teach
 from tools.scene_graph.vote_map import VoteMap
-from tools.segmentation.base import GeometricSegmenter, Segmenter
-from tools.segmentation.embedded import EmbeddedSegmenter
+from tools.segmentation.embedded_segmenter import EmbeddedSegmenter
+from tools.segmentation.geometric import GeometricSegmenter, Segmenter
 from tools.segmentation.merging import BorderWeights
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from scenes.types import Frame
 from tools.geometry.upright_boxes import contains
 from tools.geometry.voxels import VOXEL_M, reduce_to_voxels, unpack
-from tools.segmentation.base import GazeMiss, GazeSegment
+from tools.segmentation.geometric import GazeMiss, GazeSegment
 
 if TYPE_CHECKING:
     from tools.scene_graph.builder import SceneGraphBuilder
@@ -29,7 +29,7 @@ class Miss:
     """Why nothing is found at a pixel."""
 
     reason: str
-    """See ``tools.segmentation.base.GazeMiss``; also ``no_pose``."""
+    """See ``tools.segmentation.geometric.GazeMiss``; also ``no_pose``."""
     text: str
 
 

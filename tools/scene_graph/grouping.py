@@ -11,7 +11,7 @@ from tools.scene_graph.association import one_to_one
 from tools.segmentation.merging import BorderWeights, Merging
 
 if TYPE_CHECKING:
-    from tools.scene_graph.parts import PartMap
+    from tools.scene_graph.segment_map import PartMap
 
 THING_LEVEL = 0.69
 """Parts whose averaged border is weaker than this belong to one thing."""

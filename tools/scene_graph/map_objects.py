@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scenes.types import Box3D, SceneObject
 from tools.geometry.colors import dominant_color, lab_signature, term_histogram
 from tools.geometry.upright_boxes import fit_box
-from tools.scene_graph.naming import NAMED_FROM, LabelVotes
-from tools.scene_graph.views import Views
+from tools.scene_graph.object_names import NAMED_FROM, LabelVotes
+from tools.scene_graph.object_views import Views
 
 SAME_VISIT_S = 2.0
 """Looks closer together than this are one observation interval."""

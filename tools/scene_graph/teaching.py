@@ -8,7 +8,7 @@ import torch
 
 from tools.errors import ToolError
 from tools.scene_graph.map_objects import MapObject
-from tools.scene_graph.naming import Namer, clean_name
+from tools.scene_graph.object_names import Namer, clean_name
 
 RENAME_FACTOR = 1.5
 """The namer looks again when the best view is this much better than the one it saw."""

@@ -1,6 +1,6 @@
 """The map of votes: every voxel keeps the mean of what all views said about its thing, and things are clusters of them.
 
-A drop-in for ``tools.scene_graph.parts.PartMap`` where the segmenter votes (``tools.segmentation.embedded``): here a
+A drop-in for ``tools.scene_graph.segment_map.PartMap`` where the segmenter votes (``tools.segmentation.embedded_segmenter``): here a
 part is a whole thing, no border is kept, and only what frames have touched since the last time is clustered again.
 """
 
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from tools.geometry.voxels import Keys, VoxelTable, pack, voxel_cells
 from tools.scene_graph.association import one_to_one, overlap
-from tools.scene_graph.parts import Fit, PartMap
-from tools.segmentation.base import Segments
+from tools.scene_graph.segment_map import Fit, PartMap
+from tools.segmentation.geometric import Segments
 from tools.segmentation.merging import BorderWeights
 from tools.segmentation.vote_clusters import FrameVotes, Votes, cluster_votes, settle, support
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenes.errors import InputError
-from tools.segmentation.base import GeometricSegmenter, Segmenter
-from tools.segmentation.embedded import WEIGHTS, EmbeddedSegmenter, load_network
-from tools.segmentation.finders import KINDS, load_finder
-from tools.segmentation.found import FoundSegmenter
+from tools.segmentation.detection_segmenter import FoundSegmenter
+from tools.segmentation.detectors import KINDS, load_finder
+from tools.segmentation.embedded_segmenter import WEIGHTS, EmbeddedSegmenter, load_network
+from tools.segmentation.geometric import GeometricSegmenter, Segmenter
 
 EMBEDDED, GEOMETRIC = "embedded", "geometric"
 CHOICES = f"{EMBEDDED}, {GEOMETRIC}, or KIND:MODEL with a kind out of {', '.join(KINDS)}"

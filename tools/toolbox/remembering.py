@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenes.records import TypedValue
 from tools.errors import ToolError
 from tools.geometry.directions import ago_words
-from tools.scene_graph.naming import clean_name
+from tools.scene_graph.object_names import clean_name
 from tools.toolbox.context import Fact, ToolContext, ToolResult
 from tools.toolbox.phrases import be, plain_name, the
 from tools.toolbox.references import Miss, find_one

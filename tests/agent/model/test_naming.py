@@ -19,7 +19,7 @@ from agent.model.naming import VlmNamer, guess_of, mixed, name_confidence
 from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM
 from agent.model.recogniser import HEADS_FILE, Recogniser, Recognition
 from agent.model.vlm import LocalVlm, ModelError, Reply
-from tools.scene_graph.naming import NameGuess
+from tools.scene_graph.object_names import NameGuess
 
 PICTURES = [
     torch.randint(0, 256, (40 + 8 * i, 64, 3), generator=torch.Generator().manual_seed(i), dtype=torch.uint8)

@@ -16,7 +16,7 @@ import torch
 from tests.tools.box_world import MUG, TABLE
 from tests.tools.scene_graph.test_builder import built, found
 from tools.errors import ToolError
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
 from tools.memory.memory_file import _SCHEMA, APPLICATION_ID, FullError, LockedError, MapMemoryError
 from tools.scene_graph.builder import NameTakenError, SceneGraphBuilder
 from tools.toolbox.snapshot import SnapshotContext
@@ -83,7 +83,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(builder: SceneGraphBuil
 
 def test_a_disk_quota_is_a_typed_error_and_the_file_still_opens(tmp_path: Path) -> None:
     code = (
-        "import resource, sys; from pathlib import Path; from tools.memory.memory import Memory\n"
+        "import resource, sys; from pathlib import Path; from tools.memory.map_memory import Memory\n"
         "from tools.memory.memory_file import FullError\n"
         "memory = Memory(Path(sys.argv[1])); memory.add_note('before', 0.0)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))\n"

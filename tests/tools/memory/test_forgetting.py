@@ -12,7 +12,7 @@ from scenes.errors import InputError
 from tests.tools.box_world import MUG
 from tests.tools.scene_graph.test_builder import built, found
 from tools.memory.forgetting import NothingForgottenError
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
 from tools.memory.retention import Retention
 from tools.scene_graph.builder import SceneGraphBuilder
 

@@ -14,7 +14,7 @@ from tests.tools.box_world import BOOK, CABINET, MUG, ROOM, TABLE, Solid, render
 from tools.errors import ToolError
 from tools.geometry.upright_boxes import contains
 from tools.scene_graph.builder import Miss, NameTakenError, SceneGraphBuilder, UnknownObjectError
-from tools.scene_graph.naming import NameGuess
+from tools.scene_graph.object_names import NameGuess
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 

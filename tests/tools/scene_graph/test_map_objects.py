@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.scene_graph.map_objects import MapObject
-from tools.scene_graph.naming import LabelVotes
+from tools.scene_graph.object_names import LabelVotes
 
 
 def thing(said: dict[str, float], source: str, detected: dict[str, float], taught: str = "") -> MapObject:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from scenes.types import Frame
 from tools.geometry.surfaces import Bools, SurfaceImage, project_points, surface_image
-from tools.segmentation.base import FINE_LEVEL, GazeMiss, GazeSegment, GeometricSegmenter, Segments, without_crumbs
-from tools.segmentation.finders import Finder, Found
+from tools.segmentation.detectors import Finder, Found
+from tools.segmentation.geometric import FINE_LEVEL, GazeMiss, GazeSegment, GeometricSegmenter, Segments, without_crumbs
 from tools.segmentation.regions import border_sums
 from tools.segmentation.structure import THING, UNSURE, Structure
 

@@ -10,7 +10,7 @@ import pytest
 from scenes.errors import InputError
 from tests.tools.box_world import ROOM, render
 from tools.geometry.surfaces import surface_image
-from tools.segmentation.embedded import WEIGHTS, EmbeddedSegmenter
+from tools.segmentation.embedded_segmenter import WEIGHTS, EmbeddedSegmenter
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from scenes.records import Reason
 from scenes.types import SceneGraph
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
 from tools.memory.texts import Remembered
 from tools.search.matching import Query, fold, parse_query
 from tools.search.queries import GazeRay, Point, Region, Selection, abstention, search

@@ -13,9 +13,9 @@ from scenes.errors import InputError
 from tests.tools.box_world import BOOK, MUG, ROOM, render
 from tests.tools.segmentation import tiny_models as tiny
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.segmentation.base import GazeSegment
 from tools.segmentation.choose import open_segmenter
-from tools.segmentation.finders import (
+from tools.segmentation.detection_segmenter import FoundSegmenter
+from tools.segmentation.detectors import (
     Found,
     MaskGenerator,
     SemanticFinder,
@@ -24,7 +24,7 @@ from tools.segmentation.finders import (
     found_mask,
     without_doubles,
 )
-from tools.segmentation.found import FoundSegmenter
+from tools.segmentation.geometric import GazeSegment
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 

@@ -14,10 +14,10 @@ import torch
 from evals.suites.memory import kill_trials
 from tests.tools.box_world import MUG, ROOM, TABLE, render, tour
 from tests.tools.scene_graph.test_builder import built, found
-from tools.memory.memory import Memory
+from tools.memory.map_memory import Memory
 from tools.memory.memory_file import SCHEMA_VERSION, CorruptError, LockedError, MapMemoryError, NewerSchemaError
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.segmentation.embedded import EmbeddedSegmenter
+from tools.segmentation.embedded_segmenter import EmbeddedSegmenter
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     with Memory(path):
         code = (
-            "import sys; from pathlib import Path; from tools.memory.memory import Memory; "
+            "import sys; from pathlib import Path; from tools.memory.map_memory import Memory; "
             "from tools.memory.memory_file import LockedError\n"
             "try: Memory(Path(sys.argv[1]))\nexcept LockedError as e: print('locked', e)"
         )

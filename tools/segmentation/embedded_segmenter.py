@@ -1,4 +1,4 @@
-"""The segmenter with the embedded network; fills ``tools.segmentation.base.Segmenter``.
+"""The segmenter with the embedded network; fills ``tools.segmentation.geometric.Segmenter``.
 
 Floor, walls and ceiling still come from geometry, because rooms and routes need them as planes.
 """
@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from scenes.errors import InputError
 from scenes.types import Frame
 from tools.geometry.surfaces import SurfaceImage, surface_image
-from tools.segmentation.base import GeometricSegmenter, Segments
+from tools.segmentation.geometric import GeometricSegmenter, Segments
 from tools.segmentation.network import VOTE_STRIDE, SegmentNetwork, heading, network_input
 from tools.segmentation.regions import N_CUES
 from tools.segmentation.structure import Structure

@@ -17,8 +17,8 @@ from scenes.types import Box3D
 from tools.geometry.voxels import VoxelTable, reduce_to_voxels
 from tools.scene_graph.association import one_to_one, overlap
 from tools.scene_graph.grouping import group_parts
-from tools.scene_graph.naming import LabelVotes
-from tools.segmentation.base import Segments
+from tools.scene_graph.object_names import LabelVotes
+from tools.segmentation.geometric import Segments
 from tools.segmentation.merging import BorderWeights
 from tools.segmentation.regions import N_CUES
 

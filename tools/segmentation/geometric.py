@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from scenes.types import Frame
 from tools.geometry.surfaces import Bools, Floats, SurfaceImage, surface_image
-from tools.segmentation.hangings import hangings
 from tools.segmentation.merging import BorderWeights
 from tools.segmentation.regions import Hierarchy, border_sums, borders, hierarchy
 from tools.segmentation.structure import FLOOR, THING, Structure
 from tools.segmentation.vote_clusters import FrameVotes
+from tools.segmentation.wall_hangings import hangings
 
 FINE_LEVEL = 0.25
 """Borders weaker than this are inside one piece of a thing."""

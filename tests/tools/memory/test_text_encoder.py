@@ -12,10 +12,10 @@ import pytest
 from evals.suites.memory import words_found
 from evals.suites.memory_words import ABSENT, FOUND
 from scenes.types import Box3D, SceneGraph, SceneObject
-from tools.memory import embedding
-from tools.memory.captions import ask_both
-from tools.memory.embedding import EncoderError, TextEncoder, installed_encoder, lexical_only
-from tools.memory.memory import Memory
+from tools.memory import text_encoder
+from tools.memory.joint_search import ask_both
+from tools.memory.map_memory import Memory
+from tools.memory.text_encoder import EncoderError, TextEncoder, installed_encoder, lexical_only
 from tools.memory.text_index import CANDIDATES, SignIndex, sign_code
 from tools.search.matching import parse_query
 from tools.search.queries import search
@@ -82,7 +82,7 @@ def test_notes_are_found_by_meaning_also_those_written_without_an_encoder(encode
 
 
 def test_a_changed_weight_file_is_refused(encoder: TextEncoder, tmp_path: Path) -> None:
-    for name in embedding.SHA256:
+    for name in text_encoder.SHA256:
         shutil.copy(encoder.folder / name, tmp_path / name)
     config = tmp_path / "config.json"
     config.write_text(config.read_text() + " ")
@@ -95,7 +95,7 @@ def test_a_changed_weight_file_is_refused(encoder: TextEncoder, tmp_path: Path) 
 
 
 def test_without_an_encoder_search_is_lexical_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    embedding._say_lexical.cache_clear()
+    text_encoder._say_lexical.cache_clear()
     graph = home("sofa", "mug")
     with caplog.at_level(logging.WARNING):
         assert [o.label for o in search(graph, parse_query("mug"), similarity=lexical_only).matches] == ["mug"]

@@ -17,17 +17,17 @@ from typing import Any
 
 from scenes.types import SceneGraph
 from tools.memory import graph_store
-from tools.memory.embedding import TextEncoder, lexical_only
 from tools.memory.forgetting import Forgetting
 from tools.memory.graph_export import dsg_json
-from tools.memory.keyframes import Keyframe, KeyframeMemory
 from tools.memory.memory_file import MapMemoryError, MemoryFile
 from tools.memory.retention import Retention, apply_retention, load_retention, store_retention
+from tools.memory.stored_frames import Keyframe, KeyframeMemory
+from tools.memory.text_encoder import TextEncoder, lexical_only
 from tools.memory.texts import KINDS, Remembered, TextKind, TextMemory
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.scene_graph.naming import Namer
+from tools.scene_graph.object_names import Namer
 from tools.search.matching import Similarity
-from tools.segmentation.base import Segmenter
+from tools.segmentation.geometric import Segmenter
 
 __all__ = ["KINDS", "Keyframe", "Memory", "Remembered", "TextKind"]
 
