@@ -17,7 +17,7 @@ from scenes.types import Box3D
 from tools.geometry.surfaces import surface_image
 from tools.geometry.upright_boxes import contains
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.segmentation.geometric import Segmenter
+from tools.segmentation.base import Segmenter
 
 CLICKS: tuple[tuple[str, int, tuple[float, float]], ...] = (
     ("hololens", 10, (262.0, 290.0)),

@@ -26,7 +26,7 @@ from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
 from tools.memory.map_memory import Memory
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.segmentation.geometric import Segmenter
+from tools.segmentation.base import Segmenter
 
 SEEN_SHARE, SEEN_FRAMES = 0.005, 3
 """A thing counts as seen after the change when it fills this share of the image in so many frames."""

@@ -66,7 +66,7 @@ def _write_on(path: Path, acknowledge: int) -> None:
             memory.add_note(f"note number {k}", float(k))
             memory.add_keyframe(k, float(k), pose, picture)
             if k % GRAPH_EVERY == 0:
-                builder.next_object = k + 1
+                builder.table.next_object = k + 1
                 memory.save_graph(builder)
             if k % FORGET_EVERY == FORGET_EVERY - 1:
                 memory.forget_span(k - 1.5, k - 0.5)  # note and keyframe k - 1
@@ -82,5 +82,5 @@ def _missing(memory: Memory, count: int) -> int:
     last_forgotten = {count - 1} if count % FORGET_EVERY == FORGET_EVERY - 1 else set()
     expected = set(range(count)) - gone - last_forgotten
     lost = len(expected - (notes & frames)) + len(gone & (notes | frames))
-    saved = memory.load_graph("trial").next_object - 1 if count else 0
+    saved = memory.load_graph("trial").table.next_object - 1 if count else 0
     return lost + (saved < (count - 1) // GRAPH_EVERY * GRAPH_EVERY if count else 0)

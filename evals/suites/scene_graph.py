@@ -32,8 +32,8 @@ from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import make_world
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.object_names import Namer
+from tools.segmentation.base import Segmenter
 from tools.segmentation.choose import CHOICES, EMBEDDED, open_segmenter
-from tools.segmentation.geometric import Segmenter
 
 VISIBLE_SHARE = 0.02
 VISIBLE_FRAMES = 5

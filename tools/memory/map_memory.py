@@ -27,7 +27,7 @@ from tools.memory.texts import KINDS, Remembered, TextKind, TextMemory
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.object_names import Namer
 from tools.search.matching import Similarity
-from tools.segmentation.geometric import Segmenter
+from tools.segmentation.base import Segmenter
 
 __all__ = ["KINDS", "Keyframe", "Memory", "Remembered", "TextKind"]
 

@@ -18,7 +18,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 from scenes.types import Room
 from tools.scene_graph.association import one_to_one
-from tools.segmentation.geometric import Segments
+from tools.segmentation.base import Segments
 from tools.segmentation.regions import label_components
 from tools.segmentation.structure import FLOOR, THING, WALL, Structure
 

@@ -76,13 +76,13 @@ class Structure:
 
     def observe(self, surface: SurfaceImage) -> NDArray[np.uint8]:
         """Learn from a frame and return its (h, w) background image."""
-        self._see_floor(surface)
+        self._update_floor(surface)
         out = np.zeros(surface.valid.shape, np.uint8)
         self._mark_levels(surface, out)
         for wall in self._known():
             out[_on_known_wall(surface, wall) & (out == THING)] = WALL
         for wall, inliers in _upright_planes(surface, out == THING, self.floor_y, self.ceiling_y):
-            merged = self._remember(wall)
+            merged = self._merge_wall(wall)
             on_plane = inliers & (np.abs(merged.distance(surface.points)) < _slack(surface)) & (out == THING)
             out[on_plane] = merged.kind
         return out
@@ -103,7 +103,14 @@ class Structure:
             out |= inside & (np.abs(wall.distance(points)) < 0.04)
         return out
 
-    def _see_floor(self, surface: SurfaceImage) -> None:
+    def wall_yaw(self) -> float | None:
+        """Direction of the wall that was seen most, its frames times its length: yaw in radians; None without walls."""
+        if not self.walls:
+            return None
+        wall = max(self.walls, key=lambda w: w.frames * (w.extent[1] - w.extent[0]))
+        return float(np.arctan2(-wall.normal[1], wall.normal[0]))
+
+    def _update_floor(self, surface: SurfaceImage) -> None:
         eye_y = float(surface.eye[1])
         low, high = eye_y - EYE_ABOVE_FLOOR_M[1], eye_y - EYE_ABOVE_FLOOR_M[0]
         level = surface.valid & (surface.normals[..., 1] > 0.9)
@@ -134,7 +141,7 @@ class Structure:
         if self.ceiling_y is not None:
             out[has_depth & (y > self.ceiling_y - 0.06)] = CEILING
 
-    def _remember(self, wall: Wall) -> Wall:
+    def _merge_wall(self, wall: Wall) -> Wall:
         """Merge a sighting into the wall that it shows, or add it; returns the remembered wall."""
         for old in self.walls:
             if old.normal @ wall.normal > 0.97 and abs(old.offset - wall.offset) < 0.1:

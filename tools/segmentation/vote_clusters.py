@@ -181,7 +181,7 @@ def _agreeing(
     return near[np.abs(votes.log_size[near] - log_size).mean(1) < SIZE_STEP] if len(near) else near
 
 
-def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
+def fit_to_surface(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
     """A voted box, moved to where the thing's surface was really seen.
 
     Votes know the size better, because most of a thing is often hidden; the surface knows the place better. Along each
@@ -263,7 +263,7 @@ def _join_fragments(votes: Votes, labels: NDArray[np.int32], count: int) -> NDAr
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(1, count + 2))
     rows = [order[starts[k] : starts[k + 1]] for k in range(count)]
-    boxes = [settle(votes.box(r), votes.points[r]) for r in rows]
+    boxes = [fit_to_surface(votes.box(r), votes.points[r]) for r in rows]
     mass = np.array([votes.weight[r].sum() for r in rows])
     kinds = np.stack([(votes.kinds[r] * votes.weight[r][:, None]).sum(0) for r in rows])
     kinds /= np.maximum(np.linalg.norm(kinds, axis=1, keepdims=True), 1e-9)

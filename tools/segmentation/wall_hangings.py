@@ -26,7 +26,7 @@ CUT_LEVEL = 0.69
 MIN_PX = 20
 
 
-def hangings(surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats) -> NDArray[np.int32]:
+def wall_hangings(surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats) -> NDArray[np.int32]:
     """(h, w) labels 1..n of flat things on the walls of a frame, 0 elsewhere.
 
     ``edge`` are the cues of ``tools.segmentation.regions.borders``; only colour counts here.
@@ -44,7 +44,7 @@ def hangings(surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats)
     count = 0
     for label in np.flatnonzero(size >= MIN_PX):
         mask = regions == label
-        if _hangs(surface, mask, plain[label], walls):
+        if _is_wall_hanging(surface, mask, plain[label], walls):
             count += 1
             out[mask] = count
     return out
@@ -62,7 +62,7 @@ def _plain_color(surface: SurfaceImage, regions: NDArray[np.int32], size: NDArra
     return color[wall]
 
 
-def _hangs(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], walls: Bools) -> bool:
+def _is_wall_hanging(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], walls: Bools) -> bool:
     if np.linalg.norm(surface.lab[mask].mean(0) - wall_color) < CONTRAST_LAB:
         return False
     border = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
@@ -78,10 +78,10 @@ def _hangs(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], 
     towards = surface.eye - points
     slant = np.abs(towards @ normal) / np.linalg.norm(towards, axis=-1)
     pixel_m2 = surface.depth_m[mask] ** 2 / (surface.camera.fx * surface.camera.fy) / np.maximum(slant, 0.15)
-    return bool(pixel_m2.sum() >= FILL * width * height) and _amid(mask, walls)
+    return bool(pixel_m2.sum() >= FILL * width * height) and _surrounded_by(mask, walls)
 
 
-def _amid(mask: Bools, walls: Bools) -> bool:
+def _surrounded_by(mask: Bools, walls: Bools) -> bool:
     """Whether wall surrounds it: a sliver between a wall and a cupboard is no picture."""
     grown = np.zeros_like(mask)
     grown[1:] |= mask[:-1]

@@ -9,7 +9,8 @@ import torch
 from tests.tools.box_world import BOOK, CAMERA, MUG, ROOM, TABLE, render, tour
 from tools.geometry.surfaces import surface_image
 from tools.geometry.upright_boxes import contains
-from tools.segmentation.geometric import GazeMiss, GazeSegment, GeometricSegmenter
+from tools.segmentation.base import GazeMiss, GazeSegment
+from tools.segmentation.geometric import GeometricSegmenter
 from tools.segmentation.structure import FLOOR, THING, WALL
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
