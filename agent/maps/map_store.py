@@ -34,7 +34,7 @@ from tools.localisation.keyframes import stored_extractor
 from tools.localisation.learned import extractor_named
 from tools.localisation.localiser import Localiser
 from tools.mapping.surface_map import SurfaceMap
-from tools.memory.map_memory import Memory
+from tools.memory.map_memory import MapMemory
 from tools.memory.text_encoder import installed_encoder
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.changes import changes_since
@@ -98,7 +98,7 @@ class MapStore:
         folder: Path,
         header: Header,
         surface: SurfaceMap,
-        memory: Memory,
+        memory: MapMemory,
         namer: Namer | None,
         index: KeyframeIndex,
     ) -> None:
@@ -130,7 +130,7 @@ class MapStore:
         surface = SurfaceMap()
         header = Header(map_id=surface.map_id, gravity=gravity, segmenter=segmenter)
         index = KeyframeIndex(features or PooledGradients(), map_id=surface.map_id)
-        memory = Memory(folder / MEMORY, encoder=installed_encoder())
+        memory = MapMemory(folder / MEMORY, encoder=installed_encoder())
         return cls(folder, header, surface, memory, namer, index)
 
     @classmethod
@@ -143,7 +143,7 @@ class MapStore:
                 f"{folder}: expected the surface of map {header.map_id}, got that of {surface.map_id}; "
                 "restore the folder from one backup"
             )
-        memory = Memory(folder / MEMORY, encoder=installed_encoder())
+        memory = MapMemory(folder / MEMORY, encoder=installed_encoder())
         return cls(folder, header, surface, memory, namer, load_keyframes(folder, header.map_id))
 
     def __enter__(self) -> MapStore:
@@ -221,7 +221,7 @@ class MapStore:
         if frame.world_from_camera is not None and self._is_keyframe(frame.world_from_camera):
             self._keyframe_pose = frame.world_from_camera
             picture = _thumbnail(frame.rgb)
-            self.memory.add_keyframe(frame.id, frame.time_s, frame.world_from_camera, picture, visit=visit)
+            self.memory.add_frame(frame.id, frame.time_s, frame.world_from_camera, picture, visit=visit)
 
     def _is_keyframe(self, world_from_camera: Tensor) -> bool:
         if self._keyframe_pose is None:
@@ -261,7 +261,7 @@ class MapStore:
 
     def walked(self) -> Tensor:
         """(N, 3) float64 positions of the wearer's head at the keyframes, in order of time."""
-        places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.keyframes()]
+        places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.frames()]
         return torch.stack(places) if places else torch.zeros(0, 3, dtype=torch.float64)
 
 

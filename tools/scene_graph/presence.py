@@ -174,7 +174,7 @@ def _nearest_layer(local: NDArray) -> NDArray[np.bool_]:
     return depth <= nearest[place] + SELF_OCCLUSION_M
 
 
-def in_view(surface: SurfaceImage, objects: Sequence[AnyBoxed]) -> list[AnyBoxed]:
+def may_be_in_view(surface: SurfaceImage, objects: Sequence[AnyBoxed]) -> list[AnyBoxed]:
     """Those that may show in a frame, because the bounding sphere of their box reaches into the view."""
     boxes = [(o, o.box) for o in objects if o.box is not None]
     if not boxes:

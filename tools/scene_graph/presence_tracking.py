@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tools.geometry.surfaces import SurfaceImage
 from tools.scene_graph.object_table import ObjectTable
-from tools.scene_graph.presence import PresenceCheck, check_all, in_view, seen_through
+from tools.scene_graph.presence import PresenceCheck, check_all, may_be_in_view, seen_through
 
 MIN_NEGATIVE_CHECKS, MIN_NEGATIVE_S = 3, 0.5
 """Several negative checks over some time make an object absent: one frame may be blurred or badly placed."""
@@ -23,7 +23,7 @@ class PresenceTracker:
     def check(self, surface: SurfaceImage) -> dict[str, PresenceCheck]:
         """What a frame says about each present object whose place is in view, by id. Changes nothing."""
         present = [t for t in self._table.objects.values() if t.present and t.box is not None]
-        near = in_view(surface, present)
+        near = may_be_in_view(surface, present)
         return dict(zip([t.id for t in near], check_all(surface, [t.expected_surface for t in near]), strict=True))
 
     def update(self, checks: Mapping[str, PresenceCheck], time_s: float) -> None:

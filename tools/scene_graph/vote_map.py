@@ -186,7 +186,7 @@ class VoteMap(PartTable):
             elif entry.last_seen_s != time_s:
                 entry.frames += 1
                 entry.last_seen_s = time_s
-        return frame.spread(owner)
+        return frame.to_surface(owner)
 
     def cluster(self, time_s: float) -> None:
         """Make parts of what frames have touched; a part keeps its id while it keeps most of its voxels."""

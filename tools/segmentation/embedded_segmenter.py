@@ -1,4 +1,4 @@
-"""The segmenter with the embedded network; fills ``tools.segmentation.base.Segmenter``.
+"""The segmenter with the network that ships in this package; it votes for boxes and kinds.
 
 Floor, walls and ceiling still come from geometry, because rooms and routes need them as planes.
 """
@@ -25,10 +25,10 @@ from tools.segmentation.vote_clusters import FrameVotes, Votes, cluster_votes
 
 WEIGHTS = Path(__file__).with_name("embedded.safetensors")
 MIN_THING_PROBABILITY = 0.5
-"""A pixel shows a thing when the network gives the building less than the rest of this."""
+"""A pixel shows a thing when the network gives everything but the building more than this."""
 MAX_RANGE_M = 5.0
 DENSE_EDGE_M = 0.45
-"""Every voting pixel of a thing with a smaller mean edge counts; of larger ones, one in four says enough."""
+"""Of things with a smaller mean edge every voting pixel counts; of larger ones, one in four is enough."""
 
 
 @lru_cache(maxsize=2)
@@ -78,7 +78,7 @@ class EmbeddedSegmenter(GeometricSegmenter):
         sure = votes.thing > MIN_THING_PROBABILITY
         label = np.zeros(len(sure), np.int32)
         label[sure] = cluster_votes(votes.votes.subset(sure)) if self.label_frames else 1
-        labels = votes.spread(label)
+        labels = votes.to_surface(label)
         return Segments(
             surface=surface,
             labels=labels,
@@ -89,7 +89,7 @@ class EmbeddedSegmenter(GeometricSegmenter):
         )
 
     def votes(self, surface: SurfaceImage) -> FrameVotes:
-        """What the voting pixels say: all of small things, every second one in both directions of large ones."""
+        """The votes of a frame: of all voting pixels on small things, of every second one each way on large ones."""
         out = self.infer(surface)
         kinds, box = out[: len(self.vote_kinds)], out[len(self.vote_kinds) :]
         depth = surface.depth_m[::VOTE_STRIDE, ::VOTE_STRIDE]

@@ -27,9 +27,10 @@ TALL_M = 2.3
 """Higher than wardrobes and fridges."""
 WIDE_M = 1.6
 """An unbroken upright plane of this width with nothing behind it is taken for a wall until its top is seen."""
-BEHIND_SHARE = 0.12
+MAX_BEHIND_SHARE = 0.12
+"""A plane with more surface behind it than this share of its own pixels is open behind."""
 KNOWN_WALL_FRAMES = 4
-"""After so many sightings a wall is recognised by position alone."""
+"""After so many frames a wall is recognised by position alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +115,7 @@ class Structure:
         eye_y = float(surface.eye[1])
         low, high = eye_y - EYE_ABOVE_FLOOR_M[1], eye_y - EYE_ABOVE_FLOOR_M[0]
         level = surface.valid & (surface.normals[..., 1] > 0.9)
-        height, area = _peak(surface.points[..., 1][level], _areas(surface)[level], low, high, lowest=True)
+        height, area = _level_height(surface.points[..., 1][level], _areas(surface)[level], low, high, lowest=True)
         if height is None or area < 0.3:
             return
         if self.floor_y is None or height < self.floor_y - 0.25:
@@ -135,7 +136,8 @@ class Structure:
             out[has_depth & (np.abs(y - self.floor_y) < 0.02 + 0.004 * surface.depth_m)] = FLOOR
         down = surface.valid & (up < -0.85)
         base = self.floor_y if self.floor_y is not None else float(surface.eye[1]) - 1.4
-        height, area = _peak(y[down], _areas(surface)[down], base + CEILING_ABOVE_FLOOR_M, base + 4.5, lowest=False)
+        low = base + CEILING_ABOVE_FLOOR_M
+        height, area = _level_height(y[down], _areas(surface)[down], low, base + 4.5, lowest=False)
         if height is not None and area > 0.3 and (self.ceiling_y is None or height > self.ceiling_y - 0.1):
             self.ceiling_y = height if self.ceiling_y is None else 0.7 * self.ceiling_y + 0.3 * height
         if self.ceiling_y is not None:
@@ -172,7 +174,7 @@ def _areas(surface: SurfaceImage) -> Floats:
     return (surface.depth_m**2 / (surface.camera.fx * surface.camera.fy)).astype(np.float32)
 
 
-def _peak(y: Floats, area: Floats, low: float, high: float, *, lowest: bool) -> tuple[float | None, float]:
+def _level_height(y: Floats, area: Floats, low: float, high: float, *, lowest: bool) -> tuple[float | None, float]:
     """Height and area of the extreme substantial level between two heights."""
     if high <= low:
         return None, 0.0
@@ -274,7 +276,7 @@ def _as_wall(
     lateral = wall.along(surface.points)
     inside = (lateral > wall.extent[0]) & (lateral < wall.extent[1]) & (surface.points[..., 1] < wall.top)
     behind = inside & (surface.depth_m > 0) & (wall.distance(surface.points) < -0.15)
-    wall.open_behind = bool(behind.sum() > BEHIND_SHARE * inliers.sum())
+    wall.open_behind = bool(behind.sum() > MAX_BEHIND_SHARE * inliers.sum())
     # A low piece is a wall only as far as the image border hides how it goes on.
     return wall if wall.votes != 0 or inliers[:2].any() or wall.top > base + 1.5 else None
 
