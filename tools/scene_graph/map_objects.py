@@ -12,7 +12,7 @@ from scenes.types import Box3D, SceneObject
 from tools.geometry.colors import dominant_color, lab_signature, term_histogram
 from tools.geometry.upright_boxes import fit_box
 from tools.scene_graph.object_names import MIN_NAME_CONFIDENCE, LabelVotes
-from tools.scene_graph.object_views import ObjectViews
+from tools.scene_graph.object_views import MAX_VIEWS, ObjectViews
 
 SAME_INTERVAL_S = 2.0
 """Sightings closer together than this are one observation interval."""
@@ -108,7 +108,7 @@ class MapObject:
         self.points, self.lab, self.box = new.points, new.lab, new.box
         self.seen_through_points = new.seen_through_points
         self.positions += new.positions
-        self.views.best = sorted([*self.views.best, *new.views.best], key=lambda v: -v.score)[:3]
+        self.views.best = sorted([*self.views.best, *new.views.best], key=lambda v: -v.score)[:MAX_VIEWS]
         for label, weight in new.namer_labels.weights.items():
             self.namer_labels.add(label, weight)
 

@@ -20,6 +20,8 @@ from tools.segmentation.vote_clusters import FrameVotes, Votes, cluster_votes, f
 
 MIN_THING_SHARE = 0.5
 """Mean probability of "not the building" from which a voxel is part of an object."""
+MIN_SHOWN_THING = 0.3
+"""Probability of "not the building" from which a pixel shows the object that its voxel belongs to."""
 MAX_FRAME_WEIGHT, MAX_WEIGHT = 4.0, 40.0
 """Most that one frame, and all frames together, can weigh: what has changed must be able to win."""
 FULL_WEIGHT = 12.0
@@ -177,7 +179,7 @@ class VoteMap(PartTable):
 
     def _shown(self, frame: FrameVotes, points: NDArray[np.float32], time_s: float) -> NDArray[np.int32]:
         rows = self.voxels.rows(pack(voxel_cells(points)))
-        owner = np.where((rows >= 0) & (frame.thing > 0.3), self.voxels.owner[rows], 0).astype(np.int32)
+        owner = np.where((rows >= 0) & (frame.thing > MIN_SHOWN_THING), self.voxels.owner[rows], 0).astype(np.int32)
         seen, count = np.unique(owner, return_counts=True)
         for part, n in zip(seen.tolist(), count.tolist(), strict=True):
             entry = self.parts.get(part)
@@ -227,9 +229,9 @@ class VoteMap(PartTable):
         return gone
 
     def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> ObjectFit | None:
-        """The box that the voxels of a thing vote for.
+        """The box that the voxels of an object vote for.
 
-        None when fewer than half of them have votes: those of a restored thing were not kept.
+        None when fewer than half of them have votes: those of a restored object were not kept.
         """
         voted = rows[self.voxels.weight(rows) > 0]
         if len(voted) == 0 or 2 * len(voted) < len(rows):
@@ -247,7 +249,7 @@ class VoteMap(PartTable):
         return {self.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:TOP_KINDS] if k > 0}
 
     def kinds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(k,) mean probability of each kind over the voxels of a thing; zeros where none has voted."""
+        """(k,) mean probability of each kind over the voxels of an object; zeros where none has voted."""
         weight = np.minimum(self.voxels.weight(rows), FULL_WEIGHT)
         total = weight.sum()
         if total <= 0:
