@@ -21,29 +21,34 @@ from tools.geometry.upright_boxes import footprint, horizontal_axes, to_box_fram
 from tools.geometry.voxels import VOXEL_M
 
 REACH_SHARE = 0.3
-"""Votes for one middle differ by less than this share of the thing's mean edge."""
+"""Votes for the centre of one thing differ by less than this share of the thing's mean edge."""
 REACH_M = (0.05, 0.35)
+"""That distance is at least and at most so many metres."""
 MAX_LOG_SIZE_DIFFERENCE = 0.55
 """Votes for one thing differ by less than this, in the mean of the logarithms of the three edge lengths."""
 CELL_M = 0.1
+"""Edge of the cells in which votes for centres are counted to find where they are densest."""
 MERGE_SHARE = 0.35
 """Two clusters whose boxes share this much of their union are one thing."""
 INSIDE_SHARE, MIN_KIND_COSINE = 0.4, 0.6
 """So are two when this much of the smaller box lies in the larger one and their kinds have at least this cosine."""
-MANY_PIECES, MIN_COVER, MIN_LOOKS, MIN_KIND = 30, 0.25, 0.012, 0.15
+MANY_PIECES, MIN_COVER, MIN_SEEN_COVER, MIN_KIND = 30, 0.25, 0.012, 0.15
+"""What a voted box needs to be a thing, see ``Support``."""
 FEW_PIECES, SMALL_COVER, SMALL_KIND = 5, 0.5, 0.4
 """What a small thing needs instead of many pieces."""
 SLACK_M = 0.02
+"""Boxes are grown by this before it is asked what they share."""
 WALL_ALIGNED_RAD = math.radians(14)
-"""Things turned this little against the walls are along them: votes are not surer than that."""
+"""Things turned by less than this against the walls are taken to be along them: votes are not surer than that."""
 OUTLIER_PERCENT = 4.0
 """Share of a surface, in percent, that may lie outside the box at each face."""
 THIN_M, MIN_EDGE_M = 0.12, 0.05
-"""Thinner things are where their surface is, votes are too coarse to say; and how thin they are, noise hides."""
-LYING_M, LYING_LEAST_M, LYING_TOP = 0.06, 0.02, 95.0
-"""Flat things that lie somewhere are seen from above, and what they lie on is in the same voxels: their top is where
-the highest of their surface is, in percent. Like this F1 on worlds 200 to 204 is 0.947; with the middle of the surface
-in the middle of 5 cm it was 0.921."""
+"""Along an edge shorter than the first, a thing is put where its surface is, because votes are too coarse. No edge is
+shorter than the second, because depth noise hides how thin a thing is."""
+LYING_M, LYING_MIN_EDGE_M, LYING_TOP_PERCENT = 0.06, 0.02, 95.0
+"""A thing whose shortest edge is its height, below the first, lies flat. It is seen from above, in the same voxels as
+what it lies on, so its top is at this percentile of its surface's heights, and it may be as thin as the second. With
+this, F1 on worlds 200 to 204 is 0.947; with the surface in the middle of a box of 5 cm it was 0.921."""
 MIN_VOTES = 5
 """Pieces that must agree to be a thing."""
 
@@ -201,9 +206,9 @@ def fit_to_surface(box: Box3D, points: NDArray, room_yaw: float | None = None) -
     middle = np.where(size < THIN_M, np.median(local, axis=0), middle)
     size = np.where(seen > size, np.where(size < THIN_M, size, (size + seen) / 2), size)
     lying = size[1] < LYING_M and size[1] <= size.min()
-    size = np.maximum(size, np.where([False, lying, False], LYING_LEAST_M, MIN_EDGE_M))
+    size = np.maximum(size, np.where([False, lying, False], LYING_MIN_EDGE_M, MIN_EDGE_M))
     if lying:
-        middle[1] = percentiles(local, (LYING_TOP,))[0][1] - size[1] / 2
+        middle[1] = percentiles(local, (LYING_TOP_PERCENT,))[0][1] - size[1] / 2
     yaw = yaw_of(box)
     turned = horizontal_axes(yaw) @ np.array(box.center)[[0, 2]]
     center = np.array([turned[0], box.center[1], turned[1]]) + middle
@@ -218,15 +223,15 @@ class Support:
     """Voxels that vote for it."""
     cover: float
     """Those voxels over the number that its largest face would take; a thing seen from one side has about 1."""
-    looks: float
-    """The same with every voxel counted by how much it was seen."""
+    seen_cover: float
+    """The same with every voxel counted by how much it was seen, 1 when it was seen well."""
     kind: float
     """Probability of the likeliest kind."""
 
     @property
     def enough(self) -> bool:
         """Whether it is a thing rather than a stray vote. Limits from where the two part on training worlds."""
-        if self.kind < MIN_KIND or self.cover < MIN_COVER or self.looks < MIN_LOOKS:
+        if self.kind < MIN_KIND or self.cover < MIN_COVER or self.seen_cover < MIN_SEEN_COVER:
             return False
         return self.pieces >= MANY_PIECES or (
             self.pieces >= FEW_PIECES and self.cover >= SMALL_COVER and self.kind >= SMALL_KIND
@@ -235,10 +240,9 @@ class Support:
 
 def support(box: Box3D, pieces: int, weight: float, kind: float) -> Support:
     """The support of a box by ``pieces`` voxels that together weigh ``weight`` (1 each when seen well)."""
-    x, y, z = sorted(box.size)[::-1][:3]
-    del z
-    face = max(x * y / VOXEL_M**2, 1.0)
-    return Support(pieces=pieces, cover=pieces / face, looks=weight / face, kind=kind)
+    _, middle, longest = sorted(box.size)
+    face = max(longest * middle / VOXEL_M**2, 1.0)
+    return Support(pieces=pieces, cover=pieces / face, seen_cover=weight / face, kind=kind)
 
 
 def _aligned(box: Box3D, points: NDArray, room_yaw: float | None) -> Box3D:
