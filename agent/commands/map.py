@@ -49,7 +49,7 @@ def run_map(args: argparse.Namespace) -> int:
     from agent.conversation.opening import build_map
     from agent.maps.map_store import MapStore
     from scenes.recordings import open_recording
-    from tools.localisation.learned import LearnedFeatures
+    from tools.localisation.learned_features import LearnedFeatures
 
     model = model_of(args)
     if args.captions:

@@ -28,10 +28,10 @@ from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame, SceneGraph
 from tools.localisation.features import FeatureExtractor, PooledGradients
-from tools.localisation.index import KeyframeIndex
+from tools.localisation.keyframe_index import KeyframeIndex
 from tools.localisation.keyframes import FILE_NAME as KEYFRAMES
 from tools.localisation.keyframes import stored_extractor
-from tools.localisation.learned import extractor_named
+from tools.localisation.learned_features import extractor_named
 from tools.localisation.localiser import Localiser
 from tools.mapping.surface_map import SurfaceMap
 from tools.memory.embedding import installed_encoder

@@ -13,7 +13,7 @@ from torch import Tensor
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.core.backproject import rimmed
-from tools.core.cells import level_keypoints, luma, pyramid, split_columns
+from tools.core.pooled_gradients import level_keypoints, luma, pyramid, split_columns
 from tools.core.pose_steps import motions
 from tools.depth.sweep import SweepView, sweep_depth
 from tools.kernels.compiled import COMPILED, EAGER, Kernel, KernelSet

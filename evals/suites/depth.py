@@ -22,8 +22,8 @@ from evals.suites.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
 from scenes.types import Frame
+from tools.depth.depth_recording import EVERY, LOOK_BACK
 from tools.depth.estimate import register_depth
-from tools.depth.filling import EVERY, LOOK_BACK
 from tools.depth.model import DepthModel
 from tools.depth.sweep import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
 from tools.kernels.compiled import wait_until_compiled

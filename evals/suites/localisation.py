@@ -31,8 +31,8 @@ from scenes.recordings.reading.base import Recording
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
 from tools.localisation.features import FeatureExtractor, PooledGradients
-from tools.localisation.index import KeyframeIndex
-from tools.localisation.learned import LearnedFeatures
+from tools.localisation.keyframe_index import KeyframeIndex
+from tools.localisation.learned_features import LearnedFeatures
 from tools.localisation.localiser import Localisation, Localiser
 from tools.mapping.surface_map import SurfaceMap
 

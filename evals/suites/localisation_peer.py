@@ -18,7 +18,7 @@ from scenes.geometry import backproject, inverse, transform
 from scenes.types import Frame
 from tools.depth.estimate import estimate_depth
 from tools.localisation.features import mutual_pairs
-from tools.localisation.index import depth_at_points
+from tools.localisation.keyframe_index import depth_at_points
 from tools.localisation.retrieval import visual_words, vlad
 
 FEATURES = 2048

@@ -1,6 +1,6 @@
 """Camera poses against 2D-3D matches and measured depth: robust costs, and one Gauss-Newton step. Pure kernels.
 
-What the matches are is in ``tools.localisation.refine``.
+What the matches are is in ``tools.localisation.pose_refinement``.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tools.core import cells
-from tools.core.cells import luma
+from tools.core import pooled_gradients
+from tools.core.pooled_gradients import luma
 from tools.kernels import compiled
-from tools.localisation.codes import ROOT_HISTOGRAM, Levels
+from tools.localisation.descriptor_codes import ROOT_HISTOGRAM, Levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class FeatureExtractor(Protocol):
 
 
 class PooledGradients:
-    """The offline default: see ``tools.core.cells``."""
+    """The offline default: see ``tools.core.pooled_gradients``."""
 
     name = "pooled-gradients-2"
     least_px = 128
@@ -73,7 +73,7 @@ class PooledGradients:
         """
         check_size(rgb, self.least_px)
         kernels = self._kernels
-        uv, scale, descriptors, valid = cells.pooled_gradients(
+        uv, scale, descriptors, valid = pooled_gradients.pooled_gradients(
             kernels.luma(rgb), self.keypoints, keypoints=kernels.level_keypoints, descriptors=kernels.described
         )
         return Features(uv=uv, descriptors=descriptors, scale=scale).chosen(valid)
@@ -88,7 +88,7 @@ def check_size(rgb: Tensor, least_px: int) -> None:
 
 
 class RootSift:
-    """Upright DoG keypoints with RootSIFT descriptors; see ``tools.core.features``."""
+    """Upright DoG keypoints with RootSIFT descriptors; see ``tools.core.root_sift``."""
 
     name = "upright-rootsift-1"
     least_px = 64

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from scenes.types import Camera
-from tools.localisation.codes import Levels
-from tools.localisation.tracks import DepthCorrection
+from tools.localisation.descriptor_codes import Levels
+from tools.localisation.triangulation import DepthCorrection
 from tools.mapping.map_file import MapError, write_file
 
 FORMAT_VERSION = 4

@@ -19,17 +19,17 @@ from torch import Tensor
 from scenes.geometry import inverse
 from scenes.types import Frame
 from tools.kernels.compiled import kernels
-from tools.localisation.alignment import Alignment, Sighting
 from tools.localisation.features import Features
-from tools.localisation.index import KeyframeIndex, depth_at_points
-from tools.localisation.matching import Keypoints
-from tools.localisation.search import MIN_SUPPORT, SURE_SUPPORT, NoFit, Search, covariance_of, worst_sigma_m
-from tools.localisation.surface import (
+from tools.localisation.keyframe_index import KeyframeIndex, depth_at_points
+from tools.localisation.keypoint_matching import Keypoints
+from tools.localisation.pose_check import (
     check_depth,
     check_pose,
     resampled,
     working_camera,
 )
+from tools.localisation.pose_search import MIN_SUPPORT, SURE_SUPPORT, NoFit, Search, covariance_of, worst_sigma_m
+from tools.localisation.render_alignment import Alignment, Sighting
 from tools.mapping.surface_map import SurfaceMap, is_rigid
 
 Reason = Literal["empty_map", "bad_image", "no_texture", "too_few_matches", "no_consistent_pose", "contradicts_map"]

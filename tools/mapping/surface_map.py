@@ -17,7 +17,7 @@ from torch import Tensor
 
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
-from tools.core import interpolation, surface
+from tools.core import interpolation, surface_nets
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import packed_rgb, projection_of_voxels, unpacked_rgb
 from tools.kernels import compiled
@@ -188,23 +188,23 @@ class SurfaceMap:
         )
 
     def mesh(self) -> Mesh:
-        """The surface as triangles (surface nets, see ``tools.core.surface``)."""
+        """The surface as triangles (surface nets, see ``tools.core.surface_nets``)."""
         volume = self.volume
         block_xyz, values = volume.block_xyz[: volume.count], volume.tsdf[: volume.count]
         chunks = torch.arange(volume.count).split(2048)
         cells, vertices = [torch.zeros(0, 3, dtype=torch.int32)], [torch.zeros(0, 3)]
         for chunk in chunks:
-            padded = surface.padded_blocks(values, block_xyz, chunk, UNKNOWN)
-            cell, vertex = surface.surface_cells(padded, block_xyz[chunk])
+            padded = surface_nets.padded_blocks(values, block_xyz, chunk, UNKNOWN)
+            cell, vertex = surface_nets.surface_cells(padded, block_xyz[chunk])
             cells.append(cell)
             vertices.append(vertex)
         cell, vertex = torch.cat(cells), torch.cat(vertices) * volume.voxel_m
-        order = surface.voxel_key(cell).argsort()
+        order = surface_nets.voxel_key(cell).argsort()
         cell, vertex = cell[order], vertex[order]
         triangles = [torch.zeros(0, 3, dtype=torch.int64)]
         for chunk in chunks:
-            padded = surface.padded_blocks(values, block_xyz, chunk, UNKNOWN)
-            triangles.append(surface.surface_quads(padded, block_xyz[chunk], cell))
+            padded = surface_nets.padded_blocks(values, block_xyz, chunk, UNKNOWN)
+            triangles.append(surface_nets.surface_quads(padded, block_xyz[chunk], cell))
         return Mesh(vertices=vertex, triangles=torch.cat(triangles), rgb=self._color_at(vertex))
 
     def points(self) -> tuple[Tensor, Tensor]:

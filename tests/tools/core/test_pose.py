@@ -8,10 +8,10 @@ from torch.nn.functional import normalize
 
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
-from tools.core.pose import p3p, quartic_roots, refine_pose, reprojection_error
+from tools.core.p3p import p3p, quartic_roots, refine_pose, reprojection_error
 from tools.core.registration import rigid_exp
-from tools.localisation.pose import solve_poses, support_of
-from tools.localisation.refine import Matches
+from tools.localisation.pose_refinement import Matches
+from tools.localisation.pose_solving import solve_poses, support_of
 
 CAMERA = Camera(width=640, height=480, fx=525.0, fy=525.0, cx=320.0, cy=240.0)
 

@@ -9,13 +9,13 @@ import torch
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import pose_error
 from scenes.types import Camera
-from tools.localisation.alignment import Alignment
 from tools.localisation.features import PooledGradients, RootSift
-from tools.localisation.index import KeyframeIndex, depth_at_points
+from tools.localisation.keyframe_index import KeyframeIndex, depth_at_points
 from tools.localisation.keyframes import FILE_NAME, StoredKeyframes
 from tools.localisation.localiser import Localisation, Localiser, NotLocalised
+from tools.localisation.pose_check import Checked, check_depth
+from tools.localisation.render_alignment import Alignment
 from tools.localisation.retrieval import visual_words, vlad
-from tools.localisation.surface import Checked, check_depth
 from tools.mapping.map_file import MapError
 from tools.mapping.rendering import View
 from tools.mapping.surface_map import SurfaceMap
@@ -254,7 +254,7 @@ def test_a_view_looks_most_like_itself():
 def test_hypotheses_that_are_no_poses_give_none(mapped, monkeypatch):
     """Three points nearly in a line give no rotation."""
     wrong = torch.stack([torch.full((4, 4), math.nan).double(), 2 * torch.eye(4).double()])
-    monkeypatch.setattr("tools.localisation.search.solve_poses", lambda *_, **__: wrong)
+    monkeypatch.setattr("tools.localisation.pose_search.solve_poses", lambda *_, **__: wrong)
     for thorough in (False, True):
         result = Localiser(*mapped).localise(blind(SCENE.frame(QUERY, camera=CAMERA)), thorough=thorough)
         assert isinstance(result, NotLocalised)

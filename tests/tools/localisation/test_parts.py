@@ -12,16 +12,16 @@ from torch import Tensor
 from scenes.errors import InputError
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
-from tools.core.cells import pooled_gradients
-from tools.core.matches import agreement, clear_columns
+from tools.core.descriptor_matching import agreement, clear_columns
+from tools.core.pooled_gradients import pooled_gradients
 from tools.core.registration import rigid_exp
-from tools.localisation.codes import ROOT_HISTOGRAM, SIGNED, Levels
+from tools.localisation.descriptor_codes import ROOT_HISTOGRAM, SIGNED, Levels
 from tools.localisation.features import Features, PooledGradients
-from tools.localisation.learned import LearnedFeatures, extractor_named
-from tools.localisation.matching import Keypoints
-from tools.localisation.pose import orbited
-from tools.localisation.refine import Matches, best_poses, match_error, refine_poses, residuals
-from tools.localisation.tracks import DepthCorrection, SightedView, triangulated
+from tools.localisation.keypoint_matching import Keypoints
+from tools.localisation.learned_features import LearnedFeatures, extractor_named
+from tools.localisation.pose_refinement import Matches, best_poses, match_error, refine_poses, residuals
+from tools.localisation.pose_solving import orbited
+from tools.localisation.triangulation import DepthCorrection, SightedView, triangulated
 
 CAMERA = Camera(width=640, height=480, fx=520.0, fy=520.0, cx=320.0, cy=240.0)
 INTRINSICS = torch.tensor([520.0, 520.0, 320.0, 240.0], dtype=torch.float64)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scenes.geometry import project, transform
 from scenes.types import Camera
-from tools.localisation.codes import Levels
+from tools.localisation.descriptor_codes import Levels
 from tools.localisation.keyframes import Keyframe
 from tools.localisation.retrieval import vlad
 

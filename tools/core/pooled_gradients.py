@@ -5,7 +5,7 @@ are pooled once per image, so that a keypoint costs 16 look-ups instead of 256 g
 determinant of the Hessian (Lindeberg 1998), which needs one blur per level and rejects edges by itself. Pure functions
 of tensors.
 
-Upright, as ``tools.core.features``: a head-worn camera rolls little, and the vertical tells places apart.
+Upright, as ``tools.core.root_sift``: a head-worn camera rolls little, and the vertical tells places apart.
 """
 
 from __future__ import annotations

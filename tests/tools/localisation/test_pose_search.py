@@ -11,17 +11,17 @@ import torch
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
+from tools.core.descriptor_matching import clear_columns
 from tools.core.likeness import pair_likeness
-from tools.core.matches import clear_columns
 from tools.core.pose_steps import motions
 from tools.core.registration import rigid_exp
 from tools.kernels.compiled import EAGER
-from tools.localisation.alignment import Alignment, Sighting
-from tools.localisation.codes import ROOT_HISTOGRAM, SIGNED, Levels
+from tools.localisation.descriptor_codes import ROOT_HISTOGRAM, SIGNED, Levels
+from tools.localisation.keyframe_tables import by_strength
 from tools.localisation.localiser import confidence
-from tools.localisation.pose import led, solve_poses
-from tools.localisation.refine import Matches
-from tools.localisation.tables import by_strength
+from tools.localisation.pose_refinement import Matches
+from tools.localisation.pose_solving import led, solve_poses
+from tools.localisation.render_alignment import Alignment, Sighting
 from tools.mapping.surface_map import SurfaceMap
 
 CAMERA = Camera(width=640, height=480, fx=520.0, fy=520.0, cx=320.0, cy=240.0)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tools.core.features import detect_and_describe, gaussian_blur
+from tools.core.root_sift import detect_and_describe, gaussian_blur
 from tools.localisation.features import Features, RootSift, mutual_pairs
 
 

@@ -16,10 +16,10 @@ from torch.nn import functional
 
 from scenes.geometry import backproject, inverse, transform
 from scenes.types import Camera
-from tools.core.cells import luma
+from tools.core.pooled_gradients import luma
 from tools.kernels.compiled import KernelSet
-from tools.localisation.refine import Matches
-from tools.localisation.surface import working_camera
+from tools.localisation.pose_check import working_camera
+from tools.localisation.pose_refinement import Matches
 from tools.mapping.surface_map import SurfaceMap
 
 COARSE, FINE = 160, 240

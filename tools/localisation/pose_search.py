@@ -16,11 +16,11 @@ from torch import Tensor
 
 from scenes.types import Camera
 from tools.kernels.compiled import KernelSet
-from tools.localisation.alignment import Alignment, Sighting
 from tools.localisation.features import Features
-from tools.localisation.index import KeyframeIndex
-from tools.localisation.matching import Effort, Keypoints, agreeing_matches, matches_near
-from tools.localisation.pose import (
+from tools.localisation.keyframe_index import KeyframeIndex
+from tools.localisation.keypoint_matching import Effort, Keypoints, agreeing_matches, matches_near
+from tools.localisation.pose_refinement import Matches
+from tools.localisation.pose_solving import (
     GUIDED_PX,
     REFERENCE_FOCAL,
     PoseFit,
@@ -31,7 +31,7 @@ from tools.localisation.pose import (
     orbited,
     solve_poses,
 )
-from tools.localisation.refine import Matches
+from tools.localisation.render_alignment import Alignment, Sighting
 from tools.mapping.surface_map import is_rigid
 
 MIN_MATCHES = 8

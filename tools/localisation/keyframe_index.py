@@ -13,10 +13,10 @@ from scenes.geometry import backproject, pose_error, transform
 from scenes.types import Camera, Frame
 from tools.depth.estimate import estimate_depth
 from tools.localisation.features import FeatureExtractor
+from tools.localisation.keyframe_tables import KeyframeTables
 from tools.localisation.keyframes import Keyframe, KeyframeHeader, StoredKeyframes, write
 from tools.localisation.retrieval import visual_words, vlad
-from tools.localisation.tables import KeyframeTables
-from tools.localisation.tracks import MIN_CORRECTION, DepthCorrection, SightedView, triangulated, undistorted
+from tools.localisation.triangulation import MIN_CORRECTION, DepthCorrection, SightedView, triangulated, undistorted
 from tools.mapping.map_file import MapError
 
 SPACING_M, SPACING_RAD = 0.08, 0.08
@@ -94,7 +94,7 @@ class KeyframeIndex:
         return True
 
     def settle(self, first: int = 0, progress: Callable[[int, int], None] | None = None) -> DepthCorrection:
-        """Make the points exact with what the keyframes see of each other; see ``tools.localisation.tracks``.
+        """Make the points exact with what the keyframes see of each other; see ``tools.localisation.triangulation``.
 
         Meant for the end of a visit, for its keyframes from ``first`` on: a pair of keyframes costs about 20 ms;
         ``progress`` is told how many pairs are done, of how many. The correction of the depth sensor is that of the

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from scenes.geometry import transform
 from scenes.types import Camera
-from tools.core.pose import p3p
+from tools.core.p3p import p3p
 from tools.core.registration import rigid_exp
 from tools.kernels.compiled import EAGER, KernelSet
-from tools.localisation.alignment import Sighting
 from tools.localisation.features import Features
-from tools.localisation.matching import Pairs
-from tools.localisation.refine import Matches, best_poses, match_error, refine_poses, residuals
+from tools.localisation.keypoint_matching import Pairs
+from tools.localisation.pose_refinement import Matches, best_poses, match_error, refine_poses, residuals
+from tools.localisation.render_alignment import Sighting
 
 GUIDED_PX = 12.0
 """How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""

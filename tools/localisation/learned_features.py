@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from scenes.errors import InputError
-from tools.core.cells import luma
-from tools.localisation.codes import SIGNED
+from tools.core.pooled_gradients import luma
+from tools.localisation.descriptor_codes import SIGNED
 from tools.localisation.features import FeatureExtractor, Features, PooledGradients, check_size
 
 PREFIX = "superpoint"

@@ -14,7 +14,7 @@ from scenes.geometry import inverse, project, transform
 from scenes.types import Camera, Frame
 from tools.depth.estimate import warped
 from tools.kernels.compiled import KernelSet
-from tools.localisation.tracks import DepthCorrection
+from tools.localisation.triangulation import DepthCorrection
 from tools.mapping.rendering import View
 from tools.mapping.surface_map import SurfaceMap
 from tools.mapping.tracking import WORKING_WIDTH, working_image

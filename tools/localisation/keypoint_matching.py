@@ -17,8 +17,8 @@ from scenes.geometry import project, transform
 from scenes.types import Camera
 from tools.kernels.compiled import EAGER, KernelSet
 from tools.localisation.features import Features
-from tools.localisation.grid import Grid
-from tools.localisation.tables import KeyframeTables, by_strength
+from tools.localisation.keyframe_tables import KeyframeTables, by_strength
+from tools.localisation.keypoint_grid import Grid
 
 MIN_AGREEING = 3
 """Matches that must agree with one for it to be tried: chance gives 0.3."""
