@@ -232,7 +232,7 @@ class MapStore:
     def settle(self, progress: Progress | None = None) -> None:
         """Make the points of new keyframes exact; ``save`` does it, too, and tells nothing of it meanwhile."""
         if self._settled != len(self.index):
-            self.index.settle(self._settled, progress)
+            self.index.refine_points(self._settled, progress)
             self._settled = len(self.index)
 
     def save(self) -> None:

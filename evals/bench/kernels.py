@@ -12,9 +12,9 @@ from torch import Tensor
 
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
-from tools.core.backproject import rimmed
-from tools.core.pooled_gradients import level_keypoints, luma, pyramid, split_columns
-from tools.core.pose_steps import motions
+from tools.core.backproject import pad_with_invalid
+from tools.core.pooled_gradients import level_keypoints, luma, pyramid, split_even_odd_columns
+from tools.core.pose_steps import rigid_exp_batch
 from tools.depth.sweep import SweepView, sweep_depth
 from tools.kernels.compiled import COMPILED, EAGER, Kernel, KernelSet
 from tools.mapping.rendering import intrinsics_of
@@ -50,8 +50,8 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     assert frame.world_from_camera is not None
     Tracker(surface_map, world_from_camera=frame.world_from_camera, kernels=recorders).track(frame)
     k = intrinsics_of(frame.depth_camera)
-    points, normals, valid = EAGER.backproject_normals(rimmed(frame.depth_m), k)
-    calls["backproject_normals"] = (rimmed(frame.depth_m), k)
+    points, normals, valid = EAGER.backproject_normals(pad_with_invalid(frame.depth_m), k)
+    calls["backproject_normals"] = (pad_with_invalid(frame.depth_m), k)
     # The tracker works on smaller images; timed is the full one.
     live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
     still = torch.eye(4, dtype=torch.float64)
@@ -80,16 +80,16 @@ def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     ]
     pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
     level = pyramid(luma(frame.rgb))[0]
-    place, _, maps = level_keypoints(level, split_columns(level), 1000)
+    place, _, maps = level_keypoints(level, split_even_odd_columns(level), 1000)
     some, lengths = codes[:500], codes[:500].float().norm(dim=-1)
     places = torch.rand(2, 120, 2, generator=g)
     return {
         "luma": (frame.rgb,),
-        "level_keypoints": (level, split_columns(level), 1000),
-        "described": (maps, place),
-        "clear_choices": (descriptors[:750].bfloat16(), some, lengths, torch.tensor(0.0), torch.arange(500.0)),
-        "agreement": (places[0], places[0] + 0.01 * places[1]),
-        "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
+        "level_keypoints": (level, split_even_odd_columns(level), 1000),
+        "keypoint_descriptors": (maps, place),
+        "mutual_nearest_codes": (descriptors[:750].bfloat16(), some, lengths, torch.tensor(0.0), torch.arange(500.0)),
+        "match_agreement": (places[0], places[0] + 0.01 * places[1]),
+        "pair_similarity": (descriptors, codes, torch.tensor(0.0), pairs),
         "block_matches": (gray, gray.roll(2, 1), torch.ones_like(gray, dtype=torch.bool), 6, 800),
     }
 
@@ -103,7 +103,7 @@ def _pose_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     points = torch.cat([(uv - intrinsics[2:]) / intrinsics[:2] * depth_m[:, None], depth_m[:, None]], -1)
     depth_m[::2] = 0
     matches = (uv, points, depth_m, torch.rand(600, generator=g, dtype=torch.float64), intrinsics)
-    poses = motions(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
+    poses = rigid_exp_batch(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
     gate_px, scale_px = torch.tensor([24.0, 7.2], dtype=torch.float64)
     columns = [column.float().contiguous() for part in matches[:4] for column in (part.T if part.dim() > 1 else [part])]
     settings = [value.float() for value in (intrinsics, gate_px, scale_px)]

@@ -22,10 +22,10 @@ from evals.suites.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
 from scenes.types import Frame
-from tools.depth.depth_recording import EVERY, LOOK_BACK
+from tools.depth.depth_recording import NEIGHBOUR_HISTORY, NEIGHBOUR_STRIDE
 from tools.depth.estimate import register_depth
 from tools.depth.model import DepthModel
-from tools.depth.sweep import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
+from tools.depth.sweep import MAX_DEPTH_M, MIN_DEPTH_M, SweepView, sweep_depth
 from tools.kernels.compiled import wait_until_compiled
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -64,7 +64,10 @@ def measure(frame_at: Callable[[int], Frame], indices: range, model: DepthModel 
     records = []
     for index in indices:
         frame = frame_at(index)
-        views = [SweepView.of(frame_at(i)) for i in range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)]
+        views = [
+            SweepView.of(frame_at(i))
+            for i in range(index - 1, max(-1, index - 1 - NEIGHBOUR_HISTORY), -NEIGHBOUR_STRIDE)
+        ]
         others = [view for view in views if view is not None]
         if not records:
             sweep_depth(frame, others)
@@ -81,7 +84,7 @@ def measure(frame_at: Callable[[int], Frame], indices: range, model: DepthModel 
             )
         record: dict[str, float] = {"frame": frame.id, "ms": spent, "coverage": 0.0, "abs_rel": math.nan}
         if found is not None:
-            both = found.valid & (sensor >= NEAREST_M) & (sensor <= FARTHEST_M)
+            both = found.valid & (sensor >= MIN_DEPTH_M) & (sensor <= MAX_DEPTH_M)
             record["coverage"] = float(found.valid.float().mean())
             if bool(both.any()):
                 record |= depth_metrics(found.depth_m[both], sensor[both])

@@ -76,7 +76,7 @@ def build_map(
     index = KeyframeIndex(extractor, map_id=surface.map_id)
     for frame in frames:
         index.offer(frame)
-    correction = index.settle()
+    correction = index.refine_points()
     for frame in frames:
         if frame.depth_m is not None and frame.depth_camera is not None:
             surface.integrate(replace(frame, depth_m=correction.of_image(frame.depth_m, frame.depth_camera)))

@@ -134,10 +134,10 @@ def register_depth(frame: Frame, *, compile: bool | None = None) -> Tensor | Non
     same_place = torch.equal(frame.camera_from_depth, torch.eye(4, dtype=frame.camera_from_depth.dtype))
     if same_place and frame.depth_camera == frame.camera:
         return depth_m
-    return warped(depth_m, frame.depth_camera, frame.camera_from_depth, frame.camera, compiled.kernels(compile))
+    return warp_depth(depth_m, frame.depth_camera, frame.camera_from_depth, frame.camera, compiled.kernels(compile))
 
 
-def warped(
+def warp_depth(
     depth_m: Tensor, camera: Camera, target_from_camera: Tensor, target: Camera, kernels: compiled.KernelSet
 ) -> Tensor:
     """A camera's depth (h, w), 0 = invalid, in another camera's pixels, (H, W) float32; see ``forward_warp``."""

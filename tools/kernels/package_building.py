@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -128,20 +129,19 @@ class IdleBuilder:
 def _started(jobs: list[dict[str, Any]]) -> subprocess.Popen[str]:
     logger.info("building %d packages of kernels while nothing is asked", len(jobs))
     packages.folder().mkdir(parents=True, exist_ok=True)
-    with (packages.folder() / LOG).open("w") as log:
-        process = subprocess.Popen(
+    request = json.dumps({"threads": torch.get_num_threads(), "jobs": jobs})
+    with (packages.folder() / LOG).open("w") as log, tempfile.TemporaryFile("w+") as stdin:
+        stdin.write(request)
+        stdin.seek(0)
+        return subprocess.Popen(
             [sys.executable, "-m", "tools.kernels.package_building"],
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=log,
             stderr=log,
             text=True,
             start_new_session=True,
             env=os.environ | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         )
-    assert process.stdin is not None
-    with process.stdin as stdin:
-        json.dump({"threads": torch.get_num_threads(), "jobs": jobs}, stdin)
-    return process
 
 
 def main() -> int:
@@ -153,7 +153,7 @@ def main() -> int:
     for job in request["jobs"]:
         kernel = getattr(compiled.COMPILED, job["kernel"])
         try:
-            print(kernel.build(*packages.arguments_like(job["arguments"])).name, flush=True)
+            print(kernel.build(*packages.zero_arguments(job["arguments"])).name, flush=True)
         except RuntimeError as error:  # Dynamo's and Inductor's own errors derive from it.
             print(f"{job['kernel']} cannot be built: {str(error).splitlines()[0]}", flush=True)
             worst = 1

@@ -15,21 +15,21 @@ from torch import Tensor
 
 from scenes.errors import InputError
 from tools.core.pooled_gradients import luma
-from tools.localisation.descriptor_codes import SIGNED
+from tools.localisation.descriptor_codes import UNIT_VECTOR_LEVELS
 from tools.localisation.features import FeatureExtractor, Features, PooledGradients, check_size
 
 PREFIX = "superpoint"
 WEIGHTS = "model.safetensors"
 SCALE_PX = 1.5
-"""Keypoints are whole pixels of the image: about what a corner detector's position is good for."""
+"""Scale of every keypoint: the network places them on whole pixels."""
 
 
 class LearnedFeatures:
     """Keypoints and descriptors of a network."""
 
-    least_px = 64
-    levels = SIGNED
-    least_likeness = 0.6
+    min_side_px = 64
+    levels = UNIT_VECTOR_LEVELS
+    min_similarity = 0.6
 
     def __init__(self, folder: Path, *, keypoints: int = 1200) -> None:
         """Load a model folder. Raises InputError: not there, another architecture, or weights that do not fit."""
@@ -53,7 +53,7 @@ class LearnedFeatures:
     @torch.no_grad()
     def __call__(self, rgb: Tensor) -> Features:
         """Up to ``keypoints`` features, strongest first; see ``PooledGradients``."""
-        check_size(rgb, self.least_px)
+        check_size(rgb, self.min_side_px)
         height, width = (side // 8 * 8 for side in rgb.shape[:2])  # the network sees whole cells of 8 pixels
         gray = luma(rgb[:height, :width])
         found = self._model(gray.expand(1, 3, height, width))

@@ -1,7 +1,8 @@
-"""From alike features to a camera pose: hypotheses from matches, then matches from the best of them.
+"""Camera poses from matches of keypoints and map points: hypotheses, robust refinement, and a score.
 
-A few matches make pose hypotheses; the best one says where every map point around should appear, and how many
-keypoints are found there, beyond chance, judges it. Knows nothing of maps' surfaces or of frames.
+Three matches give a pose hypothesis (P3P); the best hypotheses are refined on all matches. Given a pose, the map points
+around are searched near where they should appear in the image, and the number found there beyond chance scores the
+pose. Knows nothing of the map's surface or of frames.
 """
 
 from __future__ import annotations
@@ -19,29 +20,33 @@ from tools.core.p3p import p3p
 from tools.core.registration import rigid_exp
 from tools.kernels.compiled import EAGER, KernelSet
 from tools.localisation.features import Features
-from tools.localisation.keypoint_matching import Pairs
+from tools.localisation.keypoint_matching import TentativeMatches
 from tools.localisation.pose_refinement import Matches, best_poses, match_error, refine_poses, residuals
-from tools.localisation.render_alignment import Sighting
+from tools.localisation.render_alignment import RenderMatchScore
 
-GUIDED_PX = 12.0
-"""How far from its projection a point is looked for, at ``REFERENCE_FOCAL``."""
-GATE_SHARE, CAUCHY_SHARE = 2 / 3, 0.2
-"""Gate and scale of the robust loss, in search radii."""
-MAX_SAY = 4.0
-"""Matches that many others agree with count no more than this in a hypothesis: a poster is one piece of evidence."""
-ORBIT_DEG = (-16.0, -8.0, 8.0, 16.0)
-"""Turns about what is seen from which a pose that is not well fixed is searched for again."""
-LEAD_GATES, LEAD_LEAST_PX = ((1.0, 0.25), (0.6, 0.0)), (8.0, 2.5)
-"""Gate and scale of the robust loss in two rounds after a wide search, in search radii, and their least values."""
-APART_M = 0.15
-"""How far apart the cameras of rival poses are."""
+GUIDED_RADIUS_PX = 12.0
+"""Search radius around the projection of a map point in the last search, at ``REFERENCE_FOCAL_PX``."""
+GATE_PER_RADIUS, CAUCHY_PER_RADIUS = 2 / 3, 0.2
+"""Gate and scale of the robust loss after a search, in search radii."""
+MAX_HYPOTHESIS_WEIGHT = 4.0
+"""Largest weight of a match when hypotheses are drawn: the matches of one poster agree with each other by the hundred,
+but are one piece of evidence."""
+ORBIT_ANGLES_DEG = (-16.0, -8.0, 8.0, 16.0)
+"""Angles by which ``orbit_poses`` turns a pose."""
+COARSE_TO_FINE_PER_RADIUS, COARSE_TO_FINE_MIN_PX = ((1.0, 0.25), (0.6, 0.0)), (8.0, 2.5)
+"""(gate, scale) of the robust loss in the two rounds of ``refine_coarse_to_fine``, in search radii, and the least
+values of both in pixels."""
+MIN_CAMERA_DISTANCE_M = 0.15
+"""Poses whose cameras are nearer to each other than this count as one."""
 INLIER_PX = 8.0
-"""Error of a match that supports a pose, at ``REFERENCE_FOCAL``; scales with the focal length."""
+"""Largest error of an inlier, at ``REFERENCE_FOCAL_PX``; scales with the focal length."""
 CAUCHY_PX = (2.4, 1.2)
-"""Scale of the robust loss, first and last."""
-CELL_NEWS = 2.0
-"""See ``independence``."""
-REFERENCE_FOCAL = 525.0
+"""Scale of the robust loss in the first and in the last round."""
+EFFECTIVE_MATCHES_PER_CELL = 2.0
+"""Matches in one cell of the image count together as at most this many independent ones; see
+``independence_weights``."""
+REFERENCE_FOCAL_PX = 525.0
+"""Focal length at which the pixel thresholds of localisation are given (640 x 480 images of a Kinect)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +55,20 @@ class PoseFit:
 
     camera_from_world: Tensor
     points: Tensor
-    """(M, 3) float64, the inliers' places in the world."""
+    """(M, 3) float64, world positions of the inliers."""
     uv: Tensor
-    """(M, 2) float64, where the image shows them."""
+    """(M, 2) float64, the same in the image."""
     hessian: Tensor
-    """(6, 6) float64 of squared pixels, of what is independent among the matches."""
+    """(6, 6) float64, squared pixels over (rotation, translation), matches weighted by ``independence_weights``."""
     rms_px: float
     support: float
-    """Keypoints that the pose explains beyond chance."""
-    sight: Sighting | None = None
-    """How much of what should be seen from there is; None where it was not looked at."""
+    """Keypoints that the pose explains beyond chance; see ``support_beyond_chance``."""
+    render_score: RenderMatchScore | None = None
+    """Comparison of the image with the map rendered from the pose; None where that was not needed."""
 
 
-def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
-    """Pairs with where the image shows them; ``depth_m`` (N,) measured at its keypoints, 0 = none."""
+def pose_matches(pairs: TentativeMatches, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
+    """Tentative matches with their places in the image; ``depth_m`` (N,) measured at the keypoints, 0 = none."""
     return Matches(
         uv=features.uv[pairs.keypoint].double(),
         points=pairs.points,
@@ -73,48 +78,54 @@ def matches_of(pairs: Pairs, features: Features, depth_m: Tensor, camera: Camera
     )
 
 
-def nearer(camera_from_world: Tensor, matches: Matches, radius_px: float, kernels: KernelSet = EAGER) -> Tensor:
-    """A pose (4, 4) refined on matches that were found within ``radius_px`` of it: the next search is narrower."""
-    gate_px, scale_px = GATE_SHARE * radius_px, CAUCHY_SHARE * radius_px
+def refine_once(camera_from_world: Tensor, matches: Matches, radius_px: float, kernels: KernelSet = EAGER) -> Tensor:
+    """A pose (4, 4) refined once on matches that were searched within ``radius_px``, for a narrower search next."""
+    gate_px, scale_px = GATE_PER_RADIUS * radius_px, CAUCHY_PER_RADIUS * radius_px
     pose, _ = refine_poses(
         camera_from_world[None], matches, gate_px=gate_px, scale_px=scale_px, steps=5, kernels=kernels
     )
     return pose[0]
 
 
-def led(
+def refine_coarse_to_fine(
     camera_from_world: Tensor, matches: Matches, radius_px: float, camera: Camera, kernels: KernelSet = EAGER
 ) -> Tensor:
-    """A pose (4, 4) refined on matches that were looked for within ``radius_px``, first those far off, too."""
-    pose, scale = camera_from_world[None], camera.fx / REFERENCE_FOCAL
-    least_gate, least_scale = (px * scale for px in LEAD_LEAST_PX)
-    for gate, cauchy in LEAD_GATES:
+    """A pose (4, 4) refined in two rounds on matches that were searched within ``radius_px``.
+
+    The first round takes matches up to the whole radius away, the second only nearer ones, with a tighter loss.
+    """
+    pose, scale = camera_from_world[None], camera.fx / REFERENCE_FOCAL_PX
+    min_gate, min_scale = (px * scale for px in COARSE_TO_FINE_MIN_PX)
+    for gate, cauchy in COARSE_TO_FINE_PER_RADIUS:
         pose, _ = refine_poses(
             pose,
             matches,
-            gate_px=max(gate * radius_px, least_gate),
-            scale_px=max(cauchy * radius_px, least_scale),
+            gate_px=max(gate * radius_px, min_gate),
+            scale_px=max(cauchy * radius_px, min_scale),
             steps=5,
             kernels=kernels,
         )
     return pose[0]
 
 
-def fitted(
+def refine_and_score(
     camera_from_world: Tensor,
     matches: Matches,
     camera: Camera,
     kernels: KernelSet = EAGER,
     patches: Matches | None = None,
 ) -> PoseFit:
-    """A pose refined on matches that were found near it, and on ``patches``, which do not count as its support."""
-    scale = camera.fx / REFERENCE_FOCAL
+    """A pose refined on matches that were found near it, with its inliers, Hessian and support.
+
+    ``patches``: further matches (of ``RenderAlignment``) to refine on; they do not count as support.
+    """
+    scale = camera.fx / REFERENCE_FOCAL_PX
     pose = camera_from_world[None]
-    used = matches if patches is None else matches.with_more(patches)
+    used = matches if patches is None else matches.joined_with(patches)
     for cauchy in CAUCHY_PX:
         pose, _ = refine_poses(pose, used, gate_px=INLIER_PX * scale, scale_px=cauchy * scale, steps=4, kernels=kernels)
     error = residuals(pose, used)[0][0, :, :2].norm(dim=-1)
-    independent = replace(used, weight=used.weight * independence(used.uv, used.weight, camera.width))
+    independent = replace(used, weight=used.weight * independence_weights(used.uv, used.weight, camera.width))
     _, hessian = refine_poses(
         pose, independent, gate_px=INLIER_PX * scale, scale_px=CAUCHY_PX[-1] * scale, steps=1, kernels=kernels
     )
@@ -125,18 +136,19 @@ def fitted(
         uv=used.uv[inlier],
         hessian=hessian[0],
         rms_px=_weighted_rms(error[inlier], used.weight[inlier]),
-        support=support_of(match_error(pose, matches)[0] / scale, matches.weight),
+        support=support_beyond_chance(match_error(pose, matches)[0] / scale, matches.weight),
     )
 
 
-def orbited(camera_from_world: Tensor, points: Tensor) -> Tensor:
-    """(B, 4, 4) the pose turned to either side about the middle of (M, 3) points that it sees.
+def orbit_poses(camera_from_world: Tensor, points: Tensor) -> Tensor:
+    """(B, 4, 4): the camera moved to either side on a circle about the median of (M, 3) points, still looking at them.
 
-    Points on one wall look almost the same from there: what a search from the wrong one of such poses does not find.
+    Points on one wall look almost the same from all of these poses, and a local search from the wrong one does not
+    reach the right one.
     """
     middle = transform(camera_from_world, points).median(0).values
     poses = []
-    for degrees in ORBIT_DEG:
+    for degrees in ORBIT_ANGLES_DEG:
         turn = rigid_exp(torch.tensor([0.0, math.radians(degrees), 0.0, 0.0, 0.0, 0.0], dtype=torch.float64))
         turn[:3, 3] = middle - turn[:3, :3] @ middle
         poses.append(turn @ camera_from_world)
@@ -147,34 +159,35 @@ def _weighted_rms(error: Tensor, weight: Tensor) -> float:
     return float(((error.square() * weight).sum() / weight.sum()).sqrt()) if len(error) else math.inf
 
 
-def support_of(error_px: Tensor, weight: Tensor) -> float:
-    """How many keypoints a pose explains beyond chance, from their errors at ``REFERENCE_FOCAL``.
+def support_beyond_chance(error_px: Tensor, weight: Tensor) -> float:
+    """How many keypoints a pose explains beyond chance, from their errors at ``REFERENCE_FOCAL_PX``.
 
-    Chance puts matches evenly over the search disc. Those in its outer ring (8 to 12 px) tell the density; it is taken
-    from what lies within 4 px, whose area is a fifth of the ring's. ``weight`` (M,): one per keypoint in all, however
-    many keyframes show it.
+    Chance matches lie evenly over the search disc. Those in its outer ring (8 to 12 px) give their density; the
+    expected number within 4 px, whose area is a fifth of the ring's, is subtracted from the number found there.
+    ``weight`` (M,): the matches of one keypoint share a weight of one, however many keyframes show it.
     """
-    inside = float(weight[error_px < GUIDED_PX / 3].sum())
-    ring = float(weight[(error_px > 2 * GUIDED_PX / 3) & (error_px < GUIDED_PX)].sum())
+    inside = float(weight[error_px < GUIDED_RADIUS_PX / 3].sum())
+    ring = float(weight[(error_px > 2 * GUIDED_RADIUS_PX / 3) & (error_px < GUIDED_RADIUS_PX)].sum())
     return inside - ring / 5
 
 
-def independence(uv: Tensor, weight: Tensor, width: int) -> Tensor:
-    """(M,) how much of each match is news: neighbours in the image share the errors of the map and of the lens.
+def independence_weights(uv: Tensor, weight: Tensor, width: int) -> Tensor:
+    """(M,) factors 0..1 that account for correlated errors: neighbours in the image share those of map and lens.
 
-    In a cell of an eighth of the image's ``width``, the first match counts whole, and all of them together never more
-    than ``CELL_NEWS``.
+    The image is divided into cells of an eighth of its ``width``. All matches of one cell together count as at most
+    ``EFFECTIVE_MATCHES_PER_CELL`` independent ones.
     """
     cell = (uv / (width / 8)).long().clamp(0, 31)
-    place = cell[:, 1] * 32 + cell[:, 0]
-    crowd = torch.zeros(1024, dtype=torch.float64).index_add_(0, place, weight)[place]
-    return 1 / (1 + crowd / CELL_NEWS)
+    cell_index = cell[:, 1] * 32 + cell[:, 0]
+    cell_weight = torch.zeros(1024, dtype=torch.float64).index_add_(0, cell_index, weight)[cell_index]
+    return 1 / (1 + cell_weight / EFFECTIVE_MATCHES_PER_CELL)
 
 
-def _drawn(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
-    """(count, 3) indices, drawn by their (M,) weight, three of one of the groups of ``sizes`` members.
+def _sample_triples(weight: Tensor, sizes: Sequence[int], count: int, generator: torch.Generator) -> Tensor:
+    """(count, 3) indices of matches, drawn with probability proportional to their (M,) weight.
 
-    A triple that has one of them twice gives no pose.
+    Consecutive matches form groups of ``sizes`` members; the three of a triple come from one group. A triple may hold
+    a match twice; it gives no pose then.
     """
     total = weight.cumsum(0)
     ends = torch.tensor(sizes).cumsum(0)
@@ -198,40 +211,53 @@ def solve_poses(
     sizes: Sequence[int] = (),
     kernels: KernelSet = EAGER,
 ) -> Tensor:
-    """Poses (B, 4, 4) ``camera_from_world`` that most matches support, refined, the best first.
+    """Refined poses (B, 4, 4) ``camera_from_world`` of least robust cost, the best first; B = 0 where there is none.
 
-    None where no triple gives one; several where they differ: matches on one wall often allow two, and only what lies
-    beside the wall tells them apart.
+    Several poses where they differ by more than ``MIN_CAMERA_DISTANCE_M``: matches on one wall often allow two poses,
+    and only what lies beside the wall decides between them.
 
-    Triples are drawn in favour of the matches' weight, half of them evenly over the image: right matches crowd, but a
-    triple from a single poster fixes no pose. Half are drawn from one keyframe each, whose matches ``sizes`` counts:
-    where hardly a match in ten is right, those that are right are of the few keyframes that show the same.
+    Triples are drawn in four equal parts. Two of them draw by the matches' weight, and two spread the draws over the
+    image, because right matches cluster but a triple within one poster does not determine a pose well. Of either two,
+    one takes all three matches from one keyframe: where hardly one match in ten is right, the right ones come from the
+    few keyframes that show the same place.
+
+    Args:
+        seed: of the draws. hypotheses: number of triples. finalists: hypotheses that are refined.
+        rivals: most poses returned. sizes: number of consecutive matches of each keyframe; () if unknown.
     """
-    gate = INLIER_PX * camera.fx / REFERENCE_FOCAL
-    generator = torch.Generator().manual_seed(seed)
-    even = replace(matches, weight=matches.weight.clamp_max(MAX_SAY))
-    spread = even.weight * independence(matches.uv, even.weight, camera.width)
-    groups = ([len(matches)], sizes or [len(matches)])
-    triples = torch.cat([_drawn(w, g, hypotheses // 4, generator) for w in (even.weight, spread) for g in groups])
+    gate = INLIER_PX * camera.fx / REFERENCE_FOCAL_PX
+    limited = replace(matches, weight=matches.weight.clamp_max(MAX_HYPOTHESIS_WEIGHT))
+    poses = _hypotheses(limited, camera, hypotheses, sizes or [len(matches)], torch.Generator().manual_seed(seed))
+    if len(poses) == 0:
+        return poses
+    pose = _distinct_poses(best_poses(poses, limited, gate, len(poses), kernels), finalists)
+    for wider, steps in ((3.0, 3), (1.0, 3)):
+        pose, _ = refine_poses(
+            pose, limited, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps, kernels=kernels
+        )
+    return _distinct_poses(best_poses(pose, limited, gate, finalists, kernels), rivals)
+
+
+def _hypotheses(
+    matches: Matches, camera: Camera, count: int, sizes: Sequence[int], generator: torch.Generator
+) -> Tensor:
+    """(B, 4, 4) all P3P solutions of ``count`` triples of matches, drawn as ``solve_poses`` says."""
+    spread = matches.weight * independence_weights(matches.uv, matches.weight, camera.width)
+    groups = ([len(matches)], sizes)
+    triples = torch.cat(
+        [_sample_triples(w, g, count // 4, generator) for w in (matches.weight, spread) for g in groups]
+    )
     uv = matches.uv
     ray = torch.stack([(uv[:, 0] - camera.cx) / camera.fx, (uv[:, 1] - camera.cy) / camera.fy], -1)
     bearing = torch.nn.functional.normalize(torch.cat([ray, torch.ones(len(ray), 1).double()], -1), dim=-1)
     poses, valid = p3p(bearing[triples], matches.points[triples])
-    poses = poses[valid]
-    if len(poses) == 0:
-        return poses
-    pose = _distinct(best_poses(poses, even, gate, len(poses), kernels), finalists)
-    for wider, steps in ((3.0, 3), (1.0, 3)):
-        pose, _ = refine_poses(
-            pose, even, gate_px=wider * gate, scale_px=wider * CAUCHY_PX[0], steps=steps, kernels=kernels
-        )
-    return _distinct(best_poses(pose, even, gate, finalists, kernels), rivals)
+    return poses[valid]
 
 
-def _distinct(poses: Tensor, count: int) -> Tensor:
-    """The first ``count`` of (B, 4, 4) poses whose cameras stand apart from those before."""
+def _distinct_poses(poses: Tensor, count: int) -> Tensor:
+    """The first ``count`` of (B, 4, 4) poses whose cameras are ``MIN_CAMERA_DISTANCE_M`` from all those kept before."""
     places = -(poses[:, :3, :3].mT @ poses[:, :3, 3:])[..., 0]
-    near = (torch.cdist(places, places) < APART_M).tolist()
+    near = (torch.cdist(places, places) < MIN_CAMERA_DISTANCE_M).tolist()
     kept: list[int] = []
     for i in range(len(poses)):
         if len(kept) < count and not any(near[i][k] for k in kept):
