@@ -11,6 +11,7 @@ from evals.bench.peers import Open3DGrid
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.surface_map import SurfaceMap
 
 MAX_DEPTH_M = 5.0
@@ -32,7 +33,7 @@ def time_pipelines(
     """Fuse ``frames`` into one map per variant, then time the next fusions and renderings.
 
     Each timed fusion takes the next frame in turn, the same one for every variant. ``frames`` must have depth and
-    colour of one camera (``peers.as_open3d_sees``), because Open3D's grid knows one pose for both.
+    colour of one camera (``peers.with_registered_depth``), because Open3D's grid knows one pose for both.
     """
     maps = {"eager": SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=False)}
     if compiled:
@@ -44,19 +45,17 @@ def time_pipelines(
             surface_map.integrate(frame)
         if grid is not None:
             grid.integrate(prepared[i])
-    last = frames[-1]
-    assert last.world_from_camera is not None
-    pose, camera = last.world_from_camera, last.camera
+    pose, camera = PosedDepth.of(frames[-1]).world_from_camera, frames[-1].camera
     for surface_map in maps.values():
         surface_map.raycast(camera, pose)
     wait_until_compiled()
     gap = None if grid is None else _surface_gap(maps["eager"], grid)
 
-    turn = dict.fromkeys((*maps, "open3d"), 0)
+    calls = dict.fromkeys((*maps, "open3d"), 0)
 
     def next_frame(name: str) -> int:
-        turn[name] += 1
-        return turn[name] % len(frames)
+        calls[name] += 1
+        return calls[name] % len(frames)
 
     integrate: dict[str, Callable[[], object]] = {
         name: (lambda name=name, m=m: m.integrate(frames[next_frame(name)])) for name, m in maps.items()

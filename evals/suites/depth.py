@@ -34,7 +34,7 @@ REFERENCE_POSES = {"redkitchen": Path("redkitchen_poses/pgt_sfm_seq01_first500.t
 """Recordings and their poses from structure from motion, of the colour camera, in the folder beside them."""
 MAX_ABS_REL, MIN_COVERAGE = 0.10, 0.5
 """What is wanted of each frame."""
-FIRST = 20
+MIN_FRAMES_BEFORE = 20
 """The first frames have no neighbours yet."""
 
 
@@ -114,12 +114,12 @@ def _ids(text: str) -> range:
 def _chosen(recording: Recording, ids: range | None, every: int) -> range:
     """Indices of the frames to measure: every n-th whose id is wanted and that has neighbours behind it."""
     wanted = [i for i, frame_id in enumerate(recording.frame_ids) if ids is None or frame_id in ids]
-    if not wanted or wanted[-1] < FIRST:
+    if not wanted or wanted[-1] < MIN_FRAMES_BEFORE:
         raise InputError(
-            f"expected --ids with frames of {recording.path.name} after its {FIRST}th, e.g. "
+            f"expected --ids with frames of {recording.path.name} after its {MIN_FRAMES_BEFORE}th, e.g. "
             f"{recording.frame_ids[0]}:{recording.frame_ids[-1]}, got none of them"
         )
-    return range(max(FIRST, wanted[0]), wanted[-1] + 1, every)
+    return range(max(MIN_FRAMES_BEFORE, wanted[0]), wanted[-1] + 1, every)
 
 
 def pose_sources(recording: Recording) -> dict[str, Callable[[int], Frame]]:

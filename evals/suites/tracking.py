@@ -25,6 +25,7 @@ from scenes.errors import InputError
 from scenes.recordings import open_recording
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.surface_map import SurfaceMap
 from tools.mapping.tracking import Tracker
 
@@ -167,8 +168,7 @@ def frames_of(path: Path, count: int | None = None) -> list[Frame]:
 def run(args: argparse.Namespace) -> Report:
     """Track a recording without its poses and compare with them."""
     frames = frames_of(args.data, args.frames)
-    start = frames[0].world_from_camera
-    assert start is not None
+    start = PosedDepth.of(frames[0]).world_from_camera
     blind = [replace(frame, world_from_camera=None) for frame in frames]
     # A short pass first: what is timed is the steady state, not the compilation.
     follow(blind[:4], voxel_m=args.voxel, start=start)

@@ -16,7 +16,7 @@ from torch import Tensor
 from scenes.errors import InputError
 from tools.core.pooled_gradients import luma
 from tools.localisation.descriptor_codes import UNIT_VECTOR_LEVELS
-from tools.localisation.features import FeatureExtractor, Features, PooledGradients, check_size
+from tools.localisation.features import FeatureExtractor, Features, PooledGradients, RootSift, check_size
 
 PREFIX = "superpoint"
 WEIGHTS = "model.safetensors"
@@ -69,15 +69,15 @@ class LearnedFeatures:
 def extractor_named(name: str) -> FeatureExtractor:
     """The extractor that a map's keyframes were made with, by the name that they carry.
 
-    Raises InputError: an unknown one, or learned weights that are no longer there or are others now.
+    Raises InputError: an unknown name, or learned weights that are missing or have changed.
     """
-    default = PooledGradients()
-    if name == default.name:
-        return default
+    for offline in (PooledGradients, RootSift):
+        if name == offline.name:
+            return offline()
     kind, _, rest = name.partition(" ")
     _, _, folder = rest.partition(" ")
     if kind != PREFIX or not folder:
-        raise InputError(f"expected features {default.name} or {PREFIX}, got {name!r}; map again")
+        raise InputError(f"expected features {PooledGradients.name} or {PREFIX}, got {name!r}; map again")
     learned = LearnedFeatures(Path(folder))
     if learned.name != name:
         raise InputError(f"{folder}: expected the weights that made the map, got others; restore them or map again")

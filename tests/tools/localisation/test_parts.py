@@ -17,7 +17,7 @@ from tools.core.pooled_gradients import pooled_gradients
 from tools.core.registration import rigid_exp
 from tools.localisation.depth_correction import DepthCorrection
 from tools.localisation.descriptor_codes import ROOT_HISTOGRAM_LEVELS, UNIT_VECTOR_LEVELS, QuantisationLevels
-from tools.localisation.features import Features, PooledGradients
+from tools.localisation.features import Features, PooledGradients, RootSift
 from tools.localisation.keypoint_matching import KeypointLookup
 from tools.localisation.learned_features import LearnedFeatures, extractor_named
 from tools.localisation.pose_refinement import Matches, best_poses, match_error, refine_poses, residuals
@@ -261,7 +261,8 @@ def test_a_learned_extractor_takes_the_default_s_place(tiny_superpoint) -> None:
 
 
 def test_features_that_are_gone_are_one_clear_line(tiny_superpoint, tmp_path) -> None:
-    assert extractor_named(PooledGradients.name).name == PooledGradients.name
+    for offline in (PooledGradients, RootSift):
+        assert isinstance(extractor_named(offline.name), offline)
     with pytest.raises(InputError, match="expected a model folder"):
         LearnedFeatures(tmp_path)
     with pytest.raises(InputError, match="map again"):
