@@ -39,7 +39,7 @@ def test_ids_without_a_frame_to_measure_are_bad_input(text):
 
 
 def test_ids_that_are_no_span_are_bad_usage():
-    with pytest.raises(argparse.ArgumentTypeError, match="MIN_FRAMES_BEFORE:LAST"):
+    with pytest.raises(argparse.ArgumentTypeError, match="FIRST:LAST"):
         _ids("12")
 
 
