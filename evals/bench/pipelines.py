@@ -19,7 +19,7 @@ MAX_DEPTH_M = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineResult:
-    """Timings per variant of one voxel size, and how far the two surfaces are apart."""
+    """Timings per variant for one voxel size, and the distance of the map's surface from Open3D's."""
 
     integrate: dict[str, Timing]
     raycast: dict[str, Timing]

@@ -33,7 +33,7 @@ DEFAULT_DATA = (SHARED / "hololens", SHARED / "redkitchen")
 REFERENCE_POSES = {"redkitchen": Path("redkitchen_poses/pgt_sfm_seq01_first500.txt")}
 """Recordings and their poses from structure from motion, of the colour camera, in the folder beside them."""
 MAX_ABS_REL, MIN_COVERAGE = 0.10, 0.5
-"""What is wanted of each frame."""
+"""Targets of each frame."""
 MIN_FRAMES_BEFORE = 20
 """The first frames have no neighbours yet."""
 

@@ -43,10 +43,10 @@ CLICKS: tuple[tuple[str, int, tuple[float, float]], ...] = (
 )
 """(recording, position in it, colour pixel): cartons, baskets, chairs, cups, books, a sofa, a toy."""
 FRAMES_BEFORE, FRAMES_AFTER = 10, 50
-"""Frames that the map has seen before the gaze, and that follow it."""
+"""Frames that are observed before and after the gaze."""
 BOX_MARGIN_M = 0.03
 MAX_LENGTH_M = 1.8
-"""Longer is the furniture under the thing, or the room."""
+"""A longer box is that of the furniture under the thing, or of the room."""
 MAX_DRIFT_M, MAX_GROWTH_M = 0.15, 0.3
 
 

@@ -1,4 +1,4 @@
-"""Two visits to a generated world with changes between and a restart: is every thing still itself?
+"""Two visits to a generated world with changes and a restart between them: does every thing keep its identity?
 
 The first visit is mapped, saved and loaded again from its memory file. The second one enters by another room, after
 things have moved, vanished and appeared, and while one more moves. Poses are true, so only identity is in question.

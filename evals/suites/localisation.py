@@ -1,4 +1,4 @@
-"""Localisation of single images: how often right, how exact, how fast, and how often wrong and sure of it.
+"""Localisation of single images: recall, accuracy, time, and the share of poses that are wrong with high confidence.
 
     sightline eval run localisation --data PATH [--poses both] [--depth] [--every N] [--negatives] [--peer]
 
@@ -48,7 +48,7 @@ TARGETS = {("sfm", False): 0.85, ("sfm", True): 0.92}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalisationQuery:
-    """One image and what the localiser said."""
+    """One localised image with its errors."""
 
     frame_id: int
     metres: float
@@ -63,7 +63,7 @@ class LocalisationQuery:
 
     @property
     def sure_and_wrong(self) -> bool:
-        """A pose that is far off and given as known."""
+        """Whether a pose is far off although its confidence is high."""
         far = self.metres > WRONG_M or self.degrees > WRONG_DEG
         return self.reason == "" and self.confidence >= SURE_CONFIDENCE and far
 
@@ -269,7 +269,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features",
         metavar="DIR|rootsift",
-        help="RootSIFT, or the folder of a SuperPoint-shaped model (default: neither)",
+        help="RootSIFT or a SuperPoint-shaped model instead of the default",
     )
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th query")
     parser.add_argument(

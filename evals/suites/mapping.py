@@ -28,7 +28,7 @@ from tools.mapping.surface_map import SurfaceMap
 
 DEFAULT_DATA = SHARED / "hololens"
 HELD_OUT = 10
-"""Every n-th frame is not fused, and judges the map."""
+"""Every n-th frame is not fused but compared with the map."""
 PEER_FRAMES = 25
 """Frames of which both maps are built for the comparison of surfaces."""
 

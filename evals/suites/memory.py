@@ -1,4 +1,4 @@
-"""What a memory promises: it answers fast when it is large, keeps what it acknowledged, forgets, and stays bounded.
+"""The memory at size: speed, acknowledged writes after a kill, complete forgetting, and bounded growth.
 
     sightline eval run memory [--objects N] [--notes N] [--kills N] [--frames N]
 

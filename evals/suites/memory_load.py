@@ -40,12 +40,12 @@ KINDS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTimes:
-    """Milliseconds of one kind of call."""
+    """Times of one kind of call."""
 
     median_ms: float
     p95_ms: float
     first_ms: float
-    """The first call, which also builds what is kept."""
+    """The first call, which also fills caches."""
     calls: int
 
 
@@ -179,16 +179,16 @@ def text_speed(count: int, folder: Path, encoder: TextEncoder | None, distinct: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalkGrowth:
-    """What walking for a while leaves behind."""
+    """How a memory file and the process grow during a long walk."""
 
     frames: int
     first_lap_mb: float
-    """The file after the first lap: the place itself."""
+    """Size of the file after the first lap, when the place is mapped."""
     file_mb: float
     rss_growth_mb: float
-    """Peak of the process at the end over that after the second lap."""
+    """Peak memory of the process at the end minus that after the second lap."""
     objects: tuple[int, int]
-    """After the first lap, and at the end."""
+    """Number of objects after the first lap and at the end."""
     keyframes: int
 
 

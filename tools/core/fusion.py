@@ -30,7 +30,7 @@ def integrate_blocks(
     truncation_m: Tensor,
     max_weight: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What an image makes of B blocks.
+    """Fuse one depth and colour image into B blocks.
 
     A voxel takes the signed distance along z to the depth of the pixel that its centre falls on, in units of the
     truncation; beyond ``-1`` (behind the surface) it is not observed, and in front of the band it is observed as

@@ -22,10 +22,10 @@ from torch.nn import functional
 LEVELS = 6
 """Pyramid levels, each half the pixels of the one before."""
 NEIGHBOURHOOD = 5
-"""Keypoints of one level are the largest in a window of this many pixels."""
+"""A keypoint is the largest response in a window of this many pixels across."""
 NEIGHBOURHOOD_RADIUS = NEIGHBOURHOOD // 2
 BORDER = 8
-"""Pixels of a level's edge that hold no keypoint."""
+"""Width in pixels of a level's border without keypoints."""
 CONTRAST = 2e-5
 """Least determinant of the Hessian, of intensities 0..1."""
 CELL_PX = 5.0

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 PAUSE_VARIABLE = "SIGHTLINE_IDLE_BUILD"
 DEFAULT_PAUSE_S = 20.0
 LOG = "build.log"
-"""What the last build said, in the folder of the packages."""
+"""Log file of the last build, in the folder of the packages."""
 LOWEST_PRIORITY = 19
 
 
@@ -75,12 +75,12 @@ class IdleBuilder:
 
     @property
     def enabled(self) -> bool:
-        """Whether pauses are used at all."""
+        """Whether anything is built during pauses."""
         return self._pause > 0 and hasattr(signal, "SIGSTOP") and compiled.kernels() is compiled.COMPILED
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Nothing is asked inside of this block: after the pause, building starts or goes on; at its end it stops."""
+        """Marks a wait for a person: after the pause, building starts or continues; at the end of the block it stops."""
         if not self.enabled:
             yield
             return
@@ -97,7 +97,7 @@ class IdleBuilder:
                 self._signal("SIGSTOP")
 
     def close(self) -> None:
-        """End the process, if there is one. What it has finished stays."""
+        """End the building process, if there is one; finished packages stay."""
         with self._lock:
             self._idle = False
             self._signal("SIGKILL")
@@ -121,7 +121,7 @@ class IdleBuilder:
                 self._process = _started(jobs)
 
     def _signal(self, name: str) -> None:
-        """To the process and those that it started (compilers), which form a group of their own."""
+        """Send a signal to the building process and the compilers that it started, which form one process group."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, getattr(signal, name))
 
@@ -145,7 +145,7 @@ def _started(jobs: list[dict[str, Any]]) -> subprocess.Popen[str]:
 
 
 def main() -> int:
-    """Build what standard input asks for, one after the other; a line for each. 1 when one of them failed."""
+    """Build the jobs that standard input lists, and print a line for each; 1 when one of them failed."""
     os.nice(LOWEST_PRIORITY)
     request = json.load(sys.stdin)
     torch.set_num_threads(request["threads"])

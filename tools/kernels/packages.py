@@ -129,7 +129,7 @@ def argument_specs(args: Sequence[Any]) -> list[Any]:
 
 
 def zero_arguments(specs: Sequence[Any]) -> tuple[Any, ...]:
-    """Arguments of the shapes and types of a ``argument_specs``, all zeros: exporting a kernel does not look at values.
+    """Arguments of the shapes and types of ``argument_specs``, all zeros: exporting a kernel does not look at values.
 
     Raises:
         ValueError: not of ``argument_specs``.
@@ -170,7 +170,7 @@ def _argument(arg: Any, grows: bool) -> list[Any] | None:
 
 @lru_cache(maxsize=1)
 def _source_digest() -> str:
-    """Of all kernels: they call each other, so any change makes every package old.
+    """Digest of all kernels' sources: they call each other, so any change makes every package old.
 
     Asked for first when all of them are imported (by ``tools.kernels.compiled``), and they do not change afterwards.
     """

@@ -67,13 +67,13 @@ class PoseFit:
     """Comparison of the image with the map rendered from the pose; None where that was not needed."""
 
 
-def pose_matches(pairs: TentativeMatches, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
+def pose_matches(tentative: TentativeMatches, features: Features, depth_m: Tensor, camera: Camera) -> Matches:
     """Tentative matches with their places in the image; ``depth_m`` (N,) measured at the keypoints, 0 = none."""
     return Matches(
-        uv=features.uv[pairs.keypoint].double(),
-        points=pairs.points,
-        depth_m=depth_m[pairs.keypoint],
-        weight=pairs.weight,
+        uv=features.uv[tentative.keypoint].double(),
+        points=tentative.points,
+        depth_m=depth_m[tentative.keypoint],
+        weight=tentative.weight,
         intrinsics=torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64),
     )
 
