@@ -35,19 +35,17 @@ def time_pipelines(
     Each timed fusion takes the next frame in turn, the same one for every variant. ``frames`` must have depth and
     colour of one camera (``peers.with_registered_depth``), because Open3D's grid knows one pose for both.
     """
-    maps = {"eager": SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=False)}
-    if compiled:
-        maps["compiled"] = SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=True)
-    grid = Open3DGrid(voxel_m, max_depth_m=MAX_DEPTH_M) if with_peer else None
-    prepared = [grid.prepare(frame) for frame in frames] if grid is not None else []
-    for i, frame in enumerate(frames):
-        for surface_map in maps.values():
-            surface_map.integrate(frame)
-        if grid is not None:
-            grid.integrate(prepared[i])
     pose, camera = PosedDepth.of(frames[-1]).world_from_camera, frames[-1].camera
+    maps = {"eager": _fused(frames, voxel_m, compile=False)}
+    if compiled:
+        maps["compiled"] = _fused(frames, voxel_m, compile=True)
     for surface_map in maps.values():
         surface_map.raycast(camera, pose)
+    grid = Open3DGrid(voxel_m, max_depth_m=MAX_DEPTH_M) if with_peer else None
+    prepared = [grid.prepare(frame) for frame in frames] if grid is not None else []
+    if grid is not None:
+        for images in prepared:
+            grid.integrate(images)
     wait_until_compiled()
     gap = None if grid is None else _surface_gap(maps["eager"], grid)
 
@@ -70,6 +68,13 @@ def time_pipelines(
         grid.integrate(prepared[-1])
     timed_raycast = interleaved(raycast, repeats=max(3, repeats // 2))
     return PipelineResult(integrate=timed_integrate, raycast=timed_raycast, surface_gap_m=gap)
+
+
+def _fused(frames: Sequence[Frame], voxel_m: float, *, compile: bool) -> SurfaceMap:
+    surface_map = SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=compile)
+    for frame in frames:
+        surface_map.integrate(frame)
+    return surface_map
 
 
 def _surface_gap(surface_map: SurfaceMap, grid: Open3DGrid) -> float:

@@ -80,7 +80,7 @@ class IdleBuilder:
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Marks a wait for a person: after the pause, building starts or continues; at the end of the block it stops."""
+        """Marks a wait for a person: after the pause, building starts or continues; at the block's end it stops."""
         if not self.enabled:
             yield
             return
