@@ -51,7 +51,7 @@ MAX_DRIFT_M, MAX_GROWTH_M = 0.15, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
+class GazeClick:
     """One gaze and its outcome."""
 
     recording: str
@@ -68,9 +68,9 @@ class Click:
         return not self.why
 
 
-def run_clicks(data: Path, make: Callable[[], Segmenter]) -> list[Click]:
+def run_clicks(data: Path, make: Callable[[], Segmenter]) -> list[GazeClick]:
     """All clicks; those of one frame share a map. Raises InputError when the recordings are not there."""
-    out: list[Click] = []
+    out: list[GazeClick] = []
     recordings: dict[str, Recording] = {}
     for name, index in dict.fromkeys((name, index) for name, index, _ in CLICKS):
         if not (data / name).is_dir():
@@ -83,7 +83,7 @@ def run_clicks(data: Path, make: Callable[[], Segmenter]) -> list[Click]:
 
 def _clicks_at(
     recording: Recording, name: str, index: int, spots: list[tuple[float, float]], builder: SceneGraphBuilder
-) -> list[Click]:
+) -> list[GazeClick]:
     for k in range(max(0, index - FRAMES_BEFORE), index + 1):
         builder.observe(recording[k])
     frame = recording[index]
@@ -100,7 +100,7 @@ def _clicks_at(
     for k in range(index + 1, min(index + 1 + FRAMES_AFTER, len(recording))):
         builder.observe(recording[k])
     return [
-        Click(recording=name, index=index, uv_px=uv, object_id=i, why=why or _problem_of(builder, i, box, point))
+        GazeClick(recording=name, index=index, uv_px=uv, object_id=i, why=why or _problem_of(builder, i, box, point))
         for uv, (i, box, point, why) in zip(spots, first, strict=True)
     ]
 

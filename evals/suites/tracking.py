@@ -83,7 +83,7 @@ def associate(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TrackedTrajectory:
     """One trajectory: a pose per frame or None where it was lost, and what each frame took."""
 
     poses: tuple[Tensor | None, ...]
@@ -92,7 +92,7 @@ class Run:
     """Tracking and fusing."""
 
 
-def follow(frames: Sequence[Frame], *, voxel_m: float, start: Tensor) -> Run:
+def follow(frames: Sequence[Frame], *, voxel_m: float, start: Tensor) -> TrackedTrajectory:
     """Track frame after frame; each frame whose pose was found is fused at that pose."""
     surface_map = SurfaceMap(voxel_m=voxel_m, max_depth_m=5.0)
     tracker = Tracker(surface_map, world_from_camera=start)
@@ -107,10 +107,10 @@ def follow(frames: Sequence[Frame], *, voxel_m: float, start: Tensor) -> Run:
         poses.append(found.world_from_camera)
         track_ms.append(1e3 * (tracked - begin))
         total_ms.append(1e3 * (time.perf_counter() - begin))
-    return Run(poses=tuple(poses), track_ms=tuple(track_ms), total_ms=tuple(total_ms))
+    return TrackedTrajectory(poses=tuple(poses), track_ms=tuple(track_ms), total_ms=tuple(total_ms))
 
 
-def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> Run:
+def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> TrackedTrajectory:
     """The same by Open3D's tensor odometry from frame to frame, with its own defaults."""
     odometry = Open3DOdometry(max_depth_m=5.0)
     prepared = [odometry.prepare(frame) for frame in frames]
@@ -122,10 +122,10 @@ def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> Run:
         pose = pose @ odometry.relative(now, before)
         spent.append(1e3 * (time.perf_counter() - begin))
         poses.append(pose)
-    return Run(poses=tuple(poses), track_ms=tuple(spent), total_ms=tuple(spent))
+    return TrackedTrajectory(poses=tuple(poses), track_ms=tuple(spent), total_ms=tuple(spent))
 
 
-def score(run: Run, frames: Sequence[Frame]) -> dict[str, float]:
+def score(run: TrackedTrajectory, frames: Sequence[Frame]) -> dict[str, float]:
     """ATE over the tracked frames, the share that was tracked, and times."""
     found = [(p, f.world_from_camera) for p, f in zip(run.poses, frames, strict=True) if p is not None]
     estimate = np.stack([p[:3, 3].numpy() for p, _ in found])

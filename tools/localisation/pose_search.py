@@ -58,7 +58,7 @@ take part in the refinement. At the last, nearly all patches of a right pose are
 MAX_FULLY_ALIGNED = 3
 """Poses that are refined beyond the first of these distances, the best scored ones."""
 FINE_REACH_PX = 6
-"""The same in the last refinement, in pixels of the fine image."""
+"""Distance up to which patches are searched in the final refinement, in pixels of the fine image."""
 CONVINCING_INLIER_RATIO = 0.45
 """Inlier ratio of patches (``RenderMatchScore``) from which on no other pose is tried. Of right poses of a real
 recording's hard images it was 0.3 to 0.7, of wrong ones at most 0.34."""

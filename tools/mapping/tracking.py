@@ -45,7 +45,7 @@ TrackingStatus = Literal["started", "tracked", "lost", "no_depth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tracked:
+class TrackingResult:
     """The result of tracking one frame."""
 
     status: TrackingStatus
@@ -85,14 +85,14 @@ class Tracker:
         self._motion = torch.eye(4, dtype=torch.float64)
         self._kernels = kernels or compiled.kernels(compile)
 
-    def track(self, frame: Frame) -> Tracked:
+    def track(self, frame: Frame) -> TrackingResult:
         """The pose of the next frame. After ``lost``, tracking is tried again from the last known pose."""
         depth_m, depth_camera = frame.depth_m, frame.depth_camera
         if depth_m is None or depth_camera is None or not bool((depth_m > 0).any()):
-            return Tracked(status="no_depth")
+            return TrackingResult(status="no_depth")
         if self._map.is_empty:
             self._last = self._start
-            return Tracked(status="started", world_from_camera=self._start)
+            return TrackingResult(status="started", world_from_camera=self._start)
         before = self._start if self._last is None else self._last
         predicted = before @ self._motion
         live = working_image(depth_m, depth_camera, self._map.max_depth_m)
@@ -108,7 +108,7 @@ class Tracker:
         self._last = result.world_from_camera
         return result
 
-    def _align(self, depth_m: Tensor, camera: Camera, camera_from_depth: Tensor, predicted: Tensor) -> Tracked:
+    def _align(self, depth_m: Tensor, camera: Camera, camera_from_depth: Tensor, predicted: Tensor) -> TrackingResult:
         """ICP of a depth image (of ``working_image``) from a predicted ``world_from_camera`` of the colour camera."""
         world_from_model = predicted @ camera_from_depth
         view = self._map.raycast(camera, world_from_model, color=False)
@@ -154,7 +154,7 @@ def working_image(depth_m: Tensor, camera: Camera, max_depth_m: float) -> tuple[
 
 def judge_alignment(
     world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: Tensor, *, points: int
-) -> Tracked:
+) -> TrackingResult:
     """The tracking result of an alignment: ``tracked`` with its covariance, or ``lost`` where it fails a threshold.
 
     Args:
@@ -182,8 +182,8 @@ def judge_alignment(
         and constraint >= MIN_NORMAL_SPREAD
     )
     if not believed:
-        return Tracked(status="lost", matched=share, rms_m=rms_m)
-    return Tracked(
+        return TrackingResult(status="lost", matched=share, rms_m=rms_m)
+    return TrackingResult(
         status="tracked", world_from_camera=world_from_camera, covariance=covariance, matched=share, rms_m=rms_m
     )
 
