@@ -26,6 +26,8 @@ SAME_CAMERA_FOCAL_SHARE = 0.01
 """Cameras whose focal lengths, in image widths, differ by a smaller share are taken for the same camera."""
 DEPTH_EDGE_M = 0.05
 """A keypoint whose four surrounding depths differ by more lies on a depth edge and has no known position."""
+MIN_FEATURES = 16
+"""Least number of features of known depth in a keyframe."""
 
 
 class KeyframeIndex:
@@ -75,7 +77,7 @@ class KeyframeIndex:
         features = self.extractor(frame.rgb)
         straight = self.undistorted(features.uv, frame.camera)
         depth, known = depth_at_points(estimate.depth_m, straight)
-        if int(known.sum()) < 16:
+        if int(known.sum()) < MIN_FEATURES:
             return False
         features, depth, straight = features.chosen(known), depth[known], straight[known].double()
         rays = backproject(frame.camera, straight, torch.ones(len(straight), dtype=torch.float64))
