@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> Report:
 def _namer(spec: str) -> Namer | None:
     if spec == "none":
         return None
-    from agent.model.naming import VlmNamer
+    from agent.model.namer import VlmNamer
     from agent.model.vlm import load_vlm
 
     return VlmNamer(load_vlm(spec, None))

@@ -9,8 +9,8 @@ import torch
 
 from agent.conversation.graph import MAX_CALLS, answer_question, build_assistant
 from agent.conversation.turn import Question
+from agent.model.interface import ModelError
 from agent.model.protocol import ToolCall, text_of
-from agent.model.vlm import ModelError
 from scenes.geometry import look_at
 from scenes.types import Box3D, Camera, Frame, Relation, SceneGraph, SceneObject
 from tools.toolbox.snapshot import SnapshotContext
