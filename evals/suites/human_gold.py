@@ -16,6 +16,7 @@ from torch import Tensor
 from scenes.questions.gold import Kind, direction_from, edges_m, gap_m, members, related
 from scenes.records import Direction
 from scenes.types import SceneGraph, SceneObject
+from scenes.vocabulary import RELATIONS, RelationWord
 
 Term = str | int | float | Sequence["Term"]
 ExpectedKind = Literal["count", "bool", "length_m", "label", "color", "room", "set", "direction", "abstain", "no_tool"]
@@ -113,6 +114,14 @@ def evaluate(expectation: Expectation, situation: Situation) -> Answer | None:
     return None if expectation.gold is None else _value(expectation.gold, situation)
 
 
+def _relation(word: object) -> RelationWord:
+    """A value as a relation. Raises ValueError: it is none."""
+    for relation in RELATIONS:
+        if relation == word:
+            return relation
+    raise ValueError(f"expected a relation of {RELATIONS}, got {word!r}")
+
+
 def _value(term: Term, s: Situation) -> Answer | None:
     """The value of a term that is not a thing."""
     if isinstance(term, (int, float)):
@@ -127,7 +136,7 @@ def _value(term: Term, s: Situation) -> Answer | None:
     if name == "count":
         return len(members(s.graph, _kind(s)))
     if name == "related":
-        return _ids(related(s.graph, str(s.values[str(arguments[0])]), _thing(arguments[1], s).id))
+        return _ids(related(s.graph, _relation(s.values[str(arguments[0])]), _thing(arguments[1], s).id))
     if name == "distance":
         return _distance_m(arguments[0], arguments[1], s)
     return _property(str(name), _thing(arguments[0], s), s)
