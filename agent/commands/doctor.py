@@ -190,7 +190,7 @@ def _models() -> Iterator[Check]:
     """The models of ``--vlm`` that need nothing fetched: which are here, what they stand on, under which licence."""
     from agent.model.pointer.vlm import FOLDER, MINILM
     from agent.model.vlm import EMBEDDED
-    from tools.memory.embedding import SHA256, installed_encoder
+    from tools.memory.text_encoder import SHA256, installed_encoder
 
     root = _package_folder("agent") / "weights"
     yield Check(name=f"model {EMBEDDED}", state="ok", text=f"default; base {_digest(root / 'base')}, Apache-2.0")

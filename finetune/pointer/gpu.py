@@ -72,7 +72,7 @@ class GpuRun:
 def prepare(out: Path, own: int, invented: int, seed: int) -> int:
     """Write packs and a half-precision copy of the encoder; returns the bytes of it all."""
     from finetune.pointer.examples import invented_pack, joined_packs, own_pack
-    from tools.memory.embedding import installed_encoder
+    from tools.memory.text_encoder import installed_encoder
 
     installed = installed_encoder()
     if installed is None:

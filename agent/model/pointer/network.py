@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from agent.model.pointer.reading import Kind, Source
-from tools.memory.embedding import SHA256, installed_encoder
+from tools.memory.text_encoder import SHA256, installed_encoder
 
 MODEL_TYPE = "sightline_pointer"
 """``model_type`` of a folder's ``config.json``."""

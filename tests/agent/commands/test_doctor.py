@@ -112,5 +112,5 @@ def test_each_model_of_the_package_is_named_with_its_hash_and_licence(
     assert "Apache-2.0" in embedded.text
     assert digest in minilm.text
     assert "53aa51172d14" in minilm.text
-    monkeypatch.setattr("tools.memory.embedding.installed_encoder", lambda: None)
+    monkeypatch.setattr("tools.memory.text_encoder.installed_encoder", lambda: None)
     assert "pip install" in list(doctor._models())[1].text

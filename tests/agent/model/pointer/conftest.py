@@ -10,7 +10,7 @@ from transformers import BertConfig, BertModel
 from agent.model.pointer.choices import Vocabulary
 from agent.model.pointer.decoding import PointerWriter
 from agent.model.pointer.network import PointerConfig, PointerNetwork, word_ids
-from tools.memory.embedding import installed_encoder
+from tools.memory.text_encoder import installed_encoder
 
 WORDS = (
     *(Vocabulary.END, "true", "false", *"0123456789"),

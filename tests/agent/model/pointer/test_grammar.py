@@ -68,7 +68,7 @@ def written_again(rules: CallGrammar, call: ToolCall) -> ToolCall:
 @given(st.integers(0, 10**6))
 @settings(max_examples=300, deadline=None)
 def test_random_choices_make_calls_that_the_tools_accept(seed: int) -> None:
-    from tools.memory.embedding import installed_encoder
+    from tools.memory.text_encoder import installed_encoder
 
     encoder = installed_encoder()
     if encoder is None:
