@@ -106,7 +106,7 @@ def write_start(path: Path, header: Header, items: Sequence[Item]) -> None:
     with partial.open("w", encoding="utf-8") as file:
         file.write(header.model_dump_json() + "\n")
         for item in items:
-            file.write('{"kind":"item","item":' + item.model_dump_json(exclude_defaults=True) + "}\n")
+            file.write('{"kind":"item","item":' + item.model_dump_json(exclude_none=True) + "}\n")
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
@@ -136,7 +136,7 @@ def _end_of_last_line(raw: IO[bytes], size: int) -> int:
 
 def append(file: IO[str], prediction: Prediction) -> None:
     """One answer, on disk when this returns."""
-    file.write(prediction.model_dump_json(exclude_defaults=True) + "\n")
+    file.write(prediction.model_dump_json(exclude_none=True) + "\n")
     file.flush()
     os.fsync(file.fileno())
 
