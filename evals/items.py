@@ -34,6 +34,8 @@ class Gold(Record):
     """Id of each thing that the answer should point at -> its true box where it was last seen."""
     points: bool = True
     """Whether it is judged what the answer points at; not for "where am I" or small talk."""
+    no_tool: bool = False
+    """Small talk: any reply that calls no tool and claims nothing is right."""
     accepted: tuple[str, ...] = ()
     """Answers in words that annotators gave, for data sets without typed values."""
 
@@ -51,8 +53,11 @@ class Item(Record):
     family: str
     wording: str
     """Whose words: ``grammar``, ``human``, or a data set's name."""
+    opening: tuple[str, ...] = ()
+    """What is said first, in turns of their own that are not judged."""
     text: str
     gaze_px: tuple[float, float] | None = None
+    """Where the wearer looks while the first of all this is said."""
     gazed: str | None = None
     """Id of the true thing under the gaze."""
     frame_id: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,9 +18,10 @@ from agent.conversation.turn import Question, Turn
 from agent.model.vlm import ModelError
 from evals.items import Item, dialogs
 from evals.predictions import Header, Prediction, append, open_to_append, read_run, write_start
-from evals.stages.base import Stage
+from evals.stages.base import Moment, Stage
 from evals.systems.base import Asked, System
 from scenes.errors import InputError
+from scenes.records import GroundedAnswer
 
 log = logging.getLogger(__name__)
 Follow = Callable[[int, int], None]
@@ -160,47 +161,72 @@ def hold(
             stage_s = time.perf_counter() - began
             history: list[Turn] = []
             for item in dialog:
-                began = time.perf_counter()
-                context = moment.context(item)
-                stage_s += time.perf_counter() - began
-                question = Question(text=item.text, frame=moment.frame, gaze=item.gaze_px is not None)
-                asked = Asked(question=question, context=context, item=item)
-                prediction, seconds = _ask(system, header, asked, history)
+                held = [_ask(system, moment, item, k, history) for k in range(len(item.opening) + 1)]
                 if item.id not in done:
-                    yield prediction, seconds, stage_s
+                    stage_s += sum(reply.stage_s for reply in held)
+                    yield _prediction(header, item, held[-1]), sum(reply.seconds for reply in held), stage_s
                     stage_s = 0.0
 
 
-def _ask(system: System, header: Header, asked: Asked, history: list[Turn]) -> tuple[Prediction, float]:
-    """One turn. A failing model is an answer with an error; a bug in a system or a tool is too, under its own name."""
-    start = time.perf_counter()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reply:
+    """What came of one turn."""
+
+    answer: GroundedAnswer | None
+    error: str | None
+    confidence: float | None
+    seconds: float
+    """Inside the system."""
+    stage_s: float
+
+
+def _ask(system: System, moment: Moment, item: Item, k: int, history: list[Turn]) -> _Reply:
+    """Turn ``k`` of an item: its opening, then the one that is judged; ``history`` grows by it.
+
+    A failing model is an answer with an error; a bug in a system or a tool is too, under its own name.
+    """
+    began = time.perf_counter()
+    looking = k == 0 and item.gaze_px is not None
+    context = moment.context(item, looking=looking)
+    question = Question(text=(*item.opening, item.text)[k], frame=moment.frame, gaze=looking)
+    asked = Asked(question=question, context=context, item=item, last=k == len(item.opening))
     turn: Turn | None = None
     error: str | None = None
     if system.model is not None:
         system.model.start()
+    start = time.perf_counter()
     try:
         turn = system.answer(asked, history)
     except ModelError as problem:
         error = f"model: {problem}"
     except Exception as problem:
-        log.exception("item %s", asked.item.id)
+        log.exception("item %s", item.id)
         error = f"{type(problem).__name__}: {problem}"
     seconds = time.perf_counter() - start
     if turn is not None:
         history.append(turn)
-    seed = asked.item.place.get("world")
-    prediction = Prediction(
-        id=asked.item.id,
+    return _Reply(
+        answer=None if turn is None else turn.answer,
+        error=error,
+        confidence=None if system.model is None else system.model.confidence,
+        seconds=seconds,
+        stage_s=start - began,
+    )
+
+
+def _prediction(header: Header, item: Item, reply: _Reply) -> Prediction:
+    seed = item.place.get("world")
+    return Prediction(
+        id=item.id,
         suite=header.suite,
         version=header.version,
         config=header.config,
         seed=seed if isinstance(seed, int) else None,
-        answer=None if turn is None else turn.answer,
-        error=error,
-        confidence=system.model.confidence if system.model is not None else None,
-        wall_ms=round(seconds * 1e3, 3),
+        answer=reply.answer,
+        error=reply.error,
+        confidence=reply.confidence,
+        wall_ms=round(reply.seconds * 1e3, 3),
     )
-    return prediction, seconds
 
 
 def progress_bar(total: int, done: int = 0, what: str = "answers") -> Follow:
@@ -216,8 +242,3 @@ def progress_bar(total: int, done: int = 0, what: str = "answers") -> Follow:
             bar.close()
 
     return follow
-
-
-def settings_of(plan: object, names: Sequence[str]) -> Mapping[str, object]:
-    """Some fields of a plan as the settings of a header."""
-    return {name: getattr(plan, name) for name in names}

@@ -30,6 +30,9 @@ def judge_status(item: Item, answer: GroundedAnswer) -> Score:
     """Answered, abstained or asked back as it should, and for the right reason."""
     gold = item.gold
     said = _status(answer.status, answer.reason)
+    if gold.no_tool:
+        ok = not answer.tool_calls and not answer.anchors and answer.status in ("clarify", "abstained")
+        return passed(ok, answer=said, expected="a reply without a tool call")
     ok = answer.status == gold.status and (gold.reason is None or answer.reason == gold.reason)
     return passed(ok, answer=said, expected=_status(gold.status, gold.reason))
 

@@ -19,8 +19,8 @@ class Moment(Protocol):
         """What the wearer sees: picture, camera, pose."""
         ...
 
-    def context(self, item: Item) -> ToolContext:
-        """The world as the tools see it in the turn of an item, with its gaze."""
+    def context(self, item: Item, *, looking: bool) -> ToolContext:
+        """The world as the tools see it in a turn of an item; ``looking``: whether the item's gaze is in this turn."""
         ...
 
 

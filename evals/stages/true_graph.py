@@ -23,9 +23,10 @@ class TrueMoment:
     frame: Frame
     snapshot: SnapshotContext
 
-    def context(self, item: Item) -> SnapshotContext:
+    def context(self, item: Item, *, looking: bool) -> SnapshotContext:
         """The same world in every turn; only the gaze differs."""
-        self.snapshot.gazed = NO_GAZE if item.gazed is None else Gaze(object_id=short_id(item.gazed))
+        gazed = item.gazed if looking else None
+        self.snapshot.gazed = NO_GAZE if gazed is None else Gaze(object_id=short_id(gazed))
         return self.snapshot
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from evals.items import Item, dialogs, item_of
 from evals.stages.base import Stage
+from evals.suites.human_new import new_items
+from evals.suites.human_words import in_human_words
+from evals.suites.item_cache import cached_items
 from evals.systems.base import System
 from scenes.errors import InputError
 from scenes.questions.generate import split_of_seed, visit_questions
@@ -24,6 +27,8 @@ from scenes.worlds.world import make_world
 
 VERSION = 1
 """Raised whenever the same settings would ask other questions or hold other gold answers."""
+HUMAN_SEED = 1
+"""Of the moments and things that are asked about in human words; the grammar's are those of seed 0."""
 Graph = Literal["true", "perceived"]
 Wording = Literal["grammar", "human"]
 
@@ -110,11 +115,15 @@ class AnswersPlan:
         keeps = next(s.keeps for s in SELECTIONS if s.name == self.suite)
         by_world: list[list[list[Item]]] = []
         for done, seed in enumerate(self.seeds, start=1):
-            asked = world_items(seed, self.visits, self.per_world, self.wordings)
+            asked = self._world(seed)
             by_world.append([d for d in dialogs(asked) if keeps(d)])
             if follow is not None:
                 follow(done, len(self.seeds))
         return [item for world in limited(by_world, self.limit) for dialog in world for item in dialog]
+
+    def _world(self, seed: int) -> list[Item]:
+        name = f"{seed}-{self.visits}-{self.per_world}-{'-'.join(self.wordings)}"
+        return cached_items(name, lambda: world_items(seed, self.visits, self.per_world, self.wordings))
 
     def make_stage(self) -> Stage:
         """See ``evals.predict.Plan``."""
@@ -126,22 +135,29 @@ class AnswersPlan:
         """See ``evals.predict.Plan``."""
         from evals.systems.choose import make_system
 
-        return make_system(self.system, self.vlm, self.adapter)
+        return make_system(self.system, self.vlm, self.adapter, self.items)
 
 
 def world_items(seed: int, visits: int, per_world: int, wordings: Sequence[Wording]) -> list[Item]:
     """The questions of one world in each wording."""
     out: list[Item] = []
     for visit in make_visits(make_world(seed), visits):
+        count = max(1, per_world // visits)
         for wording in wordings:
-            out += [_item(q, visit, wording) for q in _questions(visit, max(1, per_world // visits), wording)]
+            out += _grammar(visit, count) if wording == "grammar" else _human(visit, count)
     return out
 
 
-def _questions(visit: Visit, count: int, wording: Wording) -> list[Question]:
-    if wording == "grammar":
-        return list(visit_questions(visit, count))
-    raise InputError("expected --wording grammar, got human: no human phrasings are installed")
+def _grammar(visit: Visit, count: int) -> list[Item]:
+    return [_item(question, visit, "grammar") for question in visit_questions(visit, count)]
+
+
+def _human(visit: Visit, count: int) -> list[Item]:
+    """Two thirds of the dialogs ask what the generator asks, of other moments than its own; the rest what it lacks."""
+    extra = count // 3
+    labels = sorted({o.label for o in visit.known(visit.frames[-1]).objects.values()})
+    asked = in_human_words(visit_questions(visit, count - extra, seed=HUMAN_SEED), labels)
+    return [_item(question, visit, "human") for question in asked] + new_items(visit, extra)
 
 
 def _item(question: Question, visit: Visit, wording: str) -> Item:
@@ -197,8 +213,3 @@ def weights_digest(vlm: str, adapter: str | None) -> str:
             hasher.update(file.relative_to(folder).as_posix().encode())
             hasher.update(file.read_bytes())
     return hasher.hexdigest()[:12]
-
-
-def plan_of(settings: AnswersPlan, **changes: Any) -> AnswersPlan:
-    """The same plan with some settings changed."""
-    return replace(settings, **changes)

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--visits", type=int, default=2, metavar="N", help="visits to each world (default: 2)")
     parser.add_argument("--per-world", type=int, default=30, metavar="N", help="dialogs per world and wording")
     parser.add_argument("--limit", type=int, metavar="N", help="about so many items, from all worlds in turn")
-    parser.add_argument("--system", choices=SYSTEMS, default="agent", help="the agent, or a baseline")
+    parser.add_argument("--system", choices=tuple(SYSTEMS), default="agent", help="the agent, or a baseline")
     parser.add_argument("--vlm", default="embedded", metavar="SPEC", help="as for `sightline ask`")
     parser.add_argument("--adapter", metavar="PATH", help="a LoRA adapter on top")
     parser.add_argument("--sensor", default="headset", metavar="NAME", help="of the recordings of a perceived graph")

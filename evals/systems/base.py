@@ -20,6 +20,8 @@ class Asked:
     context: ToolContext
     item: Item
     """For the baselines that are told more: the family, or the right tool calls. Others do not read it."""
+    last: bool = True
+    """Whether this is the turn that is judged, and not one of the item's opening."""
 
 
 class System(Protocol):
