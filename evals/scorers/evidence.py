@@ -5,8 +5,8 @@ call of this turn. Each number, colour, side, room and name in the sentence must
 or a colour may also be the question's: an answer may repeat what it was asked about). And each other word must occur
 there too, or be one of the plain words that sentences are built with: a garbled word is supported by nothing.
 
-An abstention is supported by a tool result that gives its reason. Small talk and refusals of what no tool can do need
-no evidence and get none: they are unscored.
+An abstention is supported by a tool result that gives its reason; its sentence may say what the tools' results say.
+Small talk and refusals of what no tool can do need no evidence and get none: they are unscored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PLAIN = _set(
     placed hangs hanging rests appears seems kept thing things object objects item items place room way go walk
     measures measure measuring total number color colour colored coloured distance second seconds minute minutes
     hour hours meter meters metre metres centimeter centimeters centimetre centimetres cm m s min h shows
-    picture because currently let maybe probably
+    picture because currently let maybe probably support answer sure
     """
 )
 """Words that any sentence may use: none of them says where, how large, which colour, how many, changed or not."""
@@ -91,9 +91,12 @@ def _abstention(item: Item, answer: GroundedAnswer) -> Score:
     given = {reason for call in answer.tool_calls if (reason := _reason(call.result, call.artifact))}
     if not given:
         return Score(value=0.0, explanation="abstained, and no tool result says why")
-    ok = answer.reason in given
-    why = "" if ok else f"abstained as {said or 'nothing'}, the tools said {', '.join(sorted(given))}"
-    return Score(value=float(ok), answer=said, explanation=why)
+    if answer.reason not in given:
+        why = f"abstained as {said or 'nothing'}, the tools said {', '.join(sorted(given))}"
+        return Score(value=0.0, answer=said, explanation=why)
+    wrong = unsupported(answer.answer, item.text, [call.result for call in answer.tool_calls])
+    why = f"not in a tool's result: {', '.join(wrong)}" if wrong else ""
+    return Score(value=float(not wrong), answer=answer.answer, explanation=why, metadata={"unsupported": tuple(wrong)})
 
 
 def _reason(result: str, artifact: dict[str, object] | None) -> str:

@@ -220,4 +220,6 @@ def judge_answer(item: Item, answer: GroundedAnswer, status: Score, typed: Score
     if typed.metadata.get("same_kind"):
         parts.append(typed)
     wrong = [p.explanation for p in parts if p.right is False]
+    if spoken.tokens(answer.answer) == spoken.tokens(item.text):
+        wrong.append("the sentence is the question again")
     return Score(value=float(not wrong), answer=answer.answer, explanation="; ".join(wrong))

@@ -8,6 +8,7 @@ keeps them out. The default worlds were used for nothing before this suite.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ def world_items(seed: int, visits: int, per_world: int, wordings: Sequence[Wordi
 
 
 def _grammar(visit: Visit, count: int) -> list[Item]:
-    return [_item(question, visit, "grammar") for question in visit_questions(visit, count)]
+    return [question_item(question, visit, "grammar") for question in visit_questions(visit, count)]
 
 
 def _human(visit: Visit, count: int) -> list[Item]:
@@ -157,10 +158,11 @@ def _human(visit: Visit, count: int) -> list[Item]:
     extra = count // 3
     labels = sorted({o.label for o in visit.known(visit.frames[-1]).objects.values()})
     asked = in_human_words(visit_questions(visit, count - extra, seed=HUMAN_SEED), labels)
-    return [_item(question, visit, "human") for question in asked] + new_items(visit, extra)
+    return [question_item(question, visit, "human") for question in asked] + new_items(visit, extra)
 
 
-def _item(question: Question, visit: Visit, wording: str) -> Item:
+def question_item(question: Question, visit: Visit, wording: str) -> Item:
+    """The item of a generated question about a visit."""
     known = visit.known(question.frame_id).objects
     boxes = {i: BoxRecord.from_box(known[i].box) for i in question.objects}
     family = question.family
@@ -168,17 +170,22 @@ def _item(question: Question, visit: Visit, wording: str) -> Item:
 
 
 def limited(by_world: Sequence[Sequence[Sequence[Item]]], limit: int | None) -> list[list[Sequence[Item]]]:
-    """The first dialogs of each world in turn, until ``limit`` items are reached; a dialog is never cut."""
+    """Dialogs drawn from each world in turn until ``limit`` items are reached, in their old order.
+
+    A dialog is never cut; the draw is the same for the same world.
+    """
     if limit is None:
         return [list(world) for world in by_world]
-    kept: list[list[Sequence[Item]]] = [[] for _ in by_world]
+    worlds = [world for world in by_world if world]
+    drawn = [random.Random(f"limit {w[0][0].cluster}").sample(range(len(w)), len(w)) for w in worlds]
+    kept: list[set[int]] = [set() for _ in worlds]
     total = 0
-    for turn in range(max((len(world) for world in by_world), default=0)):
-        for world, chosen in zip(by_world, kept, strict=True):
+    for turn in range(max(map(len, worlds), default=0)):
+        for world, order, chosen in zip(worlds, drawn, kept, strict=True):
             if turn < len(world) and total < limit:
-                chosen.append(world[turn])
-                total += len(world[turn])
-    return kept
+                chosen.add(order[turn])
+                total += len(world[order[turn]])
+    return [[world[k] for k in sorted(chosen)] for world, chosen in zip(worlds, kept, strict=True)]
 
 
 def unseen_seeds(text: str) -> tuple[int, ...]:
