@@ -136,7 +136,7 @@ def _end_of_last_line(raw: IO[bytes], size: int) -> int:
 
 def append(file: IO[str], prediction: Prediction) -> None:
     """One answer, on disk when this returns."""
-    file.write(prediction.model_dump_json(exclude_none=True) + "\n")
+    file.write(prediction.model_dump_json() + "\n")
     file.flush()
     os.fsync(file.fileno())
 

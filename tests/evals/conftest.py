@@ -64,7 +64,7 @@ def known() -> Known:
                 facts, records = _called(question, moment)
                 outcome = Outcome(status=said.status, text=said.text, reason=said.reason, cite=said.cite)
                 items.append(item)
-                answers[item.id] = grounded(
+                answer = grounded(
                     outcome,
                     Asked(text=question.text, frame=_frame(visit, question)),
                     facts,
@@ -73,6 +73,7 @@ def known() -> Known:
                     timings=Timings(),
                     model=ModelRef(base="gold", backend="test"),
                 )
+                answers[item.id] = GroundedAnswer.model_validate_json(answer.model_dump_json())  # as from a file
     return Known(items=tuple(items), answers=answers)
 
 

@@ -84,7 +84,7 @@ def test_abstaining_from_everything_gains_nothing_and_answering_wrongly_loses(kn
 
     assert abstention({}) == 1.0
     assert abstention({"status": "abstained", "reason": "never_seen"}) == 0.0
-    assert abstention({"answer": "It is nowhere near 77 m."}) == -1.0
+    assert abstention({"answer": "Yes, not 77."}) == -1.0
 
 
 SWAPS = (
