@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from scenes.questions.lexicon import ROOMS
-from tools.geometry.colors import BASIC_TERMS
+from scenes.vocabulary import BASIC_COLORS
 
 _SMALL = {
     **{w: i for i, w in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))},
@@ -175,7 +175,7 @@ def relations(text: str, *, loosely: bool = False) -> frozenset[str]:
 def colors(text: str) -> tuple[str, ...]:
     """Basic colour terms, different ones in order."""
     words = (("gray" if w == "grey" else w) for w in re.findall(r"[a-z]+", text.lower()))
-    return tuple(dict.fromkeys(w for w in words if w in BASIC_TERMS))
+    return tuple(dict.fromkeys(w for w in words if w in BASIC_COLORS))
 
 
 @lru_cache(maxsize=4096)

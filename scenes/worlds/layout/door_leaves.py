@@ -15,31 +15,32 @@ import numpy as np
 from numpy.random import Generator
 
 from scenes.rendering.mesh import Mesh, Vec3, box, join
+from scenes.vocabulary import ColorTerm
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, Opening
-from scenes.worlds.layout.furnish import Furnisher
+from scenes.worlds.layout.furniture_layout import FurnitureLayout
 from scenes.worlds.layout.placing import Hull
-from scenes.worlds.things.shapes import Look
+from scenes.worlds.things.shapes import Appearance
 
 DOOR = "door"
 """Category of a leaf."""
 OPEN = "leaf"
 """What ``WorldObject.open_front`` holds while it stands open."""
 THICK_M, GAP_M = 0.04, 0.01
-"""Of a leaf; and between it and the frame and the floor."""
+"""Thickness of a leaf, and the gap to the frame and the floor."""
 HANDLE_M = 0.06
 """How far a handle stands out."""
 CLEAR_M = 0.02
-"""Between a leaf and everything else."""
+"""Least distance of a leaf from everything else."""
 DOORWAY_REACH_M = 0.45
 """How far before a doorway no other door's leaf may stand."""
-SWING = (0.35, 0.7, 1.0)
-"""Shares of a leaf's turn at which it is looked at whether it meets anything."""
+SWING_SHARES = (0.35, 0.7, 1.0)
+"""Shares of a leaf's full turn at which collisions are checked."""
 OPEN_DEG = (82.0, 90.0)
-COLORS = ("white", "white", "brown", "gray", "white")
-CLOSED_WORLDS = 0.15
-"""Share of worlds in which one door is closed when the first visit begins: homes have most inner doors open."""
-OPENED, CLOSED = 0.8, 0.2
-"""That a closed door is opened between two visits, and that some open one is closed."""
+LEAF_COLORS: tuple[ColorTerm, ...] = ("white", "white", "brown", "gray", "white")
+CLOSED_DOOR_PROBABILITY = 0.15
+"""Probability that one door of a world is closed when the first visit begins: most inner doors of homes are open."""
+OPENING_PROBABILITY, CLOSING_PROBABILITY = 0.8, 0.2
+"""Per visit: that a closed door is opened before it, and that some open door is closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Leaf:
     """Whether it hangs at the doorway's end with the larger coordinate."""
     open_deg: float
     """How far it opens."""
-    color: str
+    color: ColorTerm
     seed: int
     """Of its looks."""
     open: bool = True
@@ -113,13 +114,13 @@ class Leaf:
         return float(self.inward if self.at_high == (self.opening.axis == "x") else -self.inward)
 
     def _slab_mesh(self) -> Mesh:
-        look = Look(np.random.default_rng(self.seed), self.color)
+        look = Appearance(np.random.default_rng(self.seed), self.color)
         w, h = self.width_m, self.opening.top - 2 * GAP_M
         return box((w, h, THICK_M), look.body(), (w / 2, 0.0, self._inside * THICK_M / 2))
 
     def _shape(self) -> Mesh:
         """In its own frame: hinge at the origin, along x; two panels and a handle on each face."""
-        look = Look(np.random.default_rng(self.seed), self.color)
+        look = Appearance(np.random.default_rng(self.seed), self.color)
         w, h = self.width_m, self.opening.top - 2 * GAP_M
         z, metal, panel = self._inside * THICK_M / 2, look.metal(), look.body().shade(look.u(0.86, 0.94))
         parts = [self._slab_mesh()]
@@ -141,28 +142,32 @@ def leaf_generator(seed: int) -> Generator:
     return np.random.default_rng((16, seed))
 
 
-def hang_leaves(furnisher: Furnisher, rng: Generator) -> tuple[Leaf, ...]:
+def hang_leaves(layout: FurnitureLayout, rng: Generator) -> tuple[Leaf, ...]:
     """A leaf in each doorway where one can swing, in a furnished world; all stand open but perhaps one."""
     leaves: list[Leaf] = []
-    for opening in furnisher.plan.doors:
-        leaf = _hung(furnisher, opening, leaves, rng)
+    for opening in layout.plan.doors:
+        leaf = _fitted_leaf(layout, opening, leaves, rng)
         if leaf is not None:
             leaves.append(leaf)
-            furnisher.next_number += 1
-    if rng.random() < CLOSED_WORLDS:
-        leaves = list(_one_closed(furnisher.plan, leaves, rng))
+            layout.next_number += 1
+    if rng.random() < CLOSED_DOOR_PROBABILITY:
+        leaves = list(_one_closed(layout.plan, leaves, rng))
     return tuple(leaves)
 
 
-def _hung(furnisher: Furnisher, opening: Opening, others: Sequence[Leaf], rng: Generator) -> Leaf | None:
-    color, seed, turn = str(rng.choice(COLORS)), int(rng.integers(2**31)), float(rng.uniform(*OPEN_DEG))
+def _fitted_leaf(layout: FurnitureLayout, opening: Opening, others: Sequence[Leaf], rng: Generator) -> Leaf | None:
+    color, seed, turn = (
+        LEAF_COLORS[int(rng.integers(len(LEAF_COLORS)))],
+        int(rng.integers(2**31)),
+        float(rng.uniform(*OPEN_DEG)),
+    )
     sides = [(room, at_high) for room in opening.rooms for at_high in (False, True)]
     for k in rng.permutation(len(sides)):
         room, at_high = sides[k]
-        x, z = furnisher.room(room).rect.center
+        x, z = layout.room(room).rect.center
         inward = 1 if (z if opening.axis == "x" else x) > opening.at else -1
         leaf = Leaf(
-            number=furnisher.next_number,
+            number=layout.next_number,
             opening=opening,
             room=room,
             inward=inward,
@@ -171,25 +176,25 @@ def _hung(furnisher: Furnisher, opening: Opening, others: Sequence[Leaf], rng: G
             color=color,
             seed=seed,
         )
-        if _swings(furnisher, leaf, others):
+        if _can_swing(layout, leaf, others):
             return leaf
     return None
 
 
-def _swings(furnisher: Furnisher, leaf: Leaf, others: Sequence[Leaf]) -> bool:
+def _can_swing(layout: FurnitureLayout, leaf: Leaf, others: Sequence[Leaf]) -> bool:
     """Whether a leaf meets nothing on its way, leaves the other doorways free, and people room to pass."""
-    room = furnisher.room(leaf.room)
-    around = [p.hull for p in furnisher.placed if p.room == leaf.room and p.category != "rug"]
-    doorways = [_doorway(o) for o in furnisher.plan.doors if o is not leaf.opening]
+    room = layout.room(leaf.room)
+    around = [p.hull for p in layout.placed if p.room == leaf.room and p.category != "rug"]
+    doorways = [_doorway(o) for o in layout.plan.doors if o is not leaf.opening]
     # Its edge at the hinge stays in the doorway unless it stands at a right angle.
     walls = room.rect.shrunk(HALF_WALL_M - THICK_M)
-    for share in SWING:
+    for share in SWING_SHARES:
         hull = leaf.hull(share * leaf.open_deg)
         if any(hull.overlaps(other, CLEAR_M) for other in (*around, *doorways, *(o.hull(o.open_deg) for o in others))):
             return False
     hull = leaf.hull(leaf.open_deg)
     inside = walls.contains(hull.low[0], hull.low[2]) and walls.contains(hull.high[0], hull.high[2])
-    return inside and furnisher.passable(room, hull)
+    return inside and layout.passable(room, hull)
 
 
 def _doorway(opening: Opening) -> Hull:
@@ -200,7 +205,7 @@ def _doorway(opening: Opening) -> Hull:
     return Hull(low=(x - dx, 0.0, z - dz), high=(x + dx, opening.top, z + dz))
 
 
-def reachable(plan: FloorPlan, leaves: Sequence[Leaf], start: str) -> frozenset[str]:
+def reachable_rooms(plan: FloorPlan, leaves: Sequence[Leaf], start: str) -> frozenset[str]:
     """Ids of the rooms that are reached from one through open doorways."""
     shut = [leaf.opening for leaf in leaves if not leaf.open]
     found, waiting = {start}, [start]
@@ -215,22 +220,22 @@ def reachable(plan: FloorPlan, leaves: Sequence[Leaf], start: str) -> frozenset[
     return frozenset(found)
 
 
-def most_rooms(plan: FloorPlan, leaves: Sequence[Leaf]) -> frozenset[str]:
+def largest_connected_rooms(plan: FloorPlan, leaves: Sequence[Leaf]) -> frozenset[str]:
     """The largest part of a home that is joined by open doorways; of equals, the one with the first room."""
-    return max((reachable(plan, leaves, room.id) for room in plan.rooms), key=len)
+    return max((reachable_rooms(plan, leaves, room.id) for room in plan.rooms), key=len)
 
 
 def _one_closed(plan: FloorPlan, leaves: Sequence[Leaf], rng: Generator) -> tuple[Leaf, ...]:
     """One more door closed, of those that shut off no more than one room; as before where there is none."""
     for k in rng.permutation(len(leaves)):
         after = tuple(replace(leaf, open=leaf.open and i != int(k)) for i, leaf in enumerate(leaves))
-        if leaves[k].open and len(most_rooms(plan, after)) >= len(plan.rooms) - 1:
+        if leaves[k].open and len(largest_connected_rooms(plan, after)) >= len(plan.rooms) - 1:
             return after
     return tuple(leaves)
 
 
-def turned_between_visits(plan: FloorPlan, leaves: Sequence[Leaf], seed: int, visit: int) -> tuple[Leaf, ...]:
+def leaves_at_visit(plan: FloorPlan, leaves: Sequence[Leaf], seed: int, visit: int) -> tuple[Leaf, ...]:
     """How the doors stand when visit number ``visit`` begins. Same arguments, same doors."""
     rng = np.random.default_rng((17, seed, visit))
-    after = tuple(replace(leaf, open=leaf.open or bool(rng.random() < OPENED)) for leaf in leaves)
-    return _one_closed(plan, after, rng) if rng.random() < CLOSED else after
+    after = tuple(replace(leaf, open=leaf.open or bool(rng.random() < OPENING_PROBABILITY)) for leaf in leaves)
+    return _one_closed(plan, after, rng) if rng.random() < CLOSING_PROBABILITY else after

@@ -14,17 +14,17 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from scenes.types import Box3D
-from scenes.worlds.dynamics.opening import NOWHERE, loose_things, turn_front
+from scenes.worlds.dynamics.front_changes import EMPTY_PATH, loose_things, turn_front
 from scenes.worlds.dynamics.walk import Walk
-from scenes.worlds.layout.furnish import Furnisher
-from scenes.worlds.layout.leaves import turned_between_visits
+from scenes.worlds.layout.door_leaves import leaves_at_visit
+from scenes.worlds.layout.furniture_layout import FurnitureLayout
 from scenes.worlds.layout.placing import Placed
 from scenes.worlds.things.catalogue import CATEGORIES, CATEGORY
 from scenes.worlds.world import World, WorldObject, with_things
 
 EventKind = Literal["moved", "vanished", "appeared", "opened", "closed"]
-APART_S = 8.0
-"""Between two changes during a visit."""
+MIN_BETWEEN_CHANGES_S = 8.0
+"""Least time between two changes during a visit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,11 @@ class Timeline:
     """(from this time, world), in order; the first holds from the beginning."""
     events: tuple[Event, ...] = ()
 
+    @classmethod
+    def unchanging(cls, world: World) -> Timeline:
+        """One world from start to end."""
+        return cls(moments=((0.0, world),))
+
     def at(self, time_s: float) -> World:
         """The world at a time."""
         current = self.moments[0][1]
@@ -76,7 +81,7 @@ def change_world(
     fronts: int = 0,
     fixed: frozenset[str] = frozenset(),
     closed: frozenset[str] = frozenset(),
-    way: NDArray[np.float64] = NOWHERE,
+    way: NDArray[np.float64] = EMPTY_PATH,
 ) -> tuple[World, tuple[Event, ...]]:
     """The world after some small things changed, and the events in order of their objects.
 
@@ -100,45 +105,45 @@ def change_world(
     leaving = [loose[i] for i in order[:vanished]]
     moving = [loose[i] for i in order[vanished : vanished + moved]]
     gone = {p.number for p in (*leaving, *moving)}
-    furnisher = Furnisher(
+    layout = FurnitureLayout(
         plan=world.plan,
         rng=rng,
         placed=[p for p in world.placed if p.number not in gone],
         next_number=world.next_number,
     )
-    furnisher.reserve_openings()
-    furnisher.reserved += [leaf.hull(leaf.open_deg) for leaf in world.leaves]
+    layout.reserve_openings()
+    layout.reserved += [leaf.hull(leaf.open_deg) for leaf in world.leaves]
     for thing in moving:
-        if not _put_elsewhere(furnisher, thing, closed):
-            furnisher.placed.append(thing)
+        if not _put_elsewhere(layout, thing, closed):
+            layout.placed.append(thing)
     for _ in range(appeared):
-        _add_somewhere(furnisher, closed)
+        _add_somewhere(layout, closed)
     changed = numbers
     for _ in range(fronts):
-        changed |= {turn_front(furnisher, fixed=changed, closed_rooms=closed, way=way)}
-    after = with_things(world, furnisher.placed, furnisher.next_number)
+        changed |= {turn_front(layout, fixed=changed, closed_rooms=closed, way=way)}
+    after = with_things(world, layout.placed, layout.next_number)
     return after, _events(world, after, time_s)
 
 
-def _hosts(furnisher: Furnisher, category: str, closed: frozenset[str], other_than: int = 0) -> list[Placed]:
+def _hosts(layout: FurnitureLayout, category: str, closed: frozenset[str], other_than: int = 0) -> list[Placed]:
     weights = CATEGORY[category].hosts
-    hosts = [p for p in furnisher.placed if weights.get(p.category, 0) > 0 and p.shape.surfaces]
+    hosts = [p for p in layout.placed if weights.get(p.category, 0) > 0 and p.shape.surfaces]
     return [p for p in hosts if p.number != other_than and p.room not in closed]
 
 
-def _put_elsewhere(furnisher: Furnisher, thing: Placed, closed: frozenset[str]) -> bool:
+def _put_elsewhere(layout: FurnitureLayout, thing: Placed, closed: frozenset[str]) -> bool:
     """Put a thing on another support, the same object at a new place."""
-    hosts = _hosts(furnisher, thing.category, closed, thing.support)
-    return any(furnisher.put_again(thing, hosts[i]) for i in furnisher.rng.permutation(len(hosts)))
+    hosts = _hosts(layout, thing.category, closed, thing.support)
+    return any(layout.put_again(thing, hosts[i]) for i in layout.rng.permutation(len(hosts)))
 
 
-def _add_somewhere(furnisher: Furnisher, closed: frozenset[str]) -> None:
+def _add_somewhere(layout: FurnitureLayout, closed: frozenset[str]) -> None:
     """One new thing, somewhere it fits; nothing where no try fits."""
     small = [c for c in CATEGORIES if c.place == "top"]
     for _ in range(20):
-        category = small[furnisher.rng.integers(len(small))]
-        hosts = _hosts(furnisher, category.name, closed)
-        if hosts and furnisher.put_new(category, hosts[furnisher.rng.integers(len(hosts))]) is not None:
+        category = small[layout.rng.integers(len(small))]
+        hosts = _hosts(layout, category.name, closed)
+        if hosts and layout.put_new(category, hosts[layout.rng.integers(len(hosts))]) is not None:
             return
 
 
@@ -186,7 +191,7 @@ def between_visits(world: World, visit: int, *, time_s: float) -> tuple[World, t
 
     Room doors may be opened and closed too.
     """
-    before, leaves = world, turned_between_visits(world.plan, world.leaves, world.seed, visit)
+    before, leaves = world, leaves_at_visit(world.plan, world.leaves, world.seed, visit)
     world = with_things(replace(world, leaves=leaves), world.placed, world.next_number)
     rng = np.random.default_rng((6, world.seed, visit))
     after, _ = change_world(
@@ -216,7 +221,7 @@ def during_visit(world: World, walk: Walk, visit: int, before: tuple[Event, ...]
     moments, events = [(float(walk.times_s[0]), world)], list(before)
     for index in sorted(rng.integers(len(walk) // 4, 7 * len(walk) // 8, size=3).tolist()):
         time_s = float(walk.times_s[index])
-        if len(moments) > 1 and time_s - moments[-1][0] < APART_S:
+        if len(moments) > 1 and time_s - moments[-1][0] < MIN_BETWEEN_CHANGES_S:
             continue
         current = moments[-1][1]
         # Nothing moves before the wearer's eyes, nor to where they look: both ends lie in other rooms.

@@ -10,8 +10,8 @@ import pytest
 from scenes.questions.asker import held_out
 from scenes.questions.generate import FAMILIES, balance, split_of_seed, visit_questions
 from scenes.questions.gold import Kind
-from scenes.questions.memory import MOVED_M
 from scenes.questions.visits import Visit, make_visit, make_visits
+from scenes.questions.wearer_knowledge import MOVED_M
 from scenes.records import Question
 from scenes.worlds.dynamics.walk import Walk
 from scenes.worlds.world import make_world
@@ -155,7 +155,7 @@ def test_nothing_that_happens_later_changes_an_earlier_answer(later: Visit, late
         )
         short = replace(shortened(later, frame), timeline=past)
         assert short.known(frame) == later.known(frame)
-        missed = ({i: p.missed_px for i, p in v.memory(frame).places.items()} for v in (short, later))
+        missed = ({i: p.missed_px for i, p in v.knowledge(frame).things.items()} for v in (short, later))
         assert next(missed) == next(missed)
         assert any(o.last_seen_s < later.time_of(0) for o in short.known(frame).objects.values())
 

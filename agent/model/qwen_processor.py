@@ -16,7 +16,7 @@ PAD = "<|image_pad|>"
 MODEL_TYPES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl", "qwen3_vl_moe")
 
 
-class QwenPictures:
+class QwenProcessor:
     """The part of the family's processor that pictures need."""
 
     def __init__(self, image_processor: Any, tokenizer: Any) -> None:
@@ -25,7 +25,7 @@ class QwenPictures:
         self._pad_id = tokenizer.convert_tokens_to_ids(PAD)
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> QwenPictures:
+    def from_pretrained(cls, source: str | Path) -> QwenProcessor:
         """Image settings and tokenizer of a model folder or hub id."""
         from transformers import AutoImageProcessor, AutoTokenizer
 

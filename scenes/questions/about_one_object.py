@@ -1,6 +1,7 @@
 """Families about one thing that the wearer names: where it is, how far, how big, what colour, since when unseen.
 
-Each is one row of ``ABOUT``: the tool that answers it and what is true. Follow-ups about "it" use the same rows.
+Each is one row of ``OBJECT_QUESTIONS``: the tool that answers it, and the gold answer. Follow-ups about "it" use
+the same rows.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Gold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class ObjectQuestion:
     """How one kind of question about a thing is answered."""
 
     tool: str
@@ -50,7 +51,7 @@ class About:
         return (ToolStep(name=self.tool, arguments={**self.fixed, self.argument: name}),)
 
 
-def place(a: Asker, obj: SceneObject) -> Gold:
+def gold_place(a: Asker, obj: SceneObject) -> Gold:
     """Azimuth, and the whole direction."""
     where = a.direction(obj)
     value = TypedValue(kind="direction", value=round(where.azimuth_deg, 2), unit="deg")
@@ -104,13 +105,15 @@ def _edge(index: int) -> Callable[[Asker, SceneObject], Gold]:
     return lambda a, obj: Gold(value=metres(edges_m(obj.box)[index]))
 
 
-def _row(tool: str, gold: Callable[[Asker, SceneObject], Gold | None], argument: str = "object", **fixed: str) -> About:
-    return About(tool=tool, argument=argument, fixed=fixed, gold=gold)
+def _row(
+    tool: str, gold: Callable[[Asker, SceneObject], Gold | None], argument: str = "object", **fixed: str
+) -> ObjectQuestion:
+    return ObjectQuestion(tool=tool, argument=argument, fixed=fixed, gold=gold)
 
 
-ABOUT: dict[str, About] = {
-    "where_is": _row("where_is", place),
-    "direction": _row("where_is", place),
+OBJECT_QUESTIONS: dict[str, ObjectQuestion] = {
+    "where_is": _row("where_is", gold_place),
+    "direction": _row("where_is", gold_place),
     "last_seen": _row("describe", _age),
     "room_of": _row("describe", _room),
     "color": _row("describe", color),
@@ -128,7 +131,7 @@ ABOUT: dict[str, About] = {
 }
 
 
-def about(family: str, evenly: Callable[[SceneObject], object] | None = None) -> Callable[[Asker], Drafts]:
+def ask_about(family: str, evenly: Callable[[SceneObject], object] | None = None) -> Callable[[Asker], Drafts]:
     """A question of one row about a thing with an unmistakable name.
 
     ``evenly`` gives the answer where some answers are much more common than others: they are asked for equally often.
@@ -143,7 +146,7 @@ def about(family: str, evenly: Callable[[SceneObject], object] | None = None) ->
         # The colour in the question would be the answer.
         if family == "color" and kind.color:
             return ()
-        first = draft_about(a, family, ABOUT[family], obj, kind.text, the=a.the(kind))
+        first = draft_about(a, family, OBJECT_QUESTIONS[family], obj, kind.text, the=a.the(kind))
         if first and family == "where_is" and a.rng.random() < FOLLOWED_UP:
             return (*first, *_about_it(a, obj, kind))
         return first
@@ -157,13 +160,13 @@ def room_of(a: Asker) -> Drafts:
     if not tries:
         return ()
     obj, kind = tries[0]
-    return draft_about(a, "room_of", ABOUT["room_of"], obj, kind.text, the=a.the(kind))
+    return draft_about(a, "room_of", OBJECT_QUESTIONS["room_of"], obj, kind.text, the=a.the(kind))
 
 
 def draft_about(
     a: Asker,
     family: str,
-    row: About,
+    row: ObjectQuestion,
     obj: SceneObject,
     name: str,
     gaze_px: tuple[float, float] | None = None,
@@ -189,4 +192,4 @@ def draft_about(
 def _about_it(a: Asker, obj: SceneObject, kind: Kind) -> Drafts:
     """A second turn about the same thing."""
     choice = a.rng.choice(tuple(FOLLOW_UP_ROWS))
-    return draft_about(a, choice, ABOUT[FOLLOW_UP_ROWS[choice]], obj, kind.text)
+    return draft_about(a, choice, OBJECT_QUESTIONS[FOLLOW_UP_ROWS[choice]], obj, kind.text)

@@ -1,19 +1,19 @@
-"""Captions of keyframes from a vision-language model, for the memory of words."""
+"""Captions of keyframes from a vision-language model; text search over a map's memory finds them."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from agent.conversation.opening import ModelChoice
 from agent.maps.map_store import MapStore, Progress
+from agent.model.choice import ModelChoice
+from agent.model.interface import Vlm
 from agent.model.protocol import Message
-from agent.model.vlm import EMBEDDED, Vlm
+from agent.model.vlm import EMBEDDED
+from agent.prompts import CAPTION_QUESTION, CAPTION_SYSTEM
 from scenes.errors import InputError
 from scenes.recordings import Recording
 
 CAPTION_TOKENS = 80
-_SYSTEM = "You describe what a head-worn camera sees."
-_ASK = "Describe this view in one sentence: the place, the things in it, and where they stand."
 
 
 def check_can_caption(model: ModelChoice) -> None:
@@ -49,7 +49,7 @@ def caption_keyframes(
 def caption(vlm: Vlm, rgb: Tensor) -> str:
     """One sentence about a (H, W, 3) uint8 picture; ``""`` when the model says nothing."""
     messages: list[Message] = [
-        {"role": "system", "content": _SYSTEM},
-        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": _ASK}]},
+        {"role": "system", "content": CAPTION_SYSTEM},
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": CAPTION_QUESTION}]},
     ]
     return " ".join(vlm.reply(messages, [rgb], limit=CAPTION_TOKENS).text.split())

@@ -15,10 +15,11 @@ import torch
 from safetensors.torch import save_file
 
 from agent.model.grammar import NAME_GRAMMAR
-from agent.model.naming import VlmNamer, guess_of, mixed, name_confidence
-from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM
+from agent.model.interface import ModelError, Reply
+from agent.model.namer import VlmNamer, combine_guesses, name_confidence, parse_guess
 from agent.model.recogniser import HEADS_FILE, Recogniser, Recognition
-from agent.model.vlm import LocalVlm, ModelError, Reply
+from agent.model.vlm import LocalVlm
+from agent.prompts import NAME_QUESTION, NAME_SYSTEM
 from tools.scene_graph.naming import NameGuess
 
 PICTURES = [
@@ -34,7 +35,7 @@ def test_names_side_by_side_are_names_one_by_one(tiny_folder: Path) -> None:
         {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": NAME_QUESTION}]},
     ]
     together = VlmNamer(vlm).name([[picture] for picture in PICTURES])
-    alone = [guess_of(vlm.reply(asked, [p], grammar=NAME_GRAMMAR, limit=24)) for p in PICTURES]
+    alone = [parse_guess(vlm.reply(asked, [p], grammar=NAME_GRAMMAR, limit=24)) for p in PICTURES]
     assert [(g.label, g.color) for g in together] == [(g.label, g.color) for g in alone]
     assert [g.confidence for g in together] == pytest.approx([g.confidence for g in alone], abs=1e-4)
 
@@ -42,12 +43,12 @@ def test_names_side_by_side_are_names_one_by_one(tiny_folder: Path) -> None:
 def test_the_confidence_is_that_of_the_name_not_of_the_colour() -> None:
     reply = Reply(text="wine glass, red", pieces=(("wine", 0.5), (" glass", 0.8), (",", 0.9), (" red", 0.1)))
     assert name_confidence(reply) == pytest.approx(0.36)
-    guess = guess_of(reply)
+    guess = parse_guess(reply)
     assert (guess.label, guess.color) == ("wine glass", "red")
 
 
 def test_unclear_is_the_empty_label() -> None:
-    assert guess_of(Reply(text="unclear", pieces=(("unclear", 0.7),))).label == ""
+    assert parse_guess(Reply(text="unclear", pieces=(("unclear", 0.7),))).label == ""
 
 
 @pytest.mark.parametrize(("said", "expected"), [("a mug", "a mug"), ("unclear", "")])
@@ -108,12 +109,14 @@ def test_a_higher_temperature_is_less_sure_of_the_same_name() -> None:
 
 def test_decoder_and_recogniser_share_the_say() -> None:
     seen = Recognition(names={"": 0.1, "ball": 0.8, "cube": 0.1}, color="red")
-    agreed = mixed(NameGuess(label="ball", confidence=0.9, color="blue"), seen)
+    agreed = combine_guesses(NameGuess(label="ball", confidence=0.9, color="blue"), seen)
     assert (agreed.label, agreed.color, agreed.source) == ("ball", "blue", "vlm")
-    overruled = mixed(NameGuess(label="melon", confidence=0.3), seen)
+    overruled = combine_guesses(NameGuess(label="melon", confidence=0.3), seen)
     assert (overruled.label, overruled.color, overruled.source) == ("ball", "red", "detector")
     assert overruled.confidence < agreed.confidence
-    unknown = mixed(NameGuess(label="melon", confidence=0.9), Recognition(names={"": 0.6, "ball": 0.4}, color="red"))
+    unknown = combine_guesses(
+        NameGuess(label="melon", confidence=0.9), Recognition(names={"": 0.6, "ball": 0.4}, color="red")
+    )
     assert (unknown.label, unknown.color, unknown.source) == ("", "", "detector")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.search.matching import EXACT, FUZZY, HEAD, fold, name_tier, parse_query, plural, singular
+from tools.search.name_matching import EXACT, FUZZY, HEAD, fold, name_tier, parse_query, plural, singular
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,24 @@ def test_a_plural_folds_back_to_its_noun(noun: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("many", "one"),
+    [
+        *(("knives", "knife"), ("shelves", "shelf"), ("bookshelves", "bookshelf"), ("leaves", "leaf")),
+        *(("people", "person"), ("children", "child"), ("mice", "mouse"), ("feet", "foot"), ("teeth", "tooth")),
+        *(("cookies", "cookie"), ("batteries", "battery"), ("pies", "pie"), ("ties", "tie"), ("potatoes", "potato")),
+        *(("buses", "bus"), ("boxes", "box"), ("dishes", "dish"), ("benches", "bench"), ("glasses", "glass")),
+    ],
+)
+def test_irregular_plurals_fold_to_their_noun(many: str, one: str) -> None:
+    assert singular(many) == one
+
+
+@pytest.mark.parametrize("word", ["abacus", "scissors", "glass", "bus", "tennis", "cactus", "dress", "jeans", "stairs"])
+def test_a_singular_word_that_ends_in_s_is_left_alone(word: str) -> None:
+    assert singular(word) == word
+
+
+@pytest.mark.parametrize(
     ("query", "name", "tier"),
     [
         ("mug", "mug", EXACT),
@@ -59,6 +77,25 @@ def test_a_plural_folds_back_to_its_noun(noun: str) -> None:
 )
 def test_names_fit_by_head_and_by_small_misspelling_only(query: str, name: str, tier: int) -> None:
     assert name_tier(fold(query), name) == tier
+
+
+def _edits(word: str) -> set[str]:
+    """Every word that one insertion, deletion, substitution or swap of neighbours makes, by trying them all."""
+    cuts = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    letters = "abcde"
+    return {
+        *(a + b[1:] for a, b in cuts if b),
+        *(a + c + b for a, b in cuts for c in letters),
+        *(a + c + b[1:] for a, b in cuts if b for c in letters),
+        *(a + b[1] + b[0] + b[2:] for a, b in cuts if len(b) > 1),
+    }
+
+
+@given(st.text(alphabet="abcde", min_size=5, max_size=7), st.text(alphabet="abcde", min_size=5, max_size=7))
+def test_a_misspelling_is_one_edit_in_a_word_of_five_letters_or_more(a: str, b: str) -> None:
+    for word in (b, *sorted(_edits(a))[::5]):
+        near = len(word) >= 5 and (word == a or word in _edits(a))
+        assert name_tier((a,), word) == (EXACT if word == a else FUZZY if near else 0)
 
 
 @given(st.text(alphabet="abcdefgh ", min_size=1, max_size=20))

@@ -9,20 +9,26 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from scenes.questions.asker import Asker, Draft, Drafts, bool_value, count_value, many, metres, one, step
+from scenes.questions.about_one_object import gold_place
+from scenes.questions.asker import (
+    Asker,
+    Draft,
+    Drafts,
+    bool_value,
+    count_value,
+    metres,
+    plural_noun,
+    step,
+    with_article,
+)
 from scenes.questions.gold import Kind, edges_m, gap_m, members, related, room_at
 from scenes.questions.lexicon import NOUNS
-from scenes.questions.one_thing import place
 from scenes.records import ToolStep, TypedValue
 from scenes.types import Room, SceneObject
+from scenes.vocabulary import RANKS, SPOKEN_RELATIONS, RankWord, RelationWord
 
-SPOKEN = {
-    "on": ("on", "on top of"),
-    "in": ("in", "inside"),
-    "next to": ("next to", "beside"),
-    "under": ("under", "underneath", "beneath"),
-}
-RANKS = ("nearest", "farthest", "largest", "smallest", "highest", "lowest", "tallest")
+ASKED_RELATIONS: tuple[RelationWord, ...] = ("on", "in", "next to", "under")
+"""Relations that questions are about: people seldom ask what hangs above or below a thing."""
 CLEARLY_AHEAD = 0.03
 """Relative lead of the first over the second, or the question has no one answer."""
 CLEAR_FIT_M = 0.02
@@ -36,10 +42,10 @@ def exist(a: Asker) -> Drafts:
     if not kind:
         return ()
     found = members(a.graph, kind)
-    if not found and members(a.memory, kind):
-        return ()  # it has left: see scenes.questions.changes_asked
-    text = a.say("exist", a=one(kind.text), many=many(kind.text), bare=kind.text)
-    said = many(kind.text) if many(kind.text) in text else kind.text
+    if not found and members(a.remembered, kind):
+        return ()  # it has left: see scenes.questions.about_changes
+    text = a.say("exist", a=with_article(kind.text), many=plural_noun(kind.text), bare=kind.text)
+    said = plural_noun(kind.text) if plural_noun(kind.text) in text else kind.text
     return (
         Draft(
             family="exist",
@@ -76,7 +82,7 @@ class _KindPlaced:
     """A kind in relation to a thing, and what fits."""
 
     kind: Kind
-    predicate: str
+    predicate: RelationWord
     reference: Kind
     hits: tuple[SceneObject, ...]
 
@@ -106,9 +112,9 @@ def _kinds_placed(a: Asker, colored: float) -> list[_KindPlaced]:
 
 
 def _asked_placed(a: Asker, family: str, asked: _KindPlaced) -> tuple[str, tuple[ToolStep, ...]]:
-    kind, spoken = asked.kind, a.rng.choice(SPOKEN[asked.predicate])
-    text = a.say(family, a=one(kind.text), many=many(kind.text), rel=spoken, ref=a.the(asked.reference))
-    said = many(kind.text) if many(kind.text) in text else kind.text
+    kind, spoken = asked.kind, a.rng.choice(SPOKEN_RELATIONS[asked.predicate])
+    text = a.say(family, a=with_article(kind.text), many=plural_noun(kind.text), rel=spoken, ref=a.the(asked.reference))
+    said = plural_noun(kind.text) if plural_noun(kind.text) in text else kind.text
     return text, step("find_objects", query=said, relation=asked.predicate, reference=asked.reference.text)
 
 
@@ -118,7 +124,7 @@ def count(a: Asker) -> Drafts:
     colored = [kind for _ in range(SAMPLED) if (kind := a.kind(1.0))]
     if not (kind := a.balanced([*plain, *colored], lambda k: len(members(a.graph, k)))):
         return ()
-    found, said = members(a.graph, kind), many(kind.text)
+    found, said = members(a.graph, kind), plural_noun(kind.text)
     return (_counted("count", a.say("count", many=said), found, step("find_objects", query=said)),)
 
 
@@ -131,12 +137,12 @@ def count_room(a: Asker) -> Drafts:
         return [o for o in members(a.graph, pair[0]) if o.room == pair[1].id]
 
     # Of things that have left, it is not said that there are none.
-    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.memory, p[0]))]
+    known = [p for p in pairs if hits(p) or all(o.room != p[1].id for o in members(a.remembered, p[0]))]
     if not (pair := a.balanced(known, lambda p: len(hits(p)))):
         return ()
     kind, room = pair
-    text = a.say("count_room", many=many(kind.text), room=f"the {room.label}")
-    trace = step("find_objects", query=many(kind.text), room=room.label)
+    text = a.say("count_room", many=plural_noun(kind.text), room=f"the {room.label}")
+    trace = step("find_objects", query=plural_noun(kind.text), room=room.label)
     return (_counted("count_room", text, hits(pair), trace),)
 
 
@@ -158,10 +164,10 @@ def list_relation(a: Asker) -> Drafts:
 
 
 def _all_placed(
-    a: Asker, family: str, placed: tuple[str, SceneObject, Kind]
+    a: Asker, family: str, placed: tuple[RelationWord, SceneObject, Kind]
 ) -> tuple[tuple[SceneObject, ...], str, tuple[ToolStep, ...]]:
     predicate, reference, kind = placed
-    text = a.say(family, rel=a.rng.choice(SPOKEN[predicate]), ref=a.the(kind))
+    text = a.say(family, rel=a.rng.choice(SPOKEN_RELATIONS[predicate]), ref=a.the(kind))
     trace = step("find_objects", query="objects", relation=predicate, reference=kind.text)
     return related(a.graph, predicate, reference.id), text, trace
 
@@ -182,7 +188,7 @@ def superlative(a: Asker) -> Drafts:
         return ()
     rank = a.rng.choice(RANKS)
     eye = tuple(a.pose[:3, 3].tolist())
-    scores: dict[str, Callable[[SceneObject], float]] = {
+    scores: dict[RankWord, Callable[[SceneObject], float]] = {
         "nearest": lambda o: math.dist(o.box.center, eye),
         "farthest": lambda o: -math.dist(o.box.center, eye),
         "largest": lambda o: -math.prod(o.box.size),
@@ -197,7 +203,7 @@ def superlative(a: Asker) -> Drafts:
     first, second = (scores[rank](o) for o in ordered[:2])
     if abs(first - second) < CLEARLY_AHEAD * max(abs(first), abs(second)):
         return ()
-    gold = place(a, ordered[0])
+    gold = gold_place(a, ordered[0])
     return (
         Draft(
             family="superlative",
@@ -247,7 +253,7 @@ def where_am_i(a: Asker) -> Drafts:
 def _unknown_kind(a: Asker) -> Kind | None:
     """Something that was never seen."""
     kinds = (Kind(name=a.rng.choice(NOUNS)) for _ in range(SAMPLED))
-    return next((k for k in kinds if not members(a.memory, k)), None)
+    return next((k for k in kinds if not members(a.remembered, k)), None)
 
 
 Named = tuple[SceneObject, Kind]
@@ -266,13 +272,13 @@ def _paired(a: Asker, family: str, measured: str, pair: tuple[Named, Named], val
     return Draft(family=family, text=text, value=value, objects=(x.id, y.id), trace=trace)
 
 
-def _reference(a: Asker) -> tuple[str, SceneObject, Kind] | None:
+def _reference(a: Asker) -> tuple[RelationWord, SceneObject, Kind] | None:
     """A predicate and an unmistakable thing, mostly one to which something stands in that relation."""
     for _ in range(12):
         if not (found := a.named()):
             return None
         obj, kind = found
-        predicates = [p for p in SPOKEN if related(a.graph, p, obj.id)]
+        predicates: list[RelationWord] = [p for p in ASKED_RELATIONS if related(a.graph, p, obj.id)]
         if predicates or a.rng.random() < 0.08:
             return a.rng.choice(predicates or ["on"]), obj, kind
     return None

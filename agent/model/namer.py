@@ -2,7 +2,7 @@
 
 Two sources. The vision-language model is asked for a name; its confidence is the product of the probabilities of the
 name's own tokens, so it falls when the model hesitates. Where the model brings a recogniser, that sees every view of a
-thing, and the two opinions are mixed. A picture that shows nothing nameable gives the label ``""``.
+thing, and the two guesses are averaged. A picture that shows nothing nameable gives the label ``""``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from agent.model.grammar import NAME_GRAMMAR
-from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM, UNCLEAR, Message
+from agent.model.interface import Reply, Vlm
+from agent.model.protocol import Message
 from agent.model.recogniser import Recognition
-from agent.model.vlm import Reply, Vlm
+from agent.prompts import NAME_QUESTION, NAME_SYSTEM, UNCLEAR
 from tools.scene_graph.naming import NameGuess
 
 LOOK_TOKENS = 24
-SPOKEN_SHARE = 0.35
+DECODER_WEIGHT = 0.35
 """Weight of the decoder's name beside the recogniser's, chosen on validation worlds (``finetune/LOG.md``)."""
 
 
@@ -32,11 +33,14 @@ class VlmNamer:
         """The views of each thing, (H, W, 3) uint8, best first -> guesses, in order."""
         best = [views[0] for views in things]
         replies = self._model.replies(_ask(NAME_QUESTION), best, grammar=NAME_GRAMMAR, limit=LOOK_TOKENS)
-        spoken = [guess_of(reply) for reply in replies]
+        decoded = [parse_guess(reply) for reply in replies]
         recogniser = self._model.recogniser
         if recogniser is None:
-            return spoken
-        return [mixed(guess, seen) for guess, seen in zip(spoken, recogniser.recognise(things), strict=True)]
+            return decoded
+        return [
+            combine_guesses(guess, recognised)
+            for guess, recognised in zip(decoded, recogniser.recognise(things), strict=True)
+        ]
 
     def look(self, crop: Tensor, question: str) -> str:
         """A short answer about one crop; ``""`` = cannot say."""
@@ -52,7 +56,7 @@ def _ask(question: str) -> list[Message]:
     ]
 
 
-def guess_of(reply: Reply) -> NameGuess:
+def parse_guess(reply: Reply) -> NameGuess:
     """``mug, red`` as a guess; ``unclear`` is the empty label."""
     label, _, color = reply.text.strip().partition(", ")
     if label == UNCLEAR:
@@ -60,13 +64,13 @@ def guess_of(reply: Reply) -> NameGuess:
     return NameGuess(label=label, confidence=name_confidence(reply), color=color)
 
 
-def mixed(spoken: NameGuess, seen: Recognition) -> NameGuess:
-    """The decoder's and the recogniser's opinions as one; who was surer of the winning name is its source."""
-    shares = {name: (1 - SPOKEN_SHARE) * share for name, share in seen.names.items()}
-    shares[spoken.label] = shares.get(spoken.label, 0.0) + SPOKEN_SHARE * spoken.confidence
+def combine_guesses(decoded: NameGuess, recognised: Recognition) -> NameGuess:
+    """The decoder's and the recogniser's guesses as one; the source is the one that was surer of the winning name."""
+    shares = {name: (1 - DECODER_WEIGHT) * share for name, share in recognised.names.items()}
+    shares[decoded.label] = shares.get(decoded.label, 0.0) + DECODER_WEIGHT * decoded.confidence
     label = max(shares, key=lambda name: shares[name])
-    said = label == spoken.label and spoken.confidence >= seen.names.get(label, 0.0)
-    color = "" if not label else (spoken.color or seen.color) if said else seen.color
+    said = label == decoded.label and decoded.confidence >= recognised.names.get(label, 0.0)
+    color = "" if not label else (decoded.color or recognised.color) if said else recognised.color
     return NameGuess(label=label, confidence=shares[label], color=color, source="vlm" if said else "detector")
 
 

@@ -7,12 +7,11 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from scenes.worlds.layout.boxes import footprint
 from scenes.worlds.layout.floorplan import HALF_WALL_M
+from scenes.worlds.layout.footprints import footprint
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World
 
@@ -23,7 +22,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FreeSpace:
+class ClearanceMap:
     """The floor of a world as a grid; rows run along z, columns along x."""
 
     x0: float
@@ -91,7 +90,7 @@ class FreeSpace:
 _STEPS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0))
 
 
-def free_space(world: World) -> FreeSpace:
+def clearance_map(world: World) -> ClearanceMap:
     """The clearance map of a world."""
     rects = [room.rect for room in world.plan.rooms]
     x0, z0 = min(r.x0 for r in rects) - 0.1, min(r.z0 for r in rects) - 0.1
@@ -120,9 +119,8 @@ def free_space(world: World) -> FreeSpace:
         # A thin leaf must not fall between the middles of two cells.
         grown = replace(o.box, size=(max(o.box.size[0], CELL_M * 1.5), o.box.size[1], max(o.box.size[2], CELL_M * 1.5)))
         free &= ~_inside(points, footprint(grown))
-    distance = ndimage.distance_transform_edt(free)
-    assert isinstance(distance, np.ndarray)
-    return FreeSpace(x0=x0, z0=z0, clearance_m=distance * CELL_M)
+    distance = np.asarray(ndimage.distance_transform_edt(free))
+    return ClearanceMap(x0=x0, z0=z0, clearance_m=distance * CELL_M)
 
 
 def _inside(points: NDArray[np.floating], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -134,10 +132,3 @@ def _inside(points: NDArray[np.floating], corners: NDArray[np.float64]) -> NDArr
         length = float(np.linalg.norm(axis))
         out &= np.abs((points - center) @ (axis / max(length, 1e-9))) <= length / 2
     return out
-
-
-def sample_place(space: FreeSpace, rng: Generator) -> Point:
-    """A random standing place."""
-    places = space.standing_places()
-    x, z = places[rng.integers(len(places))]
-    return float(x), float(z)

@@ -1,7 +1,7 @@
 """Relations that follow from true boxes: next to, above, below, under, and attached to a wall.
 
-The names are those of ``scenes.types.PREDICATES``, as in the relations that ``tools`` finds. Support (on, in) is known
-from placement and is not derived here.
+The names are those of ``scenes.vocabulary.RELATIONS``, as in the relations that ``tools`` finds. Support (on, in) is
+known from placement and is not derived here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from scenes.types import Box3D, Relation
-from scenes.worlds.layout.boxes import footprint, footprint_gap_m
+from scenes.vocabulary import RelationWord
 from scenes.worlds.layout.floorplan import HALF_WALL_M, FloorPlan, RoomPlan, Side
+from scenes.worlds.layout.footprints import footprint, footprint_gap_m
 
 UNDER_SHARE = 0.4
 """Share of a thing's footprint that must lie under another, as in ``tools``."""
@@ -58,7 +59,7 @@ def geometric_relations(objects: Mapping[str, Thing], time_s: float) -> list[Rel
     things = [o for o in objects.values() if o.category not in ("rug", "window", "door")]
     out: list[Relation] = []
 
-    def add(subject: Thing, predicate: str, object: Thing) -> None:
+    def add(subject: Thing, predicate: RelationWord, object: Thing) -> None:
         out.append(Relation(subject=subject.id, predicate=predicate, object=object.id, time_s=time_s))
 
     for i, a in enumerate(things):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scenes.questions.about_one_object import OBJECT_QUESTIONS, draft_about, gold_place
 from scenes.questions.asker import Asker, Draft, Drafts, step
 from scenes.questions.gold import Kind, members
 from scenes.questions.lexicon import NOUNS, invented_word
-from scenes.questions.one_thing import ABOUT, draft_about, place
 from scenes.records import TypedValue
 from scenes.types import SceneObject
+from scenes.vocabulary import GAZE
 
 NOTES = (
     "needs washing",
@@ -31,7 +32,7 @@ def gazed(family: str) -> Callable[[Asker], Drafts]:
         if not (seen := _looked_at(a)):
             return ()
         obj, uv = seen
-        return draft_about(a, family, ABOUT[family], obj, "gaze", uv)
+        return draft_about(a, family, OBJECT_QUESTIONS[family], obj, GAZE, uv)
 
     return ask
 
@@ -48,10 +49,10 @@ def teach(a: Asker) -> Drafts:
         text=a.say("teach", name=name),
         value=label,
         objects=ids,
-        trace=step("remember", name=name, target="gaze"),
+        trace=step("remember", name=name, target=GAZE),
         gaze_px=uv,
     )
-    there = place(a, obj)
+    there = gold_place(a, obj)
     second = Draft(
         family="taught_where",
         text=a.say("where_is", the=name),
@@ -100,7 +101,7 @@ def never_present(a: Asker) -> Drafts:
     now = a.visit.world_at(a.frame).scene_graph() if a.visit.timeline else a.visit.truth
     for _ in range(20):
         kind = Kind(name=a.rng.choice(NOUNS))
-        if not members(now, kind) and not members(a.memory, kind):
+        if not members(now, kind) and not members(a.remembered, kind):
             return (_unknown(a, "never_present", kind),)
     return ()
 
@@ -111,7 +112,7 @@ def not_yet_seen(a: Asker) -> Drafts:
     names = [
         o.category
         for o in world.objects.values()
-        if o.id not in a.memory.objects and not members(a.memory, Kind(name=o.category))
+        if o.id not in a.remembered.objects and not members(a.remembered, Kind(name=o.category))
     ]
     return (_unknown(a, "not_yet_seen", Kind(name=a.rng.choice(names))),) if names else ()
 
@@ -139,7 +140,7 @@ def ambiguous(a: Asker) -> Drafts:
     exact = Kind(name=kind.name, color=chosen.color)
     if not chosen.color or not a.may_say(exact) or len(members(a.graph, exact)) != 1:
         return (first,)
-    there = place(a, chosen)
+    there = gold_place(a, chosen)
     return (
         first,
         Draft(
@@ -168,7 +169,7 @@ def talk(family: str) -> Callable[[Asker], Drafts]:
 def _unknown(a: Asker, family: str, kind: Kind) -> Draft:
     words = a.rng.choice(ABSENT)
     text = a.say(words, the=f"the {kind.text}")
-    trace = ABOUT[words].trace(kind.text)
+    trace = OBJECT_QUESTIONS[words].trace(kind.text)
     return Draft(family=family, text=text, status="abstained", reason="never_seen", trace=trace)
 
 

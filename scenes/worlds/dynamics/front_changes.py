@@ -8,60 +8,64 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.worlds.layout.furnish import Furnisher
+from scenes.worlds.layout.furniture_layout import FurnitureLayout
 from scenes.worlds.layout.placing import BODY_RADIUS_M, Hull, Placed, hull_of, turn
 from scenes.worlds.things.catalogue import CATEGORY
 from scenes.worlds.things.fronts import opened, slide_m
 from scenes.worlds.things.shapes import Shape
 
 STOW_TRIES = 6
-STOW_CHANCE = 0.7
-"""That something is put into what was just opened."""
-NOWHERE: NDArray[np.float64] = np.zeros((0, 2))
+STOW_PROBABILITY = 0.7
+"""Probability that something is put behind a front that was just opened."""
+EMPTY_PATH: NDArray[np.float64] = np.zeros((0, 2))
 
 
 def turn_front(
-    furnisher: Furnisher, *, fixed: frozenset[int], closed_rooms: frozenset[str], way: NDArray[np.float64] = NOWHERE
+    layout: FurnitureLayout,
+    *,
+    fixed: frozenset[int],
+    closed_rooms: frozenset[str],
+    way: NDArray[np.float64] = EMPTY_PATH,
 ) -> int:
     """Close a front that is open, or open one and perhaps put something into it.
 
     Args:
-        furnisher: state and random choices.
+        layout: state and random choices.
         fixed: numbers of things that must stay as they are.
         closed_rooms: rooms in which nothing changes.
         way: (N, 2) floor points (x, z) that somebody will still walk over.
 
     Returns the number of the thing whose front changed, 0 where none can.
     """
-    rng = furnisher.rng
-    hosts = [p for p in furnisher.placed if p.shape.fronts and p.number not in fixed and p.room not in closed_rooms]
+    rng = layout.rng
+    hosts = [p for p in layout.placed if p.shape.fronts and p.number not in fixed and p.room not in closed_rooms]
     for i in rng.permutation(len(hosts)):
         host = hosts[i]
         if host.shape.open_front:
-            set_front(furnisher, host, "")
+            set_front(layout, host, "")
             return host.number
         names = [f.name for f in host.shape.fronts]
         for k in rng.permutation(len(names)):
-            if can_open(furnisher, host, names[k], way):
-                set_front(furnisher, host, names[k])
-                if rng.random() < STOW_CHANCE:
-                    _stow(furnisher, host.number, names[k], fixed, closed_rooms)
+            if can_open(layout, host, names[k], way):
+                set_front(layout, host, names[k])
+                if rng.random() < STOW_PROBABILITY:
+                    _stow(layout, host.number, names[k], fixed, closed_rooms)
                 return host.number
     return 0
 
 
-def can_open(furnisher: Furnisher, host: Placed, name: str, way: NDArray[np.float64] = NOWHERE) -> bool:
+def can_open(layout: FurnitureLayout, host: Placed, name: str, way: NDArray[np.float64] = EMPTY_PATH) -> bool:
     """Whether a front of a thing has room to open and leaves people room to pass."""
-    hull, room = hull_of(opened(host.shape, name), host.position, host.yaw), furnisher.room(host.room)
+    hull, room = hull_of(opened(host.shape, name), host.position, host.yaw), layout.room(host.room)
     f = room.floor
     if not (f.contains(hull.low[0], hull.low[2]) and f.contains(hull.high[0], hull.high[2])):
         return False
-    others = [p for p in furnisher.placed if p.number != host.number and p.support != host.number]
+    others = [p for p in layout.placed if p.number != host.number and p.support != host.number]
     if any(hull.overlaps(p.hull) for p in others if p.category != "rug"):
         return False
-    if any(hull.overlaps(r) for r in furnisher.reserved):
+    if any(hull.overlaps(r) for r in layout.reserved):
         return False
-    return _clear_of(hull, way) and furnisher.passable(room, hull)
+    return _clear_of(hull, way) and layout.passable(room, hull)
 
 
 def _clear_of(hull: Hull, way: NDArray[np.float64]) -> bool:
@@ -71,17 +75,17 @@ def _clear_of(hull: Hull, way: NDArray[np.float64]) -> bool:
     return bool((np.hypot(outside[:, 0], outside[:, 1]) > BODY_RADIUS_M).all())
 
 
-def set_front(furnisher: Furnisher, host: Placed, name: str) -> None:
+def set_front(layout: FurnitureLayout, host: Placed, name: str) -> None:
     """Open a front (by its name) or close the open one (``""``) of a placed thing."""
     before = host.shape
     closed = before.closed or before
     shape = opened(closed, name) if name else closed
     sign, front = (1, name) if name else (-1, before.open_front)
     travel = sign * slide_m(closed, front)
-    furnisher.placed = [_along(p, host, shape, front, travel) for p in furnisher.placed]
+    layout.placed = [_after_turning(p, host, shape, front, travel) for p in layout.placed]
 
 
-def _along(p: Placed, host: Placed, shape: Shape, front: str, travel: float) -> Placed:
+def _after_turning(p: Placed, host: Placed, shape: Shape, front: str, travel: float) -> Placed:
     if p.number == host.number:
         return replace(p, shape=shape)
     if p.support != host.number or p.behind != front:
@@ -91,17 +95,17 @@ def _along(p: Placed, host: Placed, shape: Shape, front: str, travel: float) -> 
 
 
 def _stow(
-    furnisher: Furnisher, host_number: int, name: str, fixed: frozenset[int], closed_rooms: frozenset[str]
+    layout: FurnitureLayout, host_number: int, name: str, fixed: frozenset[int], closed_rooms: frozenset[str]
 ) -> None:
     """Put one loose thing behind an open front, if one of a few tries fits."""
-    host = next(p for p in furnisher.placed if p.number == host_number)
-    loose = [p for p in loose_things(furnisher.placed, fixed) if p.room not in closed_rooms]
-    order = furnisher.rng.permutation(len(loose))[:STOW_TRIES]
+    host = next(p for p in layout.placed if p.number == host_number)
+    loose = [p for p in loose_things(layout.placed, fixed) if p.room not in closed_rooms]
+    order = layout.rng.permutation(len(loose))[:STOW_TRIES]
     for thing in (loose[i] for i in order):
-        furnisher.placed.remove(thing)
-        if furnisher.put_again(thing, host, name):
+        layout.placed.remove(thing)
+        if layout.put_again(thing, host, name):
             return
-        furnisher.placed.append(thing)
+        layout.placed.append(thing)
 
 
 def loose_things(placed: Sequence[Placed], fixed: frozenset[int]) -> list[Placed]:

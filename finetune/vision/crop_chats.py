@@ -1,4 +1,4 @@
-"""Crops as conversations: a picture, one question, the name and the color or an honest ``unclear``."""
+"""Crops as conversations: a picture, a question, and the name and colour, or ``unclear`` where there is none to say."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.model.protocol import NAME_QUESTION, NAME_SYSTEM, UNCLEAR
 from finetune.language.data import Chat, Group
-from finetune.language.words import one
+from finetune.language.words import with_article
 from finetune.vision.augment import augmented
 from finetune.vision.crops import CropFile, LabelledCrop
 
@@ -43,7 +43,7 @@ def naming_chat(crop: LabelledCrop, question: str = NAME_QUESTION) -> Chat:
     if question in COLOR_QUESTIONS:
         text = crop.color or UNCLEAR
     elif question in THING_QUESTIONS:
-        text = one(crop.name) if crop.name else UNCLEAR
+        text = with_article(crop.name) if crop.name else UNCLEAR
     else:
         text = crop.caption
     return Chat(messages=(asked, {"role": "assistant", "content": text}), images=(crop.image,), family="naming")

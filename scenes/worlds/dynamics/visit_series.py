@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenes.worlds.dynamics.changes import Timeline, between_visits, during_visit
+from scenes.worlds.dynamics.timeline import Timeline, between_visits, during_visit
 from scenes.worlds.dynamics.walk import Walk, WalkSettings, make_walk
 from scenes.worlds.world import World
 
@@ -24,6 +24,6 @@ def iter_visits(world: World, count: int, *, fps: float = 5.0) -> Iterator[tuple
         start_s = visit * BETWEEN_VISITS_S
         changed, events = between_visits(world, visit, time_s=start_s) if visit else (world, ())
         walk = make_walk(changed, visit=visit, start_s=start_s, settings=WalkSettings(fps=fps))
-        timeline = during_visit(changed, walk, visit, events) if visit else Timeline(moments=((0.0, world),))
+        timeline = during_visit(changed, walk, visit, events) if visit else Timeline.unchanging(world)
         yield timeline, walk
         world = timeline.moments[-1][1]

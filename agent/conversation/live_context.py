@@ -18,13 +18,12 @@ from tools.depth.estimate import DepthEstimate, estimate_depth
 from tools.errors import ToolError
 from tools.mapping.navigation import NoRoute, free_space
 from tools.scene_graph.builder import Miss
-from tools.search.matching import Similarity
-from tools.toolbox.context import Gaze, Note
+from tools.search.name_matching import Similarity
+from tools.toolbox.context import NO_GAZE, Gaze, Note
 
 Looker = Callable[[Tensor, str], str]
 """(crop (H, W, 3) uint8, question) -> what the vision model says; ``""`` = cannot say."""
 
-NO_GAZE = Gaze(reason="unsupported", miss="no gaze was given")
 CROP_PX = 128
 MISS_REASONS: Mapping[str, Reason] = {"no_pose": "not_localised", "no_depth": "no_depth", "outside": "out_of_range"}
 """Reasons of ``tools.segmentation.base`` in the words of the answer contract; any other: nothing stands there."""

@@ -1,7 +1,7 @@
 """What a wearer who forgets nothing knows of each thing: where it was last seen, and whether that place is empty now.
 
 A place is seen empty on negative evidence alone: had the thing still been there, the frames since would have shown it
-in many pixels, and they show what lies behind instead. Looks that show only a little of the place leave a doubt, and
+in many pixels, and they show what lies behind instead. Frames that show only a little of the place leave a doubt, and
 questions are not asked while there is one.
 """
 
@@ -21,7 +21,7 @@ from scenes.worlds.world import World, WorldObject
 MIN_PIXELS = 6
 """Of the 128x96 images: 30 by 25 pixels of the full image, which a person would notice."""
 CLEAR_PIXELS = 3 * MIN_PIXELS
-"""A thing that would have shown in so many pixels, over all looks since, has left."""
+"""A thing that would have shown in so many pixels, over all frames since, has left."""
 DOUBT_PIXELS = MIN_PIXELS
 """A thing that would have shown in so many may have left; in fewer nobody would have noticed it anyway."""
 BEHIND_M = 0.002
@@ -32,7 +32,7 @@ SAME_PLACE_M = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Look:
+class Glimpse:
     """One frame at low resolution."""
 
     eye: NDArray[np.float64]
@@ -72,15 +72,15 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Place:
-    """What is remembered of one thing."""
+class KnownThing:
+    """What is known of one thing."""
 
     thing: WorldObject
     """As it was when last seen."""
     first_s: float
     last_s: float
     missed_px: int = 0
-    """Pixels that would have shown it since, over all looks, and showed what is behind its place."""
+    """Pixels that would have shown it since, over all frames, and showed what is behind its place."""
     earlier: WorldObject | None = None
     """As it was known when this visit started, None where it was not known or had left."""
     seen_now: bool = False
@@ -126,7 +126,7 @@ class Place:
         return self.doubt or (not self.gone and SAME_PLACE_M < self.travelled_m <= MOVED_M)
 
     def at(self, world: World) -> bool:
-        """Whether a world has the thing at the remembered place, its doors open or closed."""
+        """Whether a world has the thing where it was last seen, its doors open or closed."""
         other = world.objects.get(self.thing.id)
         return other is not None and other.position == self.thing.position
 
@@ -139,72 +139,86 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Memory:
-    """What is remembered at one time, by object id."""
+class WearerKnowledge:
+    """What is known at one time, by object id."""
 
-    places: Mapping[str, Place] = field(default_factory=dict)
+    things: Mapping[str, KnownThing] = field(default_factory=dict)
 
-    def resumed(self) -> Memory:
-        """The same at the start of the next visit."""
-        return Memory(
-            places={
-                i: replace(p, earlier=None if p.gone else p.thing, seen_now=False, empty_before_px=0)
-                for i, p in self.places.items()
+    def at_next_visit(self) -> WearerKnowledge:
+        """The same when the next visit begins: changes are told against this state."""
+        return WearerKnowledge(
+            things={
+                i: replace(t, earlier=None if t.gone else t.thing, seen_now=False, empty_before_px=0)
+                for i, t in self.things.items()
             }
         )
 
 
-def look_on(
-    memory: Memory,
-    look: Look,
+def after_glimpse(
+    knowledge: WearerKnowledge,
+    glimpse: Glimpse,
     world: World,
     time_s: float,
     pixels: Mapping[str, int],
-    earlier: Sequence[Look] = (),
-) -> Memory:
-    """The memory after one more frame.
+    earlier: Sequence[Glimpse] = (),
+) -> WearerKnowledge:
+    """What is known after one more frame.
 
     Args:
-        memory: what was remembered before.
-        look: the frame.
+        knowledge: what was known before.
+        glimpse: the frame.
         world: what is true at its time: gives the things that it shows.
         time_s: its time.
-        pixels: what it shows, see ``Look.pixels``.
-        earlier: the looks of the visits before.
+        pixels: what it shows, see ``Glimpse.pixels``.
+        earlier: the glimpses of the visits before.
     """
-    places = dict(memory.places)
+    things = dict(knowledge.things)
     for object_id in pixels:
-        old, thing = places.get(object_id), world.objects[object_id]
-        met = old is None or (old.earlier is None and not old.seen_now)
-        same = old is not None and (old.thing.position, old.thing.open_front) == (thing.position, thing.open_front)
-        places[object_id] = Place(
-            thing=thing,
-            first_s=old.first_s if old else time_s,
-            last_s=time_s,
-            earlier=old.earlier if old else None,
-            seen_now=True,
-            since_s=old.since_s if old and old.change else old.last_s if old else time_s,
-            noticed_s=old.noticed_s if old and same and not old.gone else time_s,
-            empty_before_px=_empty_before(thing, earlier) if met or old is None else old.empty_before_px,
-        )
-    for object_id, place in places.items():
-        # A thing that is still there hides what is behind it: no need to look.
-        if object_id in pixels or place.gone or place.at(world):
+        things[object_id] = _seen(things.get(object_id), world.objects[object_id], time_s, earlier)
+    for object_id, known in things.items():
+        # A thing that is still there hides what is behind it: its place cannot show as empty.
+        if object_id in pixels or known.gone or known.at(world):
             continue
-        if count := look.would_show(place.thing):
-            since_s = place.since_s if place.change else place.last_s
-            places[object_id] = replace(place, missed_px=place.missed_px + count, since_s=since_s, noticed_s=time_s)
-    return Memory(places=places)
+        if count := glimpse.would_show(known.thing):
+            since_s = known.since_s if known.change else known.last_s
+            things[object_id] = replace(known, missed_px=known.missed_px + count, since_s=since_s, noticed_s=time_s)
+    return WearerKnowledge(things=things)
 
 
-def _empty_before(thing: WorldObject, earlier: Sequence[Look]) -> int:
-    """Pixels of earlier looks that would have shown a thing where it is now; counted no further than is needed.
+def _seen(old: KnownThing | None, thing: WorldObject, time_s: float, earlier: Sequence[Glimpse]) -> KnownThing:
+    """What is known of a thing that a frame shows; ``old`` is what was known of it before."""
+    if old is None:
+        return KnownThing(
+            thing=thing,
+            first_s=time_s,
+            last_s=time_s,
+            seen_now=True,
+            since_s=time_s,
+            noticed_s=time_s,
+            empty_before_px=_empty_before(thing, earlier),
+        )
+    first_this_visit = old.earlier is None and not old.seen_now
+    unchanged = (old.thing.position, old.thing.open_front) == (thing.position, thing.open_front)
+    return KnownThing(
+        thing=thing,
+        first_s=old.first_s,
+        last_s=time_s,
+        earlier=old.earlier,
+        seen_now=True,
+        since_s=old.since_s if old.change else old.last_s,
+        noticed_s=old.noticed_s if unchanged and not old.gone else time_s,
+        empty_before_px=_empty_before(thing, earlier) if first_this_visit else old.empty_before_px,
+    )
 
-    What lies behind a drawer or a door comes to light when that opens: its place was not there to be looked at.
+
+def _empty_before(thing: WorldObject, earlier: Sequence[Glimpse]) -> int:
+    """Pixels of earlier glimpses that would have shown a thing where it is now; counted no further than is needed.
+
+    What lies in a drawer or behind a door is not counted: its place could not be seen while that was closed.
     """
     count = 0
-    for look in earlier if not thing.behind else ():
-        count += look.would_show(thing)
+    for glimpse in earlier if not thing.behind else ():
+        count += glimpse.would_show(thing)
         if count >= CLEAR_PIXELS:
             break
     return count
