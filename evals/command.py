@@ -50,12 +50,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(verbs: Any) -> None:
     from evals.suites.listing import QUESTION_SUITES, SUITES
-    from evals.suites.options import add_arguments
+    from evals.suites.options import GATED, add_arguments, add_smoke_arguments
 
     suites = verbs.add_parser("run", help="run a suite").add_subparsers(dest="suite", required=True, metavar="SUITE")
     for selection in QUESTION_SUITES:
         one = suites.add_parser(selection.name, help=selection.help, description=selection.help)
-        add_arguments(one)
+        (add_smoke_arguments if selection.name == GATED else add_arguments)(one)
         one.set_defaults(act=_run_questions)
     for suite in SUITES:
         one = suites.add_parser(suite.name, help=suite.help, description=suite.help)
@@ -108,18 +108,23 @@ def _score(args: argparse.Namespace) -> int:
 
 def _tell(path: Path, as_json: bool) -> int:
     """Score a file, write the summary beside it and print it."""
+    from evals.floors import floors_of, missed
     from evals.predictions import read_run
+    from evals.report.details import details
     from evals.report.tables import run_markdown
     from evals.score import score_run, to_json
 
     scored = score_run(read_run(path))
-    text, summary = run_markdown(scored), to_json(scored)
+    text, summary = run_markdown(scored), to_json(scored) | details(scored)
     path.with_name(SCORES).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     path.with_name(TABLE).write_text(text, encoding="utf-8")
     for problem in scored.run.problems[:20]:
         print(f"{path.name}:{problem.line}: {problem.kind} {problem.id}: {problem.text}", file=sys.stderr)
     print(json.dumps(summary) if as_json else text, end="\n" if as_json else "")
-    return EXIT_DONE
+    below = missed(scored, floors_of(scored.run.header.suite))
+    for floor in below:
+        print(f"missed: {floor}", file=sys.stderr)
+    return EXIT_MISSED if below else EXIT_DONE
 
 
 def _compare(args: argparse.Namespace) -> int:

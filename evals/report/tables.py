@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.report.details import detail_lines
 from evals.score import OUTCOMES, Group, Scored
 from evals.scorers.headline import HEADLINE
 
@@ -76,6 +77,7 @@ def run_markdown(scored: Scored) -> str:
     if counts:
         parts.append("Lines that could not be used: " + ", ".join(f"{n} {k}" for k, n in counts.items()) + ".")
     parts.append(markdown_table(group_rows([scored.whole, *scored.wordings])))
+    parts += detail_lines(scored)
     parts.append("By family:")
     parts.append(markdown_table(group_rows(scored.families)))
     return "\n\n".join(parts) + "\n"

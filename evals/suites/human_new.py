@@ -56,10 +56,11 @@ class _Cast:
     gaze_px: tuple[float, float] | None = None
 
 
-def new_items(visit: Visit, count: int) -> list[Item]:
+def new_items(visit: Visit, count: int, frames: Sequence[int] | None = None) -> list[Item]:
     """Up to ``count`` questions about one visit, families in turn, at moments when nothing may have left unnoticed."""
     rng = random.Random(f"new {visit.world.seed} {visit.number}")
-    frames = visit.frames[0 if visit.before else len(visit.frames) // 4 :]
+    if frames is None:
+        frames = visit.frames[0 if visit.before else len(visit.frames) // 4 :]
     sure = [f for f in frames if not any(p.doubt for p in visit.knowledge(f).things.values())]
     families = list(FAMILIES)
     rng.shuffle(families)
