@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-WIDTH, HEIGHT, PAD = 420, 260, 42
+WIDTH, HEIGHT, PAD = 460, 280, 52
 
 
 def line_chart(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], *, x: str, y: str, title: str) -> str:
@@ -15,7 +15,7 @@ def line_chart(curves: Sequence[tuple[str, Sequence[tuple[float, float]]]], *, x
     def at(px: float, py: float) -> str:
         return f"{PAD + px * inner_w:.1f},{HEIGHT - PAD - py * inner_h:.1f}"
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
+    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
     for k in range(5):
         share = k / 4
         _, grid_y = at(0, share).split(",")
