@@ -156,12 +156,16 @@ def _rows(found: Sequence[tuple[str, Compared]], a: str, b: str) -> list[list[st
                 f"{100 * c.b:.1f} %",
                 f"{100 * d.mean:+.1f}",
                 f"{100 * d.low:+.1f} to {100 * d.high:+.1f}",
-                f"{c.adjusted_p:.3f}",
-                f"{c.mcnemar.only_a}:{c.mcnemar.only_b}, {c.mcnemar.mid_p:.3f}",
+                _p(c.adjusted_p),
+                f"{c.mcnemar.only_a}:{c.mcnemar.only_b}, {_p(c.mcnemar.mid_p)}",
                 "yes" if c.decisive else "no",
             ]
         )
     return rows
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:

@@ -35,7 +35,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 .why { color: var(--bad); } .gold { color: var(--good); } code, pre { font: 12px/1.45 ui-monospace, monospace; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 6px 0 0; color: var(--soft); }
 summary { cursor: pointer; color: var(--soft); font-size: 13px; } svg { max-width: 100%; height: auto; }
-svg.chart { width: 520px; display: block; margin-top: 10px; } svg.bar { width: 220px; height: 14px; } .track { fill: var(--line); } .span { fill: var(--mark); opacity: .45; }
+svg.chart { width: 520px; display: block; margin-top: 10px; }
+svg.bar { width: 220px; height: 14px; } .track { fill: var(--line); } .span { fill: var(--mark); opacity: .45; }
 .mean { fill: var(--mark); } .grid { stroke: var(--line); } .tick, .axis { font-size: 11px; fill: var(--soft); }
 .curve { fill: none; stroke-width: 2; } .legend { font-size: 12px; } .c0 { stroke: #1f6feb; } .c1 { stroke: #d97706; }
 .c2 { stroke: #1a9a5c; } .c3 { stroke: #b3261e; } .c4 { stroke: #8250df; } .c5 { stroke: #0f8b8d; }
