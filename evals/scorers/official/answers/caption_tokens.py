@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_DROPPED = frozenset("'' ' `` ` . ? ! , : - -- ... ;".split())
+_DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 """What the official script drops. Its brackets are in upper case while the text is in lower: they stay as words."""
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
 _SPLIT_WORDS = {

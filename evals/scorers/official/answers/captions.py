@@ -49,9 +49,7 @@ def caption_scores_compatible(predictions: Sequence[str], references: Sequence[S
     return CaptionScores(total=total, per_item=per_item)
 
 
-def bleu(
-    predictions: Sequence[str], references: Sequence[Sequence[str]]
-) -> tuple[list[float], list[list[float]]]:
+def bleu(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> tuple[list[float], list[list[float]]]:
     """(corpus BLEU-1..4, BLEU-1..4 of each item), 0..1; the reference length is the one nearest to the answer's."""
     items: list[list[float]] = []
     guessed, matched = [0] * ORDER, [0] * ORDER

@@ -12,7 +12,7 @@ _SMALL = (
 )
 NUMBER_WORDS = {word: number for number, word in enumerate(_SMALL.split())}
 """zero .. twenty."""
-_TENS = {word: 10 * k for k, word in enumerate("thirty forty fifty sixty seventy eighty ninety".split(), 3)}
+_TENS = {word: 10 * k for k, word in enumerate(["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 3)}
 _UNITS = {word: number for word, number in NUMBER_WORDS.items() if 1 <= number <= 9}
 
 _FIGURE = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+"

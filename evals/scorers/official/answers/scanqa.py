@@ -35,7 +35,9 @@ def unigram_f_strict(reference: str, prediction: str | None) -> float:
     return 2 * shared / (wanted.total() + given.total()) if shared else 0.0
 
 
-def scores_compatible(questions: Sequence[Mapping[str, Any]], predictions: Mapping[Any, Mapping[str, Any]]) -> dict[str, float]:
+def scores_compatible(
+    questions: Sequence[Mapping[str, Any]], predictions: Mapping[Any, Mapping[str, Any]]
+) -> dict[str, float]:
     """Percent over the questions: ``Top1 (EM)``, ``Top10 (EM)``, ``Top1 (F-value)``.
 
     Args:
@@ -61,7 +63,9 @@ def scores_compatible(questions: Sequence[Mapping[str, Any]], predictions: Mappi
     }
 
 
-def scores_strict(truths: Mapping[Any, Sequence[str]], predictions: Mapping[Any, Sequence[str]]) -> dict[str, float | None]:
+def scores_strict(
+    truths: Mapping[Any, Sequence[str]], predictions: Mapping[Any, Sequence[str]]
+) -> dict[str, float | None]:
     """The same over every question: case and blanks ignored, ten answers at most, a missing answer is wrong."""
     first, among, f_values = [], [], []
     for key, answers in truths.items():

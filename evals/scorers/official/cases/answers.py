@@ -17,8 +17,8 @@ Header = Mapping[str, Any]
 def _vsi_mra(case: Case, header: Header) -> Any:
     given = case["input"]
     if case["kind"] == "mra":
-        names = {"pred": "prediction", "target": "truth"}
-        return vsi_bench.mean_relative_accuracy_compatible(**{names.get(k, k): v for k, v in given.items()})
+        rest = {k: float(given[k]) for k in ("start", "end", "interval") if k in given}
+        return vsi_bench.mean_relative_accuracy_compatible(given["pred"], given["target"], **rest)
     return vsi_bench.item_score_compatible(given["doc"], given["results"])[1]
 
 
@@ -140,7 +140,8 @@ def _beacon_pipeline(given: Mapping[str, Any]) -> dict[str, Any]:
     kinds = [k for k in beacon3d.QA_KINDS if k in scores]
     return {
         "per_item": [
-            {"question": a.question, "em": a.em, "em_r": a.em_r, "score": a.score, "pred": a.prediction} for a in answers
+            {"question": a.question, "em": a.em, "em_r": a.em_r, "score": a.score, "pred": a.prediction}
+            for a in answers
         ],
         **{k: scores[k] for k in ("EM", "EM_R", "GPT_score", "case", "object")},
         "printed": ["Scores:", *(f"{k}: {scores[k]:.2f}" for k in ("case", "object", *kinds))],

@@ -99,3 +99,7 @@ def _said(where: str, official: Any, mine: Any) -> str:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+class FilesMissing(Exception):
+    """A case names a file that is not here, so it cannot be run: neither equal nor different."""
