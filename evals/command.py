@@ -1,26 +1,56 @@
-"""``sightline eval run SUITE``: run a suite, print its table, then one line of JSON."""
+"""``sightline eval``: run a suite, score a file again, compare two runs, make a report."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from scenes.errors import InputError
+
+EXIT_DONE, EXIT_MISSED = 0, 1
+PREDICTIONS, SCORES, TABLE = "predictions.jsonl", "scores.json", "table.md"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command line; returns the exit code."""
-    from evals.suites.listing import SUITES
+    """Run the command line; returns the exit code. Raises InputError for bad input."""
+    args = _parser().parse_args(list(argv))
+    return int(args.act(args))
 
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sightline eval", description="Measure, on generated worlds or real data.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_run(verbs)
+    score = verbs.add_parser("score", help="score a predictions file again; asks nothing")
+    score.add_argument("file", type=Path, metavar="FILE.jsonl")
+    score.add_argument("--json", action="store_true", help="print one JSON object")
+    score.set_defaults(act=_score)
+    return parser
+
+
+def _add_run(verbs: Any) -> None:
+    from evals.suites.listing import QUESTION_SUITES, SUITES
+    from evals.suites.options import add_arguments
+
     suites = verbs.add_parser("run", help="run a suite").add_subparsers(dest="suite", required=True, metavar="SUITE")
+    for selection in QUESTION_SUITES:
+        one = suites.add_parser(selection.name, help=selection.help, description=selection.help)
+        add_arguments(one)
+        one.set_defaults(act=_run_questions)
     for suite in SUITES:
         one = suites.add_parser(suite.name, help=suite.help, description=suite.help)
         suite.add_arguments(one)
         one.add_argument("--json", action="store_true", help="print only the line of JSON")
         one.add_argument("--out", type=Path, metavar="FILE.json", help="also write the JSON here")
-        one.set_defaults(run=suite.run)
-    args = parser.parse_args(argv)
+        one.set_defaults(act=_run_measurement, run=suite.run)
+
+
+def _run_measurement(args: argparse.Namespace) -> int:
+    """A suite of figures: its table, then one line of JSON."""
     report = args.run(args)
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -28,4 +58,49 @@ def main(argv: Sequence[str]) -> int:
     if not args.json:
         print(report.table())
     print(report.to_json())
-    return 0
+    return EXIT_DONE
+
+
+def _run_questions(args: argparse.Namespace) -> int:
+    """A suite of questions: predictions, then scores and a table beside them."""
+    from evals.machine import machine, now, software
+    from evals.predict import predict, progress_bar
+    from evals.predictions import new_header
+    from evals.suites.answers import VERSION
+    from evals.suites.options import plan_of
+
+    plan = plan_of(args)
+    items = plan.items(progress_bar(len(plan.seeds), what="worlds"))
+    if not items:
+        raise InputError(f"expected at least one question of {plan.suite} in these worlds, got none; take more worlds")
+    header = new_header(
+        plan.suite, VERSION, plan.settings(), items, software=software(), machine=machine(), started=now()
+    )
+    path = args.out / PREDICTIONS
+    took = predict(path, header, items, plan, jobs=args.jobs, follow=progress_bar(len(items)))
+    print(
+        f"{took.asked} answers in {took.wall_s:.1f} s, {took.kept} were there; "
+        f"overhead {took.overhead_ms:.1f} ms an item",
+        file=sys.stderr,
+    )
+    return _tell(path, args.json)
+
+
+def _score(args: argparse.Namespace) -> int:
+    return _tell(args.file, args.json)
+
+
+def _tell(path: Path, as_json: bool) -> int:
+    """Score a file, write the summary beside it and print it."""
+    from evals.predictions import read_run
+    from evals.report.tables import run_markdown
+    from evals.score import score_run, to_json
+
+    scored = score_run(read_run(path))
+    text, summary = run_markdown(scored), to_json(scored)
+    path.with_name(SCORES).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    path.with_name(TABLE).write_text(text, encoding="utf-8")
+    for problem in scored.run.problems[:20]:
+        print(f"{path.name}:{problem.line}: {problem.kind} {problem.id}: {problem.text}", file=sys.stderr)
+    print(json.dumps(summary) if as_json else text, end="\n" if as_json else "")
+    return EXIT_DONE

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evals.suites import depth, localisation, mapping, memory, scene_graph, tracking
+from evals.suites.answers import SELECTIONS
 from evals.suites.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One named measurement."""
+    """One named measurement: figures at once, without predictions in between."""
 
     name: str
     help: str
@@ -21,6 +22,8 @@ class Suite:
     """Raises ``InputError`` for data that is not there."""
 
 
+QUESTION_SUITES = SELECTIONS
+"""Suites that ask a system: predictions to a file, then scores."""
 SUITES = (
     Suite(
         name="scene-graph",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from evals.stages.moment import short_id, true_context
 from finetune.language.trace_writer import (
     Writer,
     miss,
@@ -23,15 +24,12 @@ from finetune.language.trace_writer import (
     tell_place,
     tell_saved,
 )
-from finetune.questions.walked import walked_route
 from scenes.questions.visits import Visit
 from scenes.records import Question
-from scenes.rendering.render import HEAD_CAMERA
-from scenes.types import SceneGraph
 from tools.geometry.directions import direction_words
 from tools.toolbox.answers import cited_facts, derive_value
 from tools.toolbox.context import Fact, Gaze, ToolResult
-from tools.toolbox.snapshot import NO_GAZE, SnapshotContext
+from tools.toolbox.snapshot import NO_GAZE
 
 PLACES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
 COUNTS = frozenset({"count", "count_relation", "count_room", "count_things"})
@@ -54,37 +52,9 @@ class Told:
     disagreements: tuple[str, ...]
 
 
-def short_id(world_id: str) -> str:
-    """``w12`` of a world is ``o12`` of a map."""
-    return "o" + world_id[1:]
-
-
-def map_graph(graph: SceneGraph) -> SceneGraph:
-    """A known graph with the ids of a map."""
-    objects = {short_id(i): replace(o, id=short_id(i), label_source="vlm") for i, o in graph.objects.items()}
-    relations = tuple(replace(r, subject=short_id(r.subject), object=short_id(r.object)) for r in graph.relations)
-    log = graph.changes
-    changes = None if log is None else tuple(replace(c, object_id=short_id(c.object_id)) for c in log)
-    return replace(graph, objects=objects, relations=relations, changes=changes)
-
-
-def context_of(question: Question, visit: Visit) -> SnapshotContext:
-    """The asked moment as the tools see it."""
-    frame = question.frame_id
-    pose = visit.walk.world_from_camera[frame]
-    walked = [(x, y, z) for x, y, z in visit.walk.world_from_camera[: frame + 1, :3, 3].tolist()]
-    return SnapshotContext(
-        graph=map_graph(visit.known(frame)),
-        camera=HEAD_CAMERA,
-        world_from_camera=pose,
-        time_s=question.time_s,
-        routes=lambda goal: walked_route(walked, walked[-1], goal),
-    )
-
-
 def tell(dialog: Sequence[Question], visit: Visit) -> Told:
     """Write a dialog. Raises ValueError where a gold answer would be refused by the checker."""
-    writer = Writer(random.Random(dialog[0].id), context_of(dialog[0], visit), dialog[0].split)
+    writer = Writer(random.Random(dialog[0].id), true_context(visit, dialog[0].frame_id), dialog[0].split)
     wrong: list[str] = []
     for question in dialog:
         gazed = question.gaze_px is not None
