@@ -29,7 +29,17 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("file", type=Path, metavar="FILE.jsonl")
     score.add_argument("--json", action="store_true", help="print one JSON object")
     score.set_defaults(act=_score)
+    _add_golden(verbs)
     return parser
+
+
+def _add_golden(verbs: Any) -> None:
+    golden = verbs.add_parser("golden", help="compare the ports of official metrics with recorded official outputs")
+    golden.add_argument("folder", type=Path, metavar="DIR", help="holds NAME.json, a file per metric")
+    golden.add_argument("--files", type=Path, metavar="DIR", help="holds the pose files that some cases name")
+    golden.add_argument("--out", type=Path, metavar="FILE.md", help="also write the page of results here")
+    golden.add_argument("--json", action="store_true", help="print one JSON object")
+    golden.set_defaults(act=_golden)
 
 
 def _add_run(verbs: Any) -> None:
@@ -84,6 +94,12 @@ def _run_questions(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return _tell(path, args.json)
+
+
+def _golden(args: argparse.Namespace) -> int:
+    from evals.golden import run
+
+    return run(args.folder, files=args.files, out=args.out, as_json=args.json)
 
 
 def _score(args: argparse.Namespace) -> int:

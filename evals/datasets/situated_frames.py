@@ -40,7 +40,7 @@ _FACING = re.compile(r"\b(?:facing|looking at|look at|looking towards|towards)\b
 _SIDE = re.compile(r"((?:[\w-]+ ){1,6})(?:on|to|at) (?:my|the) (left|right)\b")
 _AROUND = re.compile(r"((?:[\w-]+ ){1,6})(behind me|in front of me)\b")
 _BESIDE = re.compile(
-    r"\b(?:sitting|sit|seated|lying|laying|standing|stand)(?: down)? (?:on|in|by|near|next to|beside)((?: [\w-]+){1,5})"
+    r"\b(?:sitting|sit|seated|lying|laying|standing|stand)(?: down)? (?:on|in|by|near|next to|beside)((?: [\w-]+){1,3})"
 )
 
 
