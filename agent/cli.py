@@ -12,14 +12,9 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from agent.commands import ask as ask_command
-from agent.commands import doctor
-from agent.commands import map as map_command
-from agent.commands import memory as memory_command
-from agent.commands import world as world_command
+from agent import commands
 from agent.commands.terminal import EXIT_DONE, EXIT_USAGE
 from scenes.errors import InputError
 
@@ -81,35 +76,12 @@ def build_parser() -> argparse.ArgumentParser:
         prog="sightline", description="A conversational assistant for AR glasses: map, memory, grounded answers."
     )
     parser.add_argument("--verbose", action="store_true", help="log what happens")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    ask_command.add_commands(commands)
-    map_command.add_map(commands)
-    _add_localise(commands)
-    map_command.add_info(commands)
-    world_command.add_command(commands)
-    memory_command.add_commands(commands)
-    doctor.add_command(commands)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for group in commands.GROUPS:
+        group.add_commands(subparsers)
     for name, text in FORWARDED.items():
-        commands.add_parser(name, help=text, add_help=False)
+        subparsers.add_parser(name, help=text, add_help=False)
     return parser
-
-
-def _add_localise(commands: Any) -> None:
-    localise = commands.add_parser("localise", help="where images were taken in a map, or why that is not known")
-    localise.add_argument("map", type=Path, metavar="MAP", help="a map's folder")
-    localise.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    localise.add_argument(
-        "--intrinsics", metavar="FX,FY,CX,CY", help="of the images, in pixels (default: those of the map's camera)"
-    )
-    localise.add_argument("--json", action="store_true", help="print one JSON object a line")
-    localise.set_defaults(run=run_localise)
-
-
-def run_localise(args: argparse.Namespace) -> int:
-    """Poses of images in a map."""
-    from agent.commands.localise import run
-
-    return run(args)
 
 
 def entry() -> NoReturn:

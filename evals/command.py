@@ -7,9 +7,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scenes.errors import InputError
+
+if TYPE_CHECKING:
+    from evals.predictions import Header
+    from evals.stages.base import Stage
 
 EXIT_DONE, EXIT_MISSED = 0, 1
 PREDICTIONS, SCORES, TABLE = "predictions.jsonl", "scores.json", "table.md"
@@ -29,6 +33,18 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("file", type=Path, metavar="FILE.jsonl")
     score.add_argument("--json", action="store_true", help="print one JSON object")
     score.set_defaults(act=_score)
+    compare = verbs.add_parser("compare", help="two runs, item by item: what differs, and whether that is decisive")
+    compare.add_argument("a", type=Path, metavar="A.jsonl")
+    compare.add_argument("b", type=Path, metavar="B.jsonl")
+    compare.add_argument("--json", action="store_true", help="print one JSON object")
+    compare.set_defaults(act=_compare)
+    report = verbs.add_parser("report", help="one page of HTML and a Markdown table; the first run is told about")
+    report.add_argument("files", type=Path, nargs="+", metavar="FILE.jsonl")
+    report.add_argument("--html", type=Path, metavar="OUT.html", help="the page; one file that needs no other")
+    report.add_argument("--markdown", type=Path, metavar="OUT.md", help="the tables (default: print them)")
+    report.add_argument("--cards", type=int, default=24, metavar="N", help="failures on the page (default: 24)")
+    report.add_argument("--no-pictures", action="store_true", help="do not render the frames of failures")
+    report.set_defaults(act=_report)
     _add_golden(verbs)
     return parser
 
@@ -44,12 +60,12 @@ def _add_golden(verbs: Any) -> None:
 
 def _add_run(verbs: Any) -> None:
     from evals.suites.listing import QUESTION_SUITES, SUITES
-    from evals.suites.options import add_arguments
+    from evals.suites.options import GATED, add_arguments, add_smoke_arguments
 
     suites = verbs.add_parser("run", help="run a suite").add_subparsers(dest="suite", required=True, metavar="SUITE")
     for selection in QUESTION_SUITES:
         one = suites.add_parser(selection.name, help=selection.help, description=selection.help)
-        add_arguments(one)
+        (add_smoke_arguments if selection.name == GATED else add_arguments)(one)
         one.set_defaults(act=_run_questions)
     for suite in SUITES:
         one = suites.add_parser(suite.name, help=suite.help, description=suite.help)
@@ -108,15 +124,66 @@ def _score(args: argparse.Namespace) -> int:
 
 def _tell(path: Path, as_json: bool) -> int:
     """Score a file, write the summary beside it and print it."""
+    from evals.floors import floors_of, missed
     from evals.predictions import read_run
+    from evals.report.details import details
     from evals.report.tables import run_markdown
     from evals.score import score_run, to_json
 
     scored = score_run(read_run(path))
-    text, summary = run_markdown(scored), to_json(scored)
+    text, summary = run_markdown(scored), to_json(scored) | details(scored)
     path.with_name(SCORES).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     path.with_name(TABLE).write_text(text, encoding="utf-8")
     for problem in scored.run.problems[:20]:
         print(f"{path.name}:{problem.line}: {problem.kind} {problem.id}: {problem.text}", file=sys.stderr)
     print(json.dumps(summary) if as_json else text, end="\n" if as_json else "")
+    below = missed(scored, floors_of(scored.run.header.suite))
+    for floor in below:
+        print(f"missed: {floor}", file=sys.stderr)
+    return EXIT_MISSED if below else EXIT_DONE
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from evals.compare import compare, comparison_json, comparison_markdown
+    from evals.predictions import read_run
+    from evals.report.tables import run_name
+    from evals.score import score_run
+
+    a, b = score_run(read_run(args.a)), score_run(read_run(args.b))
+    names = run_name(a), run_name(b)
+    if names[0] == names[1]:
+        names = f"A ({names[0]})", f"B ({names[1]})"
+    found = compare(a, b, *names)
+    print(json.dumps(comparison_json(found)) if args.json else comparison_markdown(found))
     return EXIT_DONE
+
+
+def _report(args: argparse.Namespace) -> int:
+    from evals.predictions import read_run
+    from evals.report.tables import report_markdown
+    from evals.score import score_run
+
+    runs = [score_run(read_run(file)) for file in args.files]
+    if args.html is not None:
+        from evals.report.failures import failures_first
+        from evals.report.page import page
+        from evals.report.pictures import pictures
+
+        shown = failures_first(runs[0].items)[: args.cards]
+        drawn = {} if args.no_pictures else pictures(_stage_of(runs[0].run.header), shown)
+        args.html.parent.mkdir(parents=True, exist_ok=True)
+        args.html.write_text(page(runs, drawn, cards=args.cards), encoding="utf-8")
+    text = report_markdown(runs)
+    if args.markdown is not None:
+        args.markdown.parent.mkdir(parents=True, exist_ok=True)
+        args.markdown.write_text(text, encoding="utf-8")
+    elif args.html is None:
+        print(text)
+    return EXIT_DONE
+
+
+def _stage_of(header: Header) -> Stage:
+    """Where the frames of a run come from; of a perceived graph too, the frames are the generated ones."""
+    from evals.stages.true_graph import TrueGraphStage
+
+    return TrueGraphStage(visits=int(header.settings.get("visits", 1)))

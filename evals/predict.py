@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agent.conversation.turn import Question, Turn
+from agent.conversation.turn import Turn, TurnInput
 from agent.model.vlm import ModelError
 from evals.items import Item, dialogs
 from evals.predictions import Header, Prediction, append, open_to_append, read_run, write_start
@@ -188,7 +188,7 @@ def _ask(system: System, moment: Moment, item: Item, k: int, history: list[Turn]
     began = time.perf_counter()
     looking = k == 0 and item.gaze_px is not None
     context = moment.context(item, looking=looking)
-    question = Question(text=(*item.opening, item.text)[k], frame=moment.frame, gaze=looking)
+    question = TurnInput(text=(*item.opening, item.text)[k], frame=moment.frame, gaze=looking)
     asked = Asked(question=question, context=context, item=item, last=k == len(item.opening))
     turn: Turn | None = None
     error: str | None = None

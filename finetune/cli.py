@@ -94,32 +94,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def _tokenizer(a: argparse.Namespace) -> int:
+def _tokenizer(args: argparse.Namespace) -> int:
     from finetune.language.tokenizer import build_tokenizer
 
-    build_tokenizer(a.out, vocab_size=a.vocab, seed=a.seed)
+    build_tokenizer(args.out, vocab_size=args.vocab, seed=args.seed)
     return 0
 
 
-def _crops(a: argparse.Namespace) -> int:
+def _crops(args: argparse.Namespace) -> int:
     from finetune.vision.crops import render_crops
 
-    render_crops(a.out, seeds=range(a.first_seed, a.first_seed + a.worlds), per_seed=a.per_world)
+    render_crops(args.out, seeds=range(args.first_seed, args.first_seed + args.worlds), per_seed=args.per_world)
     return 0
 
 
-def _config(a: argparse.Namespace) -> Any:
+def _config(args: argparse.Namespace) -> Any:
     from finetune.language.train import TrainConfig
 
     return TrainConfig(
-        steps=a.steps,
-        decay=a.decay,
-        lr=a.lr,
-        rows=a.rows,
-        row_tokens=getattr(a, "row_tokens", 0),
-        seed=a.seed,
-        warmup=a.warmup,
-        compile=not a.no_compile,
+        steps=args.steps,
+        decay=args.decay,
+        lr=args.lr,
+        rows=args.rows,
+        row_tokens=getattr(args, "row_tokens", 0),
+        seed=args.seed,
+        warmup=args.warmup,
+        compile=not args.no_compile,
     )
 
 
@@ -128,53 +128,57 @@ def _is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _base(a: argparse.Namespace) -> int:
+def _base(args: argparse.Namespace) -> int:
     from finetune.recipes.base import BaseSettings, export_base, train_base
 
-    settings = BaseSettings(tokenizer=a.tokenizer, crops=a.crops, out=a.out)
-    if train_base(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
+    settings = BaseSettings(tokenizer=args.tokenizer, crops=args.crops, out=args.out)
+    if train_base(settings, _config(args), stop_after=args.stop_after) >= args.steps and _is_main():
         export_base(settings)
     return 0
 
 
-def _vision(a: argparse.Namespace) -> int:
+def _vision(args: argparse.Namespace) -> int:
     from finetune.recipes.vision import VisionSettings, export_vision, train_vision
 
-    settings = VisionSettings(base=a.base, crops=a.crops, out=a.out, layers=a.layers, fresh=a.fresh)
-    if train_vision(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
+    settings = VisionSettings(base=args.base, crops=args.crops, out=args.out, layers=args.layers, fresh=args.fresh)
+    if train_vision(settings, _config(args), stop_after=args.stop_after) >= args.steps and _is_main():
         export_vision(settings)
     return 0
 
 
-def _lora(a: argparse.Namespace) -> int:
+def _lora(args: argparse.Namespace) -> int:
     from finetune.recipes.lora import LoraSettings, export_lora, train_lora
 
-    settings = LoraSettings(base=a.base, crops=a.crops, out=a.out, rank=a.rank, alpha=a.alpha, start=a.warm_from)
-    if train_lora(settings, _config(a), stop_after=a.stop_after) >= a.steps and _is_main():
+    settings = LoraSettings(
+        base=args.base, crops=args.crops, out=args.out, rank=args.rank, alpha=args.alpha, start=args.warm_from
+    )
+    if train_lora(settings, _config(args), stop_after=args.stop_after) >= args.steps and _is_main():
         export_lora(settings)
     return 0
 
 
-def _export(a: argparse.Namespace) -> int:
-    if a.what == "base":
+def _export(args: argparse.Namespace) -> int:
+    if args.what == "base":
         from finetune.recipes.base import BaseSettings, export_base
 
-        export_base(BaseSettings(tokenizer=a.tokenizer, out=a.run))
-    elif a.what == "vision":
+        export_base(BaseSettings(tokenizer=args.tokenizer, out=args.run))
+    elif args.what == "vision":
         from finetune.recipes.vision import VisionSettings, export_vision
 
-        export_vision(VisionSettings(base=a.base, crops=Path(), out=a.run, layers=a.layers))
+        export_vision(VisionSettings(base=args.base, crops=Path(), out=args.run, layers=args.layers))
     else:
         from finetune.recipes.lora import LoraSettings, export_lora
 
-        export_lora(LoraSettings(base=a.base, crops=Path(), out=a.run, rank=a.rank, alpha=a.alpha))
+        export_lora(LoraSettings(base=args.base, crops=Path(), out=args.run, rank=args.rank, alpha=args.alpha))
     return 0
 
 
-def _evaluate(a: argparse.Namespace) -> int:
+def _evaluate(args: argparse.Namespace) -> int:
     from finetune.recipes.lora import evaluate_model
 
-    record = evaluate_model(a.base, a.adapter, conversations=a.conversations, split=a.split, seed=a.seed, crops=a.crops)
+    record = evaluate_model(
+        args.base, args.adapter, conversations=args.conversations, split=args.split, seed=args.seed, crops=args.crops
+    )
     print(json.dumps(record))
     return 0
 

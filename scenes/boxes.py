@@ -179,13 +179,6 @@ def intersection_volume(a: Box3D, b: Box3D) -> float:
     )  # fmt: skip
 
 
-def iou_matrix(boxes_a: Sequence[Box3D], boxes_b: Sequence[Box3D]) -> Tensor:
-    """(len(a), len(b)) float64 of ``iou``; boxes whose bounding spheres are apart cost nothing."""
-    return torch.tensor([[iou(a, b) for b in boxes_b] for a in boxes_a], dtype=torch.float64).reshape(
-        len(boxes_a), len(boxes_b)
-    )
-
-
 def iou_axis_aligned(a: Box3D, b: Box3D) -> float:
     """IoU of the axis-aligned boxes around ``a`` and ``b``: what benchmarks with axis-aligned truth measure."""
     a, b = axis_aligned(a), axis_aligned(b)

@@ -5,13 +5,16 @@ Everything here is versioned JSON. Types for use inside the process are in ``sce
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scenes.types import Box3D
 
-SCHEMA_VERSION = 1
+QUESTION_SCHEMA_VERSION = 1
+ANSWER_SCHEMA_VERSION = 2
+"""Version 1 called the ``evidence`` of a citation ``claim``; it is still read."""
 MAX_ANSWER_CHARS = 175
 """One glanceable sentence on a glasses display."""
 
@@ -80,11 +83,12 @@ class TypedValue(Record):
 
 
 class Citation(Record):
-    """A claim and the fact or object that supports it."""
+    """One line that a tool returned in this turn and that the answer rests on."""
 
-    claim: str
+    evidence: str
+    """The line, without its id."""
     source: str
-    """Id of a fact or an object that a tool returned in this turn."""
+    """Its id: that of a fact or of an object."""
 
 
 class ToolCallRecord(Record):
@@ -126,7 +130,7 @@ class ToolStep(Record):
 class Question(Record):
     """A question about a visit up to one frame, with its gold answer. Nothing in it depends on a later frame."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = QUESTION_SCHEMA_VERSION
     id: str
     """Unique within a data set; names the world, the visit, the frame and the family."""
     family: str
@@ -168,7 +172,7 @@ class Timings(Record):
 class GroundedAnswer(Record):
     """The answer contract: text, typed value, 3D anchors, and the evidence for each."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = ANSWER_SCHEMA_VERSION
     answer: str
     """One glanceable sentence (``MAX_ANSWER_CHARS``); optional detail after the first newline."""
     status: Status
@@ -180,3 +184,18 @@ class GroundedAnswer(Record):
     frame: FrameRef
     timings_ms: Timings = Timings()
     model: ModelRef
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_version_1(cls, data: Any) -> Any:
+        """Records that were stored before version 2 open as version 2."""
+        if not isinstance(data, Mapping) or data.get("schema_version") != 1:
+            return data
+        citations = [_evidence_from_claim(c) for c in data.get("citations", ())]
+        return {**data, "schema_version": ANSWER_SCHEMA_VERSION, "citations": citations}
+
+
+def _evidence_from_claim(citation: Any) -> Any:
+    if not isinstance(citation, Mapping) or "claim" not in citation:
+        return citation
+    return {"evidence" if key == "claim" else key: value for key, value in citation.items()}

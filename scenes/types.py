@@ -23,6 +23,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from scenes.vocabulary import RelationWord
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
@@ -147,7 +149,7 @@ class SceneObject:
     """Who named it: ``user`` > ``vlm`` > ``detector`` > ``none``; ``truth`` in annotated scenes."""
     label_confidence: float = 1.0
     color: str = ""
-    """Dominant colour as a basic colour term, or ``""``."""
+    """A ``scenes.vocabulary.ColorTerm`` where it was measured, the namer's own word where one gave it, or ``""``."""
     aliases: tuple[str, ...] = ()
     """Other names, e.g. one that the wearer taught."""
     room: str = ""
@@ -166,15 +168,10 @@ class Relation:
     """``subject predicate object``, e.g. (mug, on, table)."""
 
     subject: str
-    predicate: str
-    """One of ``PREDICATES``."""
+    predicate: RelationWord
     object: str
     confidence: float = 1.0
     time_s: float = 0.0
-
-
-PREDICATES = ("on", "in", "under", "attached to", "next to", "above", "below")
-"""Relations that do not depend on where the wearer stands. Left, right, front and behind are computed when asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +188,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Something is otherwise with a thing than it was."""
+    """One change of one thing."""
 
     time_s: float
     """When it was noticed."""
@@ -218,8 +215,8 @@ class SceneGraph:
     relations: tuple[Relation, ...] = ()
     rooms: Mapping[str, Room] = field(default_factory=dict)
     changes: tuple[Change, ...] | None = None
-    """What is otherwise than when the visit began, at most one a thing; None where nobody kept a log."""
+    """Changes since the visit began, at most one a thing; None where no log was kept."""
 
-    def related(self, predicate: str, object_id: str) -> tuple[str, ...]:
+    def related(self, predicate: RelationWord, object_id: str) -> tuple[str, ...]:
         """Ids of the subjects that stand in ``predicate`` to ``object_id``."""
         return tuple(r.subject for r in self.relations if r.predicate == predicate and r.object == object_id)

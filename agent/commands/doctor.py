@@ -13,8 +13,7 @@ import json
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from importlib import import_module, metadata
-from importlib.util import find_spec
+from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +29,7 @@ NEEDED = {
     "langgraph": "langgraph",
     "langchain-core": "langchain_core",
     "llguidance": "llguidance",
+    "openai": "openai",
     "safetensors": "safetensors",
     "pydantic": "pydantic",
     "numpy": "numpy",
@@ -57,14 +57,14 @@ class Check:
     text: str
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Add ``doctor`` to the subparsers of the command line."""
     doctor = commands.add_parser("doctor", help="what works on this machine, and what to install for what does not")
     doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(run=run)
+    doctor.set_defaults(run=run_doctor)
 
 
-def run(args: argparse.Namespace) -> int:
+def run_doctor(args: argparse.Namespace) -> int:
     """Print every check: 0 when nothing needed failed, else 1."""
     checks = examine()
     failed = [check.name for check in checks if check.state == "failed"]
@@ -163,10 +163,7 @@ def _weights() -> Iterator[Check]:
 
 
 def _package_folder(package: str) -> Path:
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    return Path(next(iter(spec.submodule_search_locations)))
+    return Path(str(resources.files(package)))
 
 
 def _weight_check(path: Path, relative: str, expected: metadata.FileHash | None) -> Check:

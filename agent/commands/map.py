@@ -1,21 +1,19 @@
-"""The commands ``map`` and ``info``: build a map, and say what a map or a recording holds. Heavy imports are lazy."""
+"""The command ``map``: build map, scene graph and memory from a recording. Heavy imports are lazy."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from agent.commands.info import map_lines, map_report
 from agent.commands.sources import add_model, model_of, with_depth
-from agent.commands.terminal import EXIT_DONE, map_lines, progress
+from agent.commands.terminal import EXIT_DONE, progress
 from scenes.errors import InputError
 
-if TYPE_CHECKING:
-    from agent.maps.map_store import MapStore
 
-
-def add_map(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Add ``map`` to the subparsers of the command line."""
     build = commands.add_parser("map", help="build map, scene graph and memory from a recording")
     build.add_argument("recording", type=Path)
@@ -35,18 +33,11 @@ def add_map(commands: Any) -> None:
     build.set_defaults(run=run_map)
 
 
-def add_info(commands: Any) -> None:
-    """Add ``info`` to the subparsers of the command line."""
-    info = commands.add_parser("info", help="what a recording or a map holds, and whether its calibration makes sense")
-    info.add_argument("path", type=Path)
-    info.add_argument("--json", action="store_true", help="print one JSON object")
-    info.set_defaults(run=run_info)
-
-
 def run_map(args: argparse.Namespace) -> int:
     """Build a map, describe some of its views where that is wanted, and draw its floor plan."""
-    from agent.conversation.captioning import caption_keyframes, check_can_caption
-    from agent.conversation.opening import build_map
+    from agent.commands.plans import save_plan
+    from agent.maps.building import build_map
+    from agent.maps.captioning import caption_keyframes, check_can_caption
     from agent.maps.map_store import MapStore
     from scenes.recordings import open_recording
     from tools.localisation.learned import LearnedFeatures
@@ -62,40 +53,6 @@ def run_map(args: argparse.Namespace) -> int:
     with MapStore.open(args.out) as store:
         if args.captions:
             caption_keyframes(store, recording, vlm, args.captions, progress("describing"))
-        report = _save_plan(store, args.out)
+        report = map_report(store) | {"plan": str(save_plan(store, args.out))}
     print(json.dumps(report) if args.json else map_lines(report))
     return EXIT_DONE
-
-
-def run_info(args: argparse.Namespace) -> int:
-    """What a recording or a map holds."""
-    from agent.maps.map_store import MapStore, is_map
-    from scenes.recordings import inspect, open_recording
-
-    if is_map(args.path):
-        with MapStore.open(args.path) as store:
-            report = _map_report(store)
-        print(json.dumps(report) if args.json else map_lines(report))
-        return EXIT_DONE
-    found = inspect(open_recording(args.path))
-    print(json.dumps(found.to_dict()) if args.json else "\n".join(found.lines()))
-    return EXIT_DONE
-
-
-def _save_plan(store: MapStore, folder: Path) -> dict[str, Any]:
-    from agent.views.floor_plan import save_plan
-
-    return _map_report(store) | {"plan": str(save_plan(store, folder))}
-
-
-def _map_report(store: MapStore) -> dict[str, Any]:
-    objects = store.builder.snapshot().objects.values()
-    return {
-        "map_id": store.header.map_id,
-        "frames": store.surface.frames,
-        "voxel_m": store.surface.voxel_m,
-        "objects": len(objects),
-        "named": sorted({o.label for o in objects if o.label}),
-        "taught": sorted(o.label for o in objects if o.label_source == "user"),
-        "visits": [{"recording": v.path, "format": v.format, "frames": v.last_index + 1} for v in store.header.visits],
-    }

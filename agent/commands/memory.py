@@ -9,7 +9,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.commands.memory_arguments import age, ball, count, span
+from agent.commands.memory_arguments import age, count, span, sphere
+from agent.commands.plans import redraw_plan
 from scenes.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_commands(commands: Any) -> None:
     find.add_argument("query", help='e.g. "red mug on the table", "something to drink from", "objects"')
     find.add_argument("--room", default="", metavar="NAME")
     find.add_argument("--seen", type=span, metavar="FROM:TO", help="seen in this span of capture time, seconds")
-    find.add_argument("--near", type=ball, metavar="X,Y,Z,R", help="within R metres of a point of the map")
+    find.add_argument("--near", type=sphere, metavar="X,Y,Z,R", help="within R metres of a point of the map")
     find.add_argument("--json", action="store_true", help="print one JSON object")
     find.set_defaults(run=run_find)
 
@@ -67,7 +68,7 @@ def add_commands(commands: Any) -> None:
 
 
 def run_find(args: argparse.Namespace) -> int:
-    """Both memories' answer to a query."""
+    """Search the scene graph and the texts for a query."""
     from agent.maps.map_store import MapStore
     from tools.memory.captions import ask_both
     from tools.search.queries import Region
@@ -106,8 +107,9 @@ def run_export(args: argparse.Namespace) -> int:
 
 
 def run_forget(args: argparse.Namespace) -> int:
-    """Remove, or bring back."""
-    from agent.maps.map_store import LAST_FRAME, MapStore
+    """Remove something for good, or bring back what the last turn forgot."""
+    from agent.maps.map_header import LAST_FRAME
+    from agent.maps.map_store import MapStore
 
     ways = [args.what is not None, args.span is not None, args.all, args.undo]
     if sum(ways) != 1:
@@ -133,13 +135,13 @@ def run_forget(args: argparse.Namespace) -> int:
     if args.all:
         shutil.rmtree(args.map)
     else:
-        _redraw(args.map)
+        redraw_plan(args.map)
     print(done)
     return 0
 
 
 def run_edit(args: argparse.Namespace) -> int:
-    """Other words for a thing or a note."""
+    """Rename a thing, or change the words of a note."""
     from agent.maps.map_store import MapStore
     from tools.errors import ToolError
 
@@ -154,7 +156,7 @@ def run_edit(args: argparse.Namespace) -> int:
             except ToolError as error:  # taken, empty or too long: the user's to mend
                 raise InputError(str(error)[0].lower() + str(error)[1:]) from error
             store.save_graph()
-    _redraw(args.map)
+    redraw_plan(args.map)
     print(f"{args.what}: {args.words}")
     return 0
 
@@ -202,7 +204,7 @@ def _forget_one(store: MapStore, what: str) -> str:
 
 def _one_thing(store: MapStore, what: str) -> SceneObject:
     """The thing with this id or name. Raises InputError: none (with what there is), or several (with their ids)."""
-    from tools.search.matching import parse_query
+    from tools.search.name_matching import parse_query
     from tools.search.queries import search
 
     graph = store.builder.snapshot()
@@ -220,16 +222,6 @@ def _one_thing(store: MapStore, what: str) -> SceneObject:
 def _listed(things: list[SceneObject]) -> str:
     shown = ", ".join(f"{o.id} {o.label or 'unnamed'}" for o in things[:CHOICES_SHOWN])
     return shown + (f" and {len(things) - CHOICES_SHOWN} more" if len(things) > CHOICES_SHOWN else "")
-
-
-def _redraw(folder: Path) -> None:
-    """A floor plan that was drawn before still shows what was forgotten or renamed: draw it again."""
-    from agent.maps.map_store import MapStore
-    from agent.views.floor_plan import PLAN_PAGE, PLAN_PICTURE, save_plan
-
-    if (folder / PLAN_PICTURE).exists() or (folder / PLAN_PAGE).exists():
-        with MapStore.open(folder) as store:
-            save_plan(store, folder)
 
 
 def _answer_record(answer: JointAnswer) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def span(text: str) -> tuple[float, float]:
     return start, end
 
 
-def ball(text: str) -> tuple[float, float, float, float]:
+def sphere(text: str) -> tuple[float, float, float, float]:
     """``X,Y,Z,R`` in metres."""
     try:
         x, y, z, radius = (float(part) for part in text.split(","))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,8 @@ from agent.commands.terminal import progress
 from scenes.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.conversation.opening import ModelChoice
     from agent.conversation.session import Session
+    from agent.model.choice import ModelChoice
     from scenes.recordings import Recording
 
 
@@ -49,15 +50,30 @@ def recording_of(args: argparse.Namespace) -> Recording | None:
 
     Raises InputError: two are named, or one that cannot be read.
     """
-    from agent.commands.world import render_world
-    from agent.conversation.opening import open_world
     from scenes.recordings import open_recording
 
     if args.recording is not None and args.world is not None:
         raise InputError("expected one of --recording and --world, got both; leave one out")
     if args.world is not None:
-        return open_world(args.world, lambda folder: render_world(args.world, folder))
+        return _open_world(args.world)
     return None if args.recording is None else with_depth(open_recording(args.recording), args.depth_model)
+
+
+def _open_world(seed: int) -> Recording:
+    """The recording of a generated world, rendered at first use and kept in the cache."""
+    from agent.commands.world import render_world
+    from scenes.recordings import open_recording
+
+    folder = cache_folder() / "worlds" / str(seed)
+    if not folder.exists():
+        render_world(seed, folder)
+    return open_recording(folder)
+
+
+def cache_folder() -> Path:
+    """Where generated worlds are kept between runs: ``$XDG_CACHE_HOME/sightline``, else ``~/.cache/sightline``."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "sightline"
 
 
 def with_depth(recording: Recording, model: str | None) -> Recording:
@@ -71,12 +87,15 @@ def with_depth(recording: Recording, model: str | None) -> Recording:
 def session_of(
     args: argparse.Namespace, recording: Recording | None, first_frame: int | None
 ) -> AbstractContextManager[Session]:
-    """The session that the arguments ask for; kept where a map is named."""
+    """The session that the arguments ask for; kept where a map is named. Raises InputError: nothing is named."""
     from agent.conversation.opening import open_session
 
+    folder = _map_folder(args)
+    if recording is None and folder is None:
+        raise InputError("expected --recording, --world or --map, got none of them; say what to ask about")
     return open_session(
         recording,
-        _map_folder(args),
+        folder,
         model=model_of(args),
         on_frames=progress,
         first_frame=first_frame,
@@ -87,14 +106,14 @@ def session_of(
 def _map_folder(args: argparse.Namespace) -> Path | None:
     """The map to use: the named one; for a whole generated world the cached one; else none."""
     if args.map is None and args.world is not None and args.at is None and getattr(args, "script", None) is None:
-        from agent.conversation.opening import cache_folder, model_mark
+        from agent.maps.building import models_digest
 
-        return cache_folder() / "maps" / f"{args.world}-{model_mark(model_of(args))}"
+        return cache_folder() / "maps" / f"{args.world}-{models_digest(model_of(args))}"
     return args.map
 
 
 def model_of(args: argparse.Namespace) -> ModelChoice:
     """The model of the arguments, not loaded yet."""
-    from agent.conversation.opening import ModelChoice
+    from agent.model.choice import ModelChoice
 
     return ModelChoice(spec=args.vlm, adapter=args.adapter)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scenes.errors import InputError
 
@@ -22,6 +22,7 @@ EXIT_DONE, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
 
 
 def pixel(text: str) -> tuple[float, float]:
+    """``U,V`` as typed. Raises argparse's own error, which names what was expected."""
     try:
         u, v = (float(part) for part in text.split(","))
     except ValueError:
@@ -49,6 +50,7 @@ def progress(what: str) -> Progress:
 
 
 def show(answer: GroundedAnswer, as_json: bool) -> None:
+    """Print an answer: its words, how it ended, where its things are; or one line of JSON."""
     if as_json:
         print(answer.model_dump_json(), flush=True)
         return
@@ -79,16 +81,17 @@ def undo(session: Session) -> None:
 
 
 def draw(session: Session, answer: GroundedAnswer, question: str, path: Path) -> None:
+    """Save an answer drawn on the asked frame. Raises InputError: no picture's name, or it cannot be written."""
     from agent.views.draw import draw_answer
 
-    assert session.frame is not None
+    frame = session.asked_frame
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise InputError(f"expected --save with a .png or .jpg name, got {path}")
     try:
-        draw_answer(session.frame, answer, question).save(path)
+        draw_answer(frame, answer, question).save(path)
     except OSError as error:
         raise InputError(f"{path}: cannot write the picture: {error.strerror or error}") from error
-    print(f"drawn on frame {session.frame.id}: {path}", file=sys.stderr)
+    print(f"drawn on frame {frame.id}: {path}", file=sys.stderr)
 
 
 def typed_events(
@@ -100,9 +103,8 @@ def typed_events(
     """
     from agent.conversation.events import Say, ToFrame, Undo
 
-    assert session.frame is not None
     print(
-        f"At frame {session.frame.id}. Say something; /to FRAME walks on, /gaze U,V WORDS looks at a pixel, "
+        f"At frame {session.asked_frame.id}. Say something; /to FRAME walks on, /gaze U,V WORDS looks at a pixel, "
         "/undo brings back what was just forgotten, /quit ends."
     )
     while True:
@@ -127,17 +129,6 @@ def typed_events(
                 yield Say(say=line, gaze=None)
         except (ValueError, argparse.ArgumentTypeError) as error:
             print(f"  {error}")
-
-
-def map_lines(report: dict[str, Any]) -> str:
-    lines = [f"map {report['map_id']}: {report['frames']} frames at {report['voxel_m'] * 100:g} cm"]
-    lines.append(f"{report['objects']} objects, named: {', '.join(report['named']) or 'none'}")
-    if report["taught"]:
-        lines.append(f"taught by the wearer: {', '.join(report['taught'])}")
-    lines += [f"visit: {v['recording']} ({v['format']}), {v['frames']} frames" for v in report["visits"]]
-    if "plan" in report:
-        lines.append(f"floor plan: {report['plan']} (and plan.html)")
-    return "\n".join(lines)
 
 
 def event_lines(path: Path) -> list[Event]:

@@ -6,10 +6,13 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent.commands.terminal import EXIT_DONE, progress
 from scenes.errors import InputError
+
+if TYPE_CHECKING:
+    from scenes.worlds.world import World
 
 SCENE_HELP = """\
 a scene of your own: rooms, doors, and things that are shapes of the catalogue or meshes (.glb .gltf .obj .ply .stl,
@@ -25,7 +28,7 @@ null for "on the floor" or "on top of what carries it".
 """
 
 
-def add_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Add ``world`` to the subparsers of the command line."""
     world = commands.add_parser(
         "world",
@@ -57,8 +60,6 @@ def run_world(args: argparse.Namespace) -> int:
     """Render a generated or a described world."""
     from scenes.worlds.capture.sensors import SENSOR
     from scenes.worlds.capture.writing import write_still_world, write_visits
-    from scenes.worlds.own.description import load_world
-    from scenes.worlds.world import make_world
 
     if (args.seed is None) == (args.scene is None):
         raise InputError("expected a seed or --scene FILE.json, and not both; e.g. sightline world 7 --out world7")
@@ -82,10 +83,7 @@ def run_world(args: argparse.Namespace) -> int:
         "workers": args.workers,
     }
     try:
-        if args.scene is not None:
-            world = load_world(args.scene)
-        else:
-            world = make_world(_seed(args.seed), rooms=args.rooms, style=args.style)
+        world = _world_of(args)
         if args.visits > 1:
             made = write_visits(world, args.out, args.visits, **options)[-1]
         else:
@@ -98,6 +96,15 @@ def run_world(args: argparse.Namespace) -> int:
     print(f"{name}: {len(world.objects)} things, {count} frames, {count / seconds:.1f} frames/s, in {args.out}")
     print(f'try: sightline ask "What is near me?" --recording {made}')
     return EXIT_DONE
+
+
+def _world_of(args: argparse.Namespace) -> World:
+    from scenes.worlds.own.description import load_world
+    from scenes.worlds.world import make_world
+
+    if args.scene is not None:
+        return load_world(args.scene)
+    return make_world(_seed(args.seed), rooms=args.rooms, style=args.style)
 
 
 def render_world(seed: int, folder: Path) -> None:

@@ -1,1 +1,4 @@
-"""A visit in which one talks: the session, the LangGraph graph of a turn, and what the tools see of it."""
+"""A session with one wearer: frames go in, a turn is a LangGraph graph of model and tools, answers come out.
+
+Knows no command line and draws nothing.
+"""

@@ -1,4 +1,4 @@
-"""What can happen in a visit, as a script says it: one JSON object a line.
+"""What can happen in a session, as a script says it: one JSON object a line.
 
 {"to_frame": 228}
 {"say": "this is my bag", "gaze": [300, 160]}

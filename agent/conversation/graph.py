@@ -21,7 +21,16 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agent.conversation.chat_model import SightlineChatModel, canonical_messages
-from agent.conversation.turn import Outcome, Question, Turn, fact_from_json, fact_to_json, grounded, judged, tools_for
+from agent.conversation.turn import (
+    Outcome,
+    Turn,
+    TurnInput,
+    checked_outcome,
+    fact_from_json,
+    fact_to_json,
+    to_grounded_answer,
+    tools_for,
+)
 from agent.model.protocol import Message, calls_of, text_of
 from agent.model.vlm import ModelError, Vlm
 from scenes.records import ModelRef, Timings, ToolCallRecord
@@ -54,14 +63,14 @@ class AgentState(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """What nodes need beside the state: the world as the tools see it, and the asked frame's pixels."""
+class TurnRuntime:
+    """What the nodes of the graph need beside the state: the world as the tools see it, and the asked frame."""
 
     tools: ToolContext
     frame: Frame
 
 
-Agent: TypeAlias = CompiledStateGraph[AgentState, Visit, AgentState, AgentState]
+Agent: TypeAlias = CompiledStateGraph[AgentState, TurnRuntime, AgentState, AgentState]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +85,13 @@ def build_assistant(model: Vlm, *, checkpointer: Any = None) -> Assistant:
     """The graph around a model. ``checkpointer``: any LangGraph saver, to resume a turn elsewhere."""
     chat = SightlineChatModel(vlm=model)
 
-    def ask_model(state: AgentState, runtime: Runtime[Visit]) -> dict[str, Any]:
+    def ask_model(state: AgentState, runtime: Runtime[TurnRuntime]) -> dict[str, Any]:
         facts = [fact_from_json(raw) for raw in state["facts"]]
         reply = chat.bind_tools(tools_for(facts)).invoke(_with_pixels(state["messages"], runtime.context.frame))
         meta = reply.response_metadata
         return {"messages": [reply], "prefill_ms": meta["prefill_ms"], "decode_ms": meta["decode_ms"]}
 
-    builder = StateGraph(AgentState, context_schema=Visit)
+    builder = StateGraph(AgentState, context_schema=TurnRuntime)
     builder.add_node("model", ask_model)
     builder.add_node("tools", _use_tool)
     builder.add_node("check", _check)
@@ -95,7 +104,7 @@ def build_assistant(model: Vlm, *, checkpointer: Any = None) -> Assistant:
 
 def answer_question(
     assistant: Assistant,
-    question: Question,
+    question: TurnInput,
     context: ToolContext,
     history: Sequence[Turn] = (),
 ) -> Turn:
@@ -118,21 +127,21 @@ def answer_question(
         "decode_ms": 0.0,
         "outcome": None,
     }
-    visit = Visit(tools=context, frame=question.frame)
+    runtime = TurnRuntime(tools=context, frame=question.frame)
     start = time.perf_counter()
     try:
         # Each call is two steps (model, tools); each complaint two more (check, model).
         limit = 2 * (MAX_CALLS + MAX_COMPLAINTS) + 6
-        final = assistant.graph.invoke(state, {"recursion_limit": limit}, context=visit)
+        final = assistant.graph.invoke(state, {"recursion_limit": limit}, context=runtime)
         outcome = Outcome(**final["outcome"])
     except ModelError as error:
         final, outcome = state, Outcome(status="error", text=str(error))
     total_ms = (time.perf_counter() - start) * 1e3
-    return _finished(assistant.model, question, context, final, outcome, total_ms)
+    return _finished_turn(assistant.model, question, context, final, outcome, total_ms)
 
 
-def _finished(
-    model: Vlm, question: Question, context: ToolContext, final: Any, outcome: Outcome, total_ms: float
+def _finished_turn(
+    model: Vlm, question: TurnInput, context: ToolContext, final: Any, outcome: Outcome, total_ms: float
 ) -> Turn:
     records = tuple(ToolCallRecord.model_validate(raw) for raw in final["records"])
     tools_ms = sum(record.latency_ms for record in records)
@@ -144,7 +153,7 @@ def _finished(
         graph=max(total_ms - prefill_ms - decode_ms - tools_ms, 0.0),
         total=total_ms,
     )
-    answer = grounded(
+    answer = to_grounded_answer(
         outcome,
         question,
         [fact_from_json(raw) for raw in final["facts"]],
@@ -208,7 +217,7 @@ def _after_model(state: AgentState) -> Literal["tools", "check"]:
     return "tools" if calls and calls[0]["name"] != ANSWER_NAME else "check"
 
 
-def _use_tool(state: AgentState, runtime: Runtime[Visit]) -> dict[str, Any]:
+def _use_tool(state: AgentState, runtime: Runtime[TurnRuntime]) -> dict[str, Any]:
     """Run the call; what the model can mend goes back to it as the tool's result."""
     call = _last_reply(state).tool_calls[0]
     start = time.perf_counter()
@@ -250,7 +259,7 @@ def _check(state: AgentState) -> dict[str, Any]:
     if call is None:
         verdict: Outcome | str = reply.response_metadata.get("problem") or "expected a tool call."
     else:
-        verdict = judged(call["args"], [fact_from_json(raw) for raw in state["facts"]])
+        verdict = checked_outcome(call["args"], [fact_from_json(raw) for raw in state["facts"]])
     if isinstance(verdict, Outcome):
         return {"outcome": asdict(verdict)}
     if state["complaints"] >= MAX_COMPLAINTS:

@@ -1,6 +1,6 @@
-"""A visit: frames in, questions out.
+"""A session: frames go in, questions are answered.
 
-A session joins a recording, a map and a model. It takes frames into the map as the wearer walks, and answers what they
+It joins a recording, a map and a model. It takes frames into the map as the wearer walks, and answers what they
 say about the frame they are at. It knows no file format, no tool and no model family.
 """
 
@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from agent.conversation.context import LiveContext, Looker
 from agent.conversation.graph import Assistant, answer_question
-from agent.conversation.turn import Question, Turn
+from agent.conversation.live_context import LiveContext, Looker
+from agent.conversation.turn import Turn, TurnInput
 from agent.maps.map_store import MapStore, Progress
-from agent.maps.relocalisation import NotPlaced, place
+from agent.maps.relocalisation import NotAligned, align_recording
 from scenes.errors import InputError
 from scenes.recordings import Recording
 from scenes.records import GroundedAnswer
@@ -43,6 +43,13 @@ class Session:
     frame: Frame | None = field(default=None, init=False)
     _turns: list[Turn] = field(default_factory=list, init=False)
 
+    @property
+    def asked_frame(self) -> Frame:
+        """The frame that a question is about: the one that was walked to, else the recording's last."""
+        if self.frame is None:
+            return self._go_to(len(self.recording) - 1)
+        return self.frame
+
     def to_frame(self, frame_id: int) -> float:
         """Walk on to a frame: everything up to it goes into the map. Returns the milliseconds it took.
 
@@ -50,25 +57,29 @@ class Session:
         Raises InputError when the recording has no such frame.
         """
         started = time.perf_counter()
-        index = frame_index(self.recording, frame_id)
+        self._go_to(frame_index(self.recording, frame_id))
+        return (time.perf_counter() - started) * 1000.0
+
+    def _go_to(self, index: int) -> Frame:
         if not self.known_poses:
             self._relocalise(index)
         if self.known_poses and self.takes_in:
-            progress = self.on_frames(f"frames to {frame_id}") if self.on_frames else None
-            self.store.ingest(self.recording, index, progress)
+            said = f"frames to {self.recording.frame_ids[index]}"
+            self.store.ingest(self.recording, index, self.on_frames(said) if self.on_frames else None)
         if not self.known_poses:
-            self.frame = replace(self.recording[index], world_from_camera=None)
+            frame = replace(self.recording[index], world_from_camera=None)
         else:
-            self.frame = self.store.frame_of(self.recording, index) if self.takes_in else self.recording[index]
-        return (time.perf_counter() - started) * 1000.0
+            frame = self.store.frame_of(self.recording, index) if self.takes_in else self.recording[index]
+        self.frame = frame
+        return frame
 
     def _relocalise(self, index: int) -> None:
-        found = place(self.store.localiser(), self.recording, index)
-        if isinstance(found, NotPlaced):
+        found = align_recording(self.store.localiser(), self.recording, index)
+        if isinstance(found, NotAligned):
             logger.info("frame %d is not localised: %s", self.recording.frame_ids[index], found.reason)
             return
         logger.info("localised by frames %s, confidence %.2f", found.frames, found.confidence)
-        self.store.place(self.recording, found.map_from_world)
+        self.store.align(self.recording, found.map_from_world)
         self.known_poses = True
 
     def say(self, text: str, gaze_px: tuple[float, float] | None = None, ingest_ms: float = 0.0) -> GroundedAnswer:
@@ -78,10 +89,7 @@ class Session:
         """
         if not text.strip():
             raise InputError("expected a question, got an empty text; say what you want to know")
-        if self.frame is None:
-            self.to_frame(self.recording.frame_ids[-1])
-        frame = self.frame
-        assert frame is not None
+        frame = self.asked_frame
         if gaze_px is not None and not frame.camera.contains(*gaze_px):
             raise InputError(
                 f"expected a gaze inside the {frame.camera.width}x{frame.camera.height} image of frame {frame.id}, "
@@ -89,7 +97,7 @@ class Session:
             )
         while self.store.builder.name_pending():
             pass
-        question = Question(text=text.strip(), frame=frame, gaze=gaze_px is not None)
+        question = TurnInput(text=text.strip(), frame=frame, gaze=gaze_px is not None)
         context = LiveContext(self.store, frame, gaze_px, self.looker)
         turn = answer_question(self.assistant, question, context, self._turns)
         self._turns.append(turn)

@@ -23,13 +23,14 @@ from tools.toolbox.answers import (
     derive_citations,
     derive_value,
 )
-from tools.toolbox.context import Fact, ToolContext
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import Fact
 from tools.toolbox.toolbox import tool_schemas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Question:
-    """What the wearer said, and when they said it."""
+class TurnInput:
+    """What the wearer said, and the frame that they saw when they said it."""
 
     text: str
     frame: Frame
@@ -68,11 +69,11 @@ def tools_for(facts: Sequence[Fact]) -> list[ToolSchema]:
     known = list(dict.fromkeys(fact.id for fact in facts))
     for index, schema in enumerate(schemas):
         if schema["function"]["name"] == ANSWER_NAME:
-            schemas[index] = _citing(schema, known)
+            schemas[index] = _with_citation_rules(schema, known)
     return schemas
 
 
-def _citing(schema: ToolSchema, known: list[str]) -> ToolSchema:
+def _with_citation_rules(schema: ToolSchema, known: list[str]) -> ToolSchema:
     """The ``answer`` tool with the rules of the contract that a schema can say.
 
     An answered question cites at least one of ``known``, an abstention has a reason. The properties stay as they are,
@@ -84,22 +85,22 @@ def _citing(schema: ToolSchema, known: list[str]) -> ToolSchema:
     cite = {**plain["cite"], "items": {"type": "string", "enum": known}} if known else plain["cite"]
     some, any_number = {**cite, "minItems": 1, "maxItems": len(known)}, {**cite, "maxItems": len(known)}
     variants = [
-        _variant(plain, "abstained", reason=plain["reason"], cite=any_number),
-        _variant(plain, "clarify", optional=("reason",), reason=plain["reason"], cite=any_number),
+        _ending(plain, "abstained", reason=plain["reason"], cite=any_number),
+        _ending(plain, "clarify", optional=("reason",), reason=plain["reason"], cite=any_number),
     ]
     if known:
-        variants.insert(0, _variant(plain, "answered", cite=some))
+        variants.insert(0, _ending(plain, "answered", cite=some))
     return {**schema, "function": {**function, "parameters": {**parameters, "anyOf": variants}}}
 
 
-def _variant(plain: dict[str, Any], status: str, optional: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
+def _ending(plain: dict[str, Any], status: str, optional: tuple[str, ...] = (), **fields: Any) -> dict[str, Any]:
     """One way to end a turn; the fields in the order of training."""
     properties = {"status": {"type": "string", "enum": [status]}, **fields, "text": plain["text"]}
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def judged(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str:
+def checked_outcome(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str:
     """The model's closing call as an outcome, or the complaint about it."""
     try:
         answer = AnswerArguments.model_validate(dict(arguments))
@@ -113,9 +114,9 @@ def judged(arguments: Mapping[str, Any], facts: Sequence[Fact]) -> Outcome | str
     return Outcome(status=answer.status, text=answer.text.strip(), reason=answer.reason, cite=answer.cite)
 
 
-def grounded(
+def to_grounded_answer(
     outcome: Outcome,
-    question: Question,
+    question: TurnInput,
     facts: Sequence[Fact],
     context: ToolContext,
     *,
@@ -125,7 +126,7 @@ def grounded(
 ) -> GroundedAnswer:
     """The record of a turn."""
     pose = question.frame.world_from_camera
-    rows = None if pose is None else tuple(_row(row) for row in pose.tolist())
+    rows = None if pose is None else tuple(_four(row) for row in pose.tolist())
     return GroundedAnswer(
         answer=outcome.text,
         status=outcome.status,
@@ -140,7 +141,7 @@ def grounded(
     )
 
 
-def _row(row: list[float]) -> tuple[float, float, float, float]:
+def _four(row: list[float]) -> tuple[float, float, float, float]:
     a, b, c, d = row
     return a, b, c, d
 
@@ -154,4 +155,11 @@ def fact_to_json(fact: Fact) -> dict[str, Any]:
 def fact_from_json(raw: Mapping[str, Any]) -> Fact:
     """The reverse of ``fact_to_json``."""
     value = None if raw["value"] is None else TypedValue.model_validate(raw["value"])
-    return Fact(id=raw["id"], text=raw["text"], value=value, object_ids=tuple(raw["object_ids"]))
+    return Fact(
+        id=raw["id"],
+        text=raw["text"],
+        role=raw["role"],
+        short=raw["short"],
+        value=value,
+        object_ids=tuple(raw["object_ids"]),
+    )

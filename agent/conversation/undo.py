@@ -1,4 +1,4 @@
-"""Bringing back what the last turn forgot: a destructive tool call deserves a second thought."""
+"""Bringing back what the last turn forgot, because a model may have misheard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def bring_back(store: MapStore) -> tuple[str, ...]:
     if store.memory.aside():
         store.save_graph()  # what came since goes into the file, from which all is then read again
     names = store.memory.bring_back()
-    asleep = store.memory.dormant
+    dormant = store.memory.dormant
     store.builder = store.memory.load_graph(store.header.map_id, store.builder.namer, store.builder.segmenter)
-    store.memory.dormant = asleep
+    store.memory.dormant = dormant
     return tuple(names.values())

@@ -1,1 +1,4 @@
-"""Maps on disk, and finding a new recording in one of them."""
+"""Maps on disk: building and continuing them, describing their views, finding recordings and single images in them.
+
+No conversation and no drawing; a model is known only as what names and describes pictures.
+"""

@@ -11,18 +11,22 @@ Knows nothing of models or of questions.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from agent.maps.map_header import (
+    LAST_FRAME,
+    MEMORY,
+    MapHeader,
+    MappedRecording,
+    fingerprint,
+    read_header,
+    write_header,
+)
 from scenes.errors import InputError
 from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
@@ -39,10 +43,8 @@ from tools.memory.memory import Memory
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.changes import changes_since
 from tools.scene_graph.naming import Namer
-from tools.segmentation.choose import EMBEDDED, GEOMETRIC, open_segmenter
+from tools.segmentation.choose import EMBEDDED, open_segmenter
 
-FORMAT_VERSION = 1
-HEADER, MEMORY, LAST_FRAME = "map.json", "memory.sqlite", "last_frame"
 KEYFRAME_MOVE_M, KEYFRAME_TURN_DEG = 0.3, 15.0
 """A keyframe is kept when the wearer has moved or turned this far since the last one."""
 THUMBNAIL_WIDTH = 160
@@ -51,52 +53,13 @@ Progress = Callable[[int, int], None]
 """Called with (frames done, frames in all)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """A recording that went into a map, up to a frame."""
-
-    fingerprint: str
-    """Of the recording's first and last frame; the same recording under another path is the same visit."""
-    path: str
-    format: str
-    last_index: int
-    """Frames 0..last_index of the recording are in the map."""
-    map_from_world: tuple[tuple[float, ...], ...] | None = None
-    """4x4 rows: where the recording's world lies in the map's frame; None where they are one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """``map.json``."""
-
-    map_id: str
-    gravity: Gravity
-    visits: tuple[Visit, ...] = ()
-    last_frame_id: int | None = None
-    segmenter: str = GEOMETRIC
-    """What cuts this map's frames into things, a spec of ``tools.segmentation.choose``; the maps before there was a
-    choice had this one."""
-    format_version: int = FORMAT_VERSION
-
-
-def fingerprint(recording: Recording) -> str:
-    """Identifies a recording by its frame ids and the content of its first and last frame."""
-    digest = hashlib.sha256(repr((recording.format, recording.frame_ids)).encode())
-    for index in (0, len(recording) - 1):
-        frame = recording[index]
-        digest.update(frame.rgb.numpy().tobytes())
-        if frame.world_from_camera is not None:
-            digest.update(frame.world_from_camera.numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
 class MapStore:
     """One open map. One process at a time may hold it; the memory file's lock sees to that."""
 
     def __init__(
         self,
         folder: Path,
-        header: Header,
+        header: MapHeader,
         surface: SurfaceMap,
         memory: Memory,
         namer: Namer | None,
@@ -107,11 +70,11 @@ class MapStore:
         self.surface = surface
         self.memory = memory
         self.index = index
-        self._settled = len(index)
+        self._refined_keyframes = len(index)
         self.builder: SceneGraphBuilder = memory.load_graph(header.map_id, namer, open_segmenter(header.segmenter))
         self._keyframe_pose: Tensor | None = None
         self._last_frame: Frame | None = None
-        self._marked: tuple[Recording, str] | None = None
+        self._fingerprinted: tuple[Recording, str] | None = None
 
     @classmethod
     def create(
@@ -128,7 +91,7 @@ class MapStore:
         """
         folder.mkdir(parents=True, exist_ok=True)
         surface = SurfaceMap()
-        header = Header(map_id=surface.map_id, gravity=gravity, segmenter=segmenter)
+        header = MapHeader(map_id=surface.map_id, gravity=gravity, segmenter=segmenter)
         index = KeyframeIndex(features or PooledGradients(), map_id=surface.map_id)
         memory = Memory(folder / MEMORY, encoder=installed_encoder())
         return cls(folder, header, surface, memory, namer, index)
@@ -153,67 +116,67 @@ class MapStore:
         self.close()
 
     def close(self) -> None:
-        """Release the files. What was not saved is lost; what was said (names, notes, turns) is already on disk."""
+        """Release the files. Frames that were not saved are lost; names, notes and turns are already on disk."""
         self.memory.close()
 
-    def visit_of(self, recording: Recording) -> Visit | None:
-        """The visit that this recording is, or None when this map has never seen it."""
-        mark = self._mark_of(recording)
-        return next((v for v in self.header.visits if v.fingerprint == mark), None)
+    def mapped(self, recording: Recording) -> MappedRecording | None:
+        """What the map holds of this recording, or None when it has never seen it."""
+        own = self._fingerprint(recording)
+        return next((v for v in self.header.visits if v.fingerprint == own), None)
 
     def localiser(self) -> Localiser:
         """Finds images in this map as it is now."""
         return Localiser(self.surface, self.index)
 
-    def place(self, recording: Recording, map_from_world: Tensor) -> None:
-        """Say where a recording's world lies in this map, (4, 4) float64; a later place replaces an earlier one.
+    def align(self, recording: Recording, map_from_world: Tensor) -> None:
+        """Say where a recording's world lies in this map, (4, 4) float64; a later call replaces an earlier one.
 
         What is stored is in the map's frame, so that boxes and anchors follow in the recording's world.
         """
         rows = tuple(tuple(row) for row in map_from_world.tolist())
-        self._put_visit(replace(self._visit_or_new(recording), map_from_world=rows))
+        self._update(replace(self._mapped_or_new(recording), map_from_world=rows))
 
     def frame_of(self, recording: Recording, index: int) -> Frame:
         """A frame of a recording, its pose in the map's frame; without a pose when the recording has no place here."""
-        frame, visit = recording[index], self.visit_of(recording)
-        if visit is None:
+        frame, entry = recording[index], self.mapped(recording)
+        if entry is None:
             return replace(frame, world_from_camera=None)
-        return _placed(frame, visit)
+        return _in_map(frame, entry)
 
-    def _visit_or_new(self, recording: Recording) -> Visit:
-        return self.visit_of(recording) or Visit(
-            fingerprint=self._mark_of(recording), path=recording.path.name, format=recording.format, last_index=-1
+    def _mapped_or_new(self, recording: Recording) -> MappedRecording:
+        return self.mapped(recording) or MappedRecording(
+            fingerprint=self._fingerprint(recording), path=recording.path.name, format=recording.format, last_index=-1
         )
 
-    def _put_visit(self, visit: Visit) -> None:
-        others = tuple(v for v in self.header.visits if v.fingerprint != visit.fingerprint)
-        self.header = replace(self.header, visits=(*others, visit))
+    def _update(self, entry: MappedRecording) -> None:
+        others = tuple(v for v in self.header.visits if v.fingerprint != entry.fingerprint)
+        self.header = replace(self.header, visits=(*others, entry))
 
-    def _mark_of(self, recording: Recording) -> str:
+    def _fingerprint(self, recording: Recording) -> str:
         """The recording's fingerprint, which reads two frames from the disk: once a recording, not at every step."""
-        if self._marked is None or self._marked[0] is not recording:
-            self._marked = (recording, fingerprint(recording))
-        return self._marked[1]
+        if self._fingerprinted is None or self._fingerprinted[0] is not recording:
+            self._fingerprinted = (recording, fingerprint(recording))
+        return self._fingerprinted[1]
 
     def ingest(self, recording: Recording, last_index: int, progress: Progress | None = None) -> int:
         """Take in the frames up to and including ``last_index`` that are not in the map yet; returns how many.
 
-        The recording must have its place in the map: one that the map has seen, one that ``place`` put there, or the
+        The recording must have its place in the map: one that the map has seen, one that ``align`` put there, or the
         first one.
         """
-        visit = self._visit_or_new(recording)
-        start, stop = visit.last_index + 1, min(last_index, len(recording) - 1) + 1
+        entry = self._mapped_or_new(recording)
+        start, stop = entry.last_index + 1, min(last_index, len(recording) - 1) + 1
         for index in range(start, stop):
-            self._take(_placed(recording[index], visit), visit.fingerprint)
+            self._integrate(_in_map(recording[index], entry), entry.fingerprint)
             if progress is not None:
                 progress(index - start + 1, stop - start)
         if stop > start:
-            self._put_visit(replace(visit, last_index=stop - 1))
+            self._update(replace(entry, last_index=stop - 1))
             last_id = self._last_frame.id if self._last_frame is not None else None
             self.header = replace(self.header, last_frame_id=last_id)
         return max(0, stop - start)
 
-    def _take(self, frame: Frame, visit: str) -> None:
+    def _integrate(self, frame: Frame, visit: str) -> None:
         self.surface.integrate(frame)
         self.builder.observe(frame)
         self.index.offer(frame)
@@ -229,24 +192,24 @@ class MapStore:
         moved, turned = pose_error(self._keyframe_pose, world_from_camera)
         return float(moved) > KEYFRAME_MOVE_M or float(torch.rad2deg(turned)) > KEYFRAME_TURN_DEG
 
-    def settle(self, progress: Progress | None = None) -> None:
-        """Make the points of new keyframes exact; ``save`` does it, too, and tells nothing of it meanwhile."""
-        if self._settled != len(self.index):
-            self.index.settle(self._settled, progress)
-            self._settled = len(self.index)
+    def refine_keyframes(self, progress: Progress | None = None) -> None:
+        """Refine the 3D points of new keyframes against each other; ``save`` does it, too, without progress."""
+        if self._refined_keyframes != len(self.index):
+            self.index.settle(self._refined_keyframes, progress)
+            self._refined_keyframes = len(self.index)
 
     def save(self) -> None:
         """Write everything; the header last. A crash leaves the map as it was before or as it is after."""
         if self._last_frame is not None:
             write_nerfstudio(self.folder / LAST_FRAME, [self._last_frame], gravity=self.header.gravity, overwrite=True)
         self.surface.save(self.folder)
-        self.settle()
+        self.refine_keyframes()
         self.index.save(self.folder)
         self.memory.save_graph(self.builder)
-        _write_header(self.folder, self.header)
+        write_header(self.folder, self.header)
 
     def graph(self, time_s: float) -> SceneGraph:
-        """The graph as it is known now, with what is otherwise than when the newest visit began."""
+        """The scene graph as it is known now, with the changes since the newest recording began."""
         graph, visits = self.builder.snapshot(time_s), self.header.visits
         start_s = self.memory.visit_start(visits[-1].fingerprint) if visits else None
         return graph if start_s is None else replace(graph, changes=changes_since(self.builder.events, graph, start_s))
@@ -281,52 +244,11 @@ def load_keyframes(folder: Path, map_id: str) -> KeyframeIndex:
     return index
 
 
-def is_map(folder: Path) -> bool:
-    """Whether a folder holds a finished map."""
-    return (folder / HEADER).is_file()
-
-
-def read_header(folder: Path) -> Header:
-    """Read ``map.json``. Raises InputError with one line."""
-    path = folder / HEADER
-    if not path.is_file():
-        found = (
-            "an unfinished map" if (folder / MEMORY).exists() else "something else" if folder.exists() else "nothing"
-        )
-        raise InputError(
-            f"{folder}: expected a map (a folder with {HEADER}), got {found}; build one with `sightline map`"
-        )
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        version = raw["format_version"]
-        if version != FORMAT_VERSION:
-            raise InputError(
-                f"{path}: expected map format {FORMAT_VERSION}, got {version}; use the version that made it"
-            )
-        visits = tuple(_visit(v) for v in raw["visits"])
-        return Header(**{**raw, "visits": visits, "gravity": Gravity(**raw["gravity"])})
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: expected a map header, got a damaged one ({error}); build the map again") from error
-
-
-def _visit(raw: dict[str, Any]) -> Visit:
-    rows = raw.get("map_from_world")
-    return Visit(**{**raw, "map_from_world": rows and tuple(tuple(float(x) for x in row) for row in rows)})
-
-
-def _placed(frame: Frame, visit: Visit) -> Frame:
-    if visit.map_from_world is None or frame.world_from_camera is None:
+def _in_map(frame: Frame, entry: MappedRecording) -> Frame:
+    """The frame with its pose in the map's frame."""
+    if entry.map_from_world is None or frame.world_from_camera is None:
         return frame
-    return frame.with_pose(torch.tensor(visit.map_from_world, dtype=torch.float64) @ frame.world_from_camera)
-
-
-def _write_header(folder: Path, header: Header) -> None:
-    handle, name = tempfile.mkstemp(prefix=HEADER, suffix=".part", dir=folder)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(asdict(header), file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(name).replace(folder / HEADER)
+    return frame.with_pose(torch.tensor(entry.map_from_world, dtype=torch.float64) @ frame.world_from_camera)
 
 
 def _thumbnail(rgb: Tensor) -> Tensor:

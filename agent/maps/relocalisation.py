@@ -1,7 +1,7 @@
 """Where a recording's own world lies in a map that has never seen it: relocalised frames that must agree.
 
-A recording's poses tie its frames together, so that one wrong pose of an image is found out by the next: each frame
-that is found in the map says where the whole recording lies, and a placement needs two that say the same. Knows
+The poses of a recording tie its frames together: each frame that is found in the map says where the whole recording
+lies. An alignment needs two frames that say the same, so that a single wrong localisation changes nothing. Knows
 nothing of files or of models.
 """
 
@@ -16,19 +16,19 @@ from scenes.geometry import inverse, pose_error
 from scenes.recordings import Recording
 from tools.localisation.localiser import Localisation, Localiser
 
-TRIES = 8
+MAX_TRIED_FRAMES = 8
 """Frames that are looked for at most, the newest first, then evenly over those before it."""
 MIN_CONFIDENCE = 0.5
-AGREE_M, AGREE_DEG = 0.15, 4.0
+MAX_DISAGREEMENT_M, MAX_DISAGREEMENT_DEG = 0.15, 4.0
 """Two frames agree when the poses that they give the asked frame differ by no more."""
-SINGLE_CONFIDENCE = 0.8
+MIN_CONFIDENCE_ALONE = 0.8
 """What the only frame of a recording needs."""
 MAX_TILT_DEG = 8.0
-"""Both worlds have Y up: a placement that tilts one against the other by more is wrong."""
+"""Both worlds have Y up: an alignment that tilts one against the other by more is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class RecordingAlignment:
     """A recording's world in a map."""
 
     map_from_world: Tensor
@@ -39,7 +39,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NotPlaced:
+class NotAligned:
     """Why a recording has no place in a map yet."""
 
     reason: str
@@ -53,8 +53,8 @@ class _Vote:
     found: Localisation
 
 
-def place(localiser: Localiser, recording: Recording, index: int) -> Placement | NotPlaced:
-    """The place of a recording, from its frames up to position ``index``."""
+def align_recording(localiser: Localiser, recording: Recording, index: int) -> RecordingAlignment | NotAligned:
+    """Where a recording lies in the map, from its frames up to position ``index``."""
     votes: list[_Vote] = []
     reasons: list[str] = []
     posed = False
@@ -76,20 +76,20 @@ def place(localiser: Localiser, recording: Recording, index: int) -> Placement |
                 continue
             agreeing = [v for v in votes if _agree(v, vote, own if asked is None else asked)]
             if agreeing:
-                return _placement([*agreeing, vote])
+                return _best_of([*agreeing, vote])
             votes.append(vote)
-    if len(tried) == 1 and votes and votes[0].found.confidence >= SINGLE_CONFIDENCE:
-        return _placement(votes)
+    if len(tried) == 1 and votes and votes[0].found.confidence >= MIN_CONFIDENCE_ALONE:
+        return _best_of(votes)
     if not posed:
-        return NotPlaced(reason="the recording has no poses of its own")
+        return NotAligned(reason="the recording has no poses of its own")
     if votes:
-        return NotPlaced(reason=f"{len(votes)} of {len(tried)} frames were found, no two of them agree")
-    return NotPlaced(reason=reasons[0] if reasons else "no frame was found in the map")
+        return NotAligned(reason=f"{len(votes)} of {len(tried)} frames were found, no two of them agree")
+    return NotAligned(reason=reasons[0] if reasons else "no frame was found in the map")
 
 
 def frames_to_try(index: int) -> list[int]:
-    """Positions of at most ``TRIES`` frames up to ``index``, which comes first."""
-    steps = min(TRIES, index + 1)
+    """Positions of at most ``MAX_TRIED_FRAMES`` frames up to ``index``, which comes first."""
+    steps = min(MAX_TRIED_FRAMES, index + 1)
     spaced = [index - (k * (index + 1)) // steps for k in range(steps)]
     return list(dict.fromkeys(spaced))
 
@@ -100,14 +100,14 @@ def tilt_deg(map_from_world: Tensor) -> float:
 
 
 def _agree(a: _Vote, b: _Vote, world_from_camera: Tensor) -> bool:
-    """Whether two placements give one camera of the recording the same pose in the map."""
+    """Whether two alignments give one camera of the recording the same pose in the map."""
     moved, turned = pose_error(a.map_from_world @ world_from_camera, b.map_from_world @ world_from_camera)
-    return float(moved) <= AGREE_M and math.degrees(float(turned)) <= AGREE_DEG
+    return float(moved) <= MAX_DISAGREEMENT_M and math.degrees(float(turned)) <= MAX_DISAGREEMENT_DEG
 
 
-def _placement(votes: list[_Vote]) -> Placement:
+def _best_of(votes: list[_Vote]) -> RecordingAlignment:
     """The most exact of the votes that agree; confidence as if each could be wrong by itself."""
     best = min(votes, key=lambda v: v.found.sigma_m)
     wrong = math.prod(1 - v.found.confidence for v in votes)
     frames = tuple(v.frame_id for v in votes)
-    return Placement(map_from_world=best.map_from_world, confidence=1 - wrong, frames=frames)
+    return RecordingAlignment(map_from_world=best.map_from_world, confidence=1 - wrong, frames=frames)

@@ -1,4 +1,5 @@
 """A vision-language model, and what stands between it and a tool call.
 
-Protocol, grammar, decoding, adapters, served models.
+The ``Vlm`` protocol (``interface``), the messages and calls (``protocol``), grammar and decode loop of local models,
+adapters, served models, and naming by a model. Knows no map and no session.
 """

@@ -1,8 +1,8 @@
-"""Our own greedy decode loop: prefix reuse, forced tokens without a forward, a probability for every choice.
+"""A greedy decode loop: prefix reuse, forced tokens without a forward pass, a probability for every choice.
 
-``generate()`` neither reuses a prompt across turns nor takes forced runs of tokens. Here the cache of the last
-sequence is kept; the next prompt is compared with it token by token and only the rest is computed. Under a grammar,
-forced tokens wait until a choice comes and then go through the model together.
+Our own, because ``generate()`` neither reuses a prompt across turns nor takes forced runs of tokens. Here the cache of
+the last sequence is kept; the next prompt is compared with it token by token and only the rest is computed. Under a
+grammar, forced tokens wait until a choice comes and then go through the model together.
 
 It knows input ids and features, not messages or tools.
 """
@@ -66,8 +66,8 @@ class Decoder:
         self._keys: tuple[tuple[int, str], ...] = ()
         """What the cache holds: token ids, image tokens with the digest of their image."""
 
-    def forget(self) -> None:
-        """Drop the kept cache."""
+    def drop_cache(self) -> None:
+        """Read the next prompt afresh."""
         self._cache, self._keys = None, ()
 
     @torch.inference_mode()
@@ -105,24 +105,24 @@ class Decoder:
         lengths = {len(prompt.ids) for prompt in prompts}
         if len(lengths) != 1 or 0 in lengths or len(matchers) != len(prompts):
             raise ValueError(f"expected equally long prompts with a matcher each, got lengths {sorted(lengths)}")
-        self.forget()
-        _forget_positions(self.model)
+        self.drop_cache()
+        _reset_positions(self.model)
         start = time.perf_counter()
         cache = DynamicCache(config=self.model.config)
         features = {name: torch.cat([p.features[name] for p in prompts]) for name in prompts[0].features}
-        logits = self._rows(cache, [list(prompt.ids) for prompt in prompts], features)
+        logits = self._forward_many(cache, [list(prompt.ids) for prompt in prompts], features)
         prefilled = time.perf_counter()
-        rows = [_Row(matcher) for matcher in matchers]
+        rows = [_BatchedReply(matcher) for matcher in matchers]
         for _ in range(limit):
             tokens = [row.step(logits[i], self.end_ids) for i, row in enumerate(rows)]
             if all(row.done for row in rows):
                 break
-            logits = self._rows(cache, [[token] for token in tokens])
+            logits = self._forward_many(cache, [[token] for token in tokens])
         decode_ms = (time.perf_counter() - prefilled) * 1e3 / len(rows)
         prefill_ms = (prefilled - start) * 1e3 / len(rows)
         return [row.decoded(prefill_ms, decode_ms) for row in rows]
 
-    def _rows(self, cache: Any, ids: list[list[int]], features: Mapping[str, Tensor] | None = None) -> Tensor:
+    def _forward_many(self, cache: Any, ids: list[list[int]], features: Mapping[str, Tensor] | None = None) -> Tensor:
         """Logits after the last token of each row; (N, V)."""
         device = self.model.device
         inputs = {name: value.to(device) for name, value in (features or {}).items()}
@@ -151,7 +151,7 @@ class Decoder:
                 self._cache.crop(-surplus)
         else:
             self._cache = DynamicCache(config=self.model.config)
-            _forget_positions(self.model)
+            _reset_positions(self.model)
         features = _remaining(prompt, same)
         logits = self._forward(list(prompt.ids[same:]), features)
         self._keys = keys
@@ -196,7 +196,7 @@ class Decoder:
         return ids, probabilities, False
 
 
-class _Row:
+class _BatchedReply:
     """One of several replies that are written side by side."""
 
     def __init__(self, matcher: Matcher) -> None:
@@ -229,7 +229,7 @@ class _Row:
         )
 
 
-def _forget_positions(model: PreTrainedModel) -> None:
+def _reset_positions(model: PreTrainedModel) -> None:
     """Models with multi-axis positions keep an offset of their last prompt; a new prompt must not inherit it."""
     for module in model.modules():
         if getattr(module, "rope_deltas", None) is not None:

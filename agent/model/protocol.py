@@ -8,7 +8,7 @@ The canonical form is OpenAI's: messages are dicts with ``role`` and ``content``
     </tool_call>
 
 This module knows the form and nothing of any model, tool or tokenizer. ``render`` is the Python twin of
-``templates/chat_template.jinja``: training uses it because it also says which spans the assistant wrote.
+``agent/templates/chat_template.jinja``: training uses it because it also says which spans the assistant wrote.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from agent.prompts import NAME_QUESTION as NAME_QUESTION  # these three: for importers that have not moved yet
+from agent.prompts import NAME_SYSTEM as NAME_SYSTEM
+from agent.prompts import SYSTEM_PROMPT
+from agent.prompts import UNCLEAR as UNCLEAR
 
 Message = dict[str, Any]
 """One chat message in OpenAI's form."""
@@ -28,14 +33,6 @@ CALL_OPEN, CALL_CLOSE = "<tool_call>", "</tool_call>"
 TURN_OPEN, TURN_CLOSE = "<|im_start|>", "<|im_end|>"
 JSON_SEPARATORS = (", ", ": ")
 """The one serialisation: the grammar forces it and training uses it."""
-
-SYSTEM_PROMPT = "You are Sightline. Use tools, then answer with ids that they returned."
-
-NAME_SYSTEM = "Look and say."
-"""System turn of questions about one crop; no tools."""
-NAME_QUESTION = "Name it and its color."
-UNCLEAR = "unclear"
-"""What a model says of a picture that shows nothing it can name."""
 
 
 class ProtocolError(ValueError):

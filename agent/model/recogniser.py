@@ -1,7 +1,7 @@
-"""Names by the eyes alone: two linear heads on the vision tower's mean patch, read over several views of one thing.
+"""Names from the vision tower alone: two linear heads on its mean patch, averaged over several views of one thing.
 
 ``finetune vision`` trains the heads together with the tower. They know a closed list of names and cost a fiftieth of
-a sentence of the decoder, so every view of a thing can vote; what they cannot name is left to the decoder.
+what the decoder needs for a sentence, so every view of a thing is read; what they cannot name is left to the decoder.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class Recogniser:
 
     @torch.inference_mode()
     def recognise(self, things: Sequence[Sequence[Tensor]]) -> list[Recognition]:
-        """Views (H, W, 3) uint8 of each thing -> one opinion each; a thing has at least one view.
+        """Views (H, W, 3) uint8 of each thing -> one recognition each; a thing has at least one view.
 
-        The views' log-probabilities are averaged: a view that cannot tell says little, one that excludes says much.
+        The views' log-probabilities are averaged: an undecided view changes little, one that excludes a name much.
         """
         counts = [len(views) for views in things]
         if not counts:

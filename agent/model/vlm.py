@@ -8,98 +8,26 @@ protocol and is checked when parsed. Heavy imports happen here only when a local
 from __future__ import annotations
 
 import hashlib
-import logging
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from agent.model.protocol import IMAGE, Message, ProtocolError, ToolCall, ToolSchema, parse_call
-from scenes.errors import InputError
+from agent.model.interface import ANSWER_TOKENS, ModelError, Reply, Vlm
+from agent.model.protocol import Message, ProtocolError, ToolCall, ToolSchema, parse_call
+from agent.model.recogniser import Recogniser
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # transformers and llguidance, which a served model does not need
     from agent.model.decode import Decoded, Decoder, Prompt
     from agent.model.grammar import Grammars
-    from agent.model.recogniser import Recogniser
-
-log = logging.getLogger(__name__)
 
 EMBEDDED = "embedded"
 LINEAR_POSITIONS = ("idefics3", "smolvlm")
 """Model types whose positions are token numbers, so that a kept cache may be cut anywhere."""
-ANSWER_TOKENS = 256
 BATCH = 32
 """Pictures that are named side by side."""
-
-
-class ModelError(InputError):
-    """A model that cannot be loaded or that failed; one line: expected, received, what to do."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a model wrote for one prompt."""
-
-    text: str
-    """All of it, calls included."""
-    call: ToolCall | None = None
-    """The tool call in it; None when there is none or it is broken, which ``problem`` explains."""
-    problem: str = ""
-    pieces: tuple[tuple[str, float], ...] = ()
-    """Each written token's text with its probability under the grammar; 1.0 where it was forced."""
-    prefill_ms: float = 0.0
-    decode_ms: float = 0.0
-    reused_tokens: int = 0
-
-    @property
-    def confidence(self) -> float:
-        """Product of the probabilities of all pieces."""
-        return math.prod(probability for _, probability in self.pieces)
-
-
-class Vlm(Protocol):
-    """A vision-language model behind one call."""
-
-    @property
-    def base(self) -> str:
-        """What was loaded, for the record."""
-        ...
-
-    @property
-    def adapter(self) -> str | None: ...
-
-    @property
-    def backend(self) -> str: ...
-
-    @property
-    def recogniser(self) -> Recogniser | None:
-        """What names things by the vision tower alone, where the model brings that."""
-        ...
-
-    def reply(
-        self,
-        messages: Sequence[Message],
-        images: Sequence[Tensor] = (),
-        tools: Sequence[ToolSchema] = (),
-        *,
-        grammar: str | None = None,
-        limit: int = ANSWER_TOKENS,
-    ) -> Reply:
-        """Continue a conversation. ``images``: (H, W, 3) uint8, one per image part, in order.
-
-        With ``tools`` the reply is one call to one of them; with ``grammar`` (Lark) it is text of that form.
-        """
-        ...
-
-    def replies(
-        self, messages: Sequence[Message], pictures: Sequence[Tensor], *, grammar: str, limit: int
-    ) -> list[Reply]:
-        """The same messages about each picture in turn: short texts of the form of ``grammar``."""
-        ...
 
 
 def load_vlm(spec: str = EMBEDDED, adapter: str | Path | None = None) -> Vlm:
@@ -174,8 +102,6 @@ class LocalVlm:
         from safetensors import SafetensorError
         from transformers import AutoModelForImageTextToText
         from transformers.utils import logging as hf_logging
-
-        from agent.model.recogniser import Recogniser
 
         quiet = Path(source).is_dir() and hf_logging.is_progress_bar_enabled()
         if quiet:  # a download deserves a bar, reading a local file does not
@@ -268,10 +194,10 @@ def _processor(source: str) -> Any:
     """The model's own processor, or its picture part where the rest needs torchvision."""
     from transformers import AutoConfig, AutoProcessor
 
-    from agent.model.pictures import MODEL_TYPES, QwenPictures
+    from agent.model.qwen_processor import MODEL_TYPES, QwenProcessor
 
     if AutoConfig.from_pretrained(source).model_type in MODEL_TYPES:
-        return QwenPictures.from_pretrained(source)
+        return QwenProcessor.from_pretrained(source)
     return AutoProcessor.from_pretrained(source)
 
 
@@ -292,16 +218,3 @@ def _load_problem(source: str, adapter: str | Path | None, error: Exception) -> 
     first = " ".join(str(error).split())[:160]
     what = f"{source} with adapter {adapter}" if adapter else source
     return f"expected a vision-language model in {what}, got: {first}; check the files or install them again"
-
-
-__all__ = [
-    "EMBEDDED",
-    "IMAGE",
-    "LocalVlm",
-    "ModelError",
-    "Reply",
-    "Vlm",
-    "embedded_folder",
-    "load_embedded",
-    "load_vlm",
-]

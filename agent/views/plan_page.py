@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from agent.views.floor_plan import (
-    GONE,
-    NAMED,
-    TAUGHT,
-    UNNAMED,
+    GONE_COLOUR,
+    NAMED_COLOUR,
+    TAUGHT_COLOUR,
+    UNNAMED_COLOUR,
     Label,
     backdrop,
     footprint,
     largest_first,
     place_labels,
-    plan_frame,
+    plan_projection,
 )
 from scenes.types import SceneGraph, SceneObject
 
@@ -33,34 +33,34 @@ def plan_html(
     title: str = "Map",
 ) -> str:
     """The page. ``points``: (N, 3) surface with colours ``rgb`` (N, 3) uint8; ``walk``: (x, z) of the wearer."""
-    frame = plan_frame(points, graph)
+    plan = plan_projection(points, graph)
     buffer = io.BytesIO()
-    backdrop(frame, points, rgb, floor_y).save(buffer, "JPEG", quality=80)
+    backdrop(plan, points, rgb, floor_y).save(buffer, "JPEG", quality=80)
     rooms = [
-        f'<polygon class="room" points="{_points([frame.pixel(x, z) for x, z in r.floor_polygon])}"/>'
+        f'<polygon class="room" points="{_points([plan.pixel(x, z) for x, z in r.floor_polygon])}"/>'
         for r in graph.rooms.values()
     ]
     objects = largest_first(graph)
     shapes = [
-        f'<g class="{_kind(o)}"><title>{_tip(graph, o)}</title><polygon points="{_points(footprint(frame, o))}"/></g>'
+        f'<g class="{_kind(o)}"><title>{_tip(graph, o)}</title><polygon points="{_points(footprint(plan, o))}"/></g>'
         for o in objects
     ]
     by_name = sorted(objects, key=lambda o: (not o.label, o.label, int(o.id[1:]) if o.id[1:].isdigit() else 0))
     return _PAGE.format(
         title=html.escape(title),
-        width=frame.width_px,
-        height=frame.height_px,
-        metre=f"{frame.pixels_per_m:.1f}",
-        bar_y=frame.height_px - 14,
+        width=plan.width_px,
+        height=plan.height_px,
+        metre=f"{plan.pixels_per_m:.1f}",
+        bar_y=plan.height_px - 14,
         picture=base64.b64encode(buffer.getvalue()).decode(),
-        path=_points([frame.pixel(x, z) for x, z in walk]),
+        path=_points([plan.pixel(x, z) for x, z in walk]),
         shapes="\n".join([*rooms, *shapes]),
-        labels="\n".join(_label(label) for label in place_labels(frame, graph)),
+        labels="\n".join(_label(label) for label in place_labels(plan, graph)),
         rows="\n".join(_row(graph, o) for o in by_name),
-        named=_css(NAMED),
-        unnamed=_css(UNNAMED),
-        taught=_css(TAUGHT),
-        gone=_css(GONE),
+        named=_css(NAMED_COLOUR),
+        unnamed=_css(UNNAMED_COLOUR),
+        taught=_css(TAUGHT_COLOUR),
+        gone=_css(GONE_COLOUR),
         count=len(objects),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.report.details import detail_lines
 from evals.score import OUTCOMES, Group, Scored
 from evals.scorers.headline import HEADLINE
 
@@ -40,6 +41,15 @@ def group_rows(groups: Sequence[Group]) -> list[list[str]]:
     return rows
 
 
+def run_name(scored: Scored) -> str:
+    """What a run is called beside others: system, model, graph."""
+    settings = scored.run.header.settings
+    system, model = str(settings.get("system", scored.run.header.suite)), str(settings.get("vlm", ""))
+    adapter = settings.get("adapter")
+    parts = [system, *([f"{model}{f' + {adapter}' if adapter else ''}"] if model and model != "embedded" else [])]
+    return ", ".join([*parts, *([f"{settings['graph']} graph"] if "graph" in settings else [])])
+
+
 def verdict(scored: Scored) -> str:
     """One sentence: the headline with its interval."""
     found = scored.whole.scores.get(HEADLINE)
@@ -67,9 +77,21 @@ def run_markdown(scored: Scored) -> str:
     if counts:
         parts.append("Lines that could not be used: " + ", ".join(f"{n} {k}" for k, n in counts.items()) + ".")
     parts.append(markdown_table(group_rows([scored.whole, *scored.wordings])))
+    parts += detail_lines(scored)
     parts.append("By family:")
     parts.append(markdown_table(group_rows(scored.families)))
     return "\n\n".join(parts) + "\n"
+
+
+def report_markdown(runs: Sequence[Scored]) -> str:
+    """Several runs as Markdown: the first in full, the others in one table beside it."""
+    parts = [run_markdown(runs[0])]
+    if len(runs) > 1:
+        rows = group_rows([run.whole for run in runs])
+        for row, run in zip(rows[1:], runs, strict=True):
+            row[0] = run_name(run)
+        parts.append("All systems:\n\n" + markdown_table(rows) + "\n")
+    return "\n".join(parts)
 
 
 def _short(value: object) -> str:

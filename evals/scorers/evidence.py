@@ -59,7 +59,7 @@ NEGATIONS = _set(
 
 def cited_line(citation: Citation) -> str:
     """The line that a citation repeats."""
-    return citation.claim
+    return citation.evidence
 
 
 def judge_evidence(item: Item, answer: GroundedAnswer) -> Score:

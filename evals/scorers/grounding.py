@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from evals.items import Item
 from evals.scorers.score import UNSCORED, Score
-from evals.stages.moment import short_id
+from evals.stages.moment import map_object_id
 from scenes.boxes import iou
 from scenes.records import Anchor, BoxRecord, GroundedAnswer
 from scenes.types import Box3D
@@ -57,7 +57,7 @@ def _scores(hits: int, wanted: int, anchors: Sequence[Anchor], names: Sequence[s
 
 
 def _same_ids(boxes: Mapping[str, BoxRecord], anchors: Sequence[Anchor]) -> int:
-    return len({short_id(i) for i in boxes} & {a.object_id for a in anchors})
+    return len({map_object_id(i) for i in boxes} & {a.object_id for a in anchors})
 
 
 def _overlaps(gold: Sequence[BoxRecord], anchors: Sequence[Anchor]) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from scenes.questions.lexicon import ROOMS
-from tools.geometry.colors import BASIC_TERMS
+from scenes.vocabulary import BASIC_COLORS
 
 _SMALL = {
     **{w: i for i, w in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))},
@@ -44,7 +44,16 @@ _NOW = re.compile(r"\b(just now|in view|right now|at the moment)\b", re.IGNORECA
 _COUNT = re.compile(_NUMBER + r"(?![\w.]*\d|\s*(?:more|others?|o'?clock|%|percent|degrees?)\b)", re.IGNORECASE)
 _ROOM_NUMBER = re.compile(rf"\b({'|'.join(sorted({r.split()[-1] for r in ROOMS}))}) \d+\b", re.IGNORECASE)
 _NEGATIVE = re.compile(r"\b(no|not|none|nothing|never|cannot|isn't|aren't|doesn't|don't|can't|won't)\b", re.IGNORECASE)
-_YES = re.compile(r"\b(yes|yeah|yep)\b", re.IGNORECASE)
+_YES = re.compile(
+    r"\b(yes|yeah|yep|ok|okay|correct|right you are|there (?:is|are)|there's|i(?:'ve| have) seen)\b", re.I
+)
+_RELATIONS = (
+    ("on", r"on(?:to)?(?: top of)?|upon"),
+    ("in", r"in(?:to|side)?"),
+    ("next to", r"next to|beside|by|near(?: to)?"),
+    ("under", r"under(?:neath)?|beneath|below"),
+    ("above", r"above|over"),
+)
 _CLOCK = re.compile(r"\b(\d{1,2})\s*o'?clock\b", re.IGNORECASE)
 _SIDES: tuple[tuple[re.Pattern[str], float, float], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), low, high)
@@ -140,18 +149,33 @@ def counts(text: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=4096)
 def yes_or_no(text: str) -> bool | None:
-    """Yes or no; None where a sentence says both or nothing at all."""
-    if not text.strip():
-        return None
-    yes, no = bool(_YES.search(text)), bool(_NEGATIVE.search(text))
-    return None if yes and no else not no
+    """Yes or no; None where a sentence says neither, or says both.
+
+    "There is", "I have seen" and "OK" are a yes, but for "I have seen no": that is a no.
+    """
+    no = bool(_NEGATIVE.search(text))
+    if no:
+        return None if re.search(r"\b(yes|yeah|yep)\b", text, re.IGNORECASE) else False
+    return True if _YES.search(text) else None
+
+
+@lru_cache(maxsize=4096)
+def relations(text: str, *, loosely: bool = False) -> frozenset[str]:
+    """Relations to a thing that a text names: ``next to the bowl`` -> ``next to``; "to the left" and such are none.
+
+    ``loosely``: also without an article after it, as people ask.
+    """
+    article = "" if loosely else r" (?:the|my|your|a|an)\b(?! (?:left|right|moment))"
+    return frozenset(
+        name for name, pattern in _RELATIONS if re.search(rf"\b(?:{pattern})\b{article}", text, re.IGNORECASE)
+    )
 
 
 @lru_cache(maxsize=4096)
 def colors(text: str) -> tuple[str, ...]:
     """Basic colour terms, different ones in order."""
     words = (("gray" if w == "grey" else w) for w in re.findall(r"[a-z]+", text.lower()))
-    return tuple(dict.fromkeys(w for w in words if w in BASIC_TERMS))
+    return tuple(dict.fromkeys(w for w in words if w in BASIC_COLORS))
 
 
 @lru_cache(maxsize=4096)

@@ -155,6 +155,8 @@ def judge_spoken(item: Item, answer: GroundedAnswer) -> Score:
 
 
 def _says(item: Item, gold: TypedValue, text: str) -> bool:
+    if gold.kind in ("count", "bool") and gold.value in (0, False) and not _same_place(item.text, text):
+        return False
     if gold.kind == "count":
         return spoken.counts(text) == (int(gold.value),)
     if gold.kind == "bool":
@@ -179,6 +181,13 @@ def _says(item: Item, gold: TypedValue, text: str) -> bool:
     if item.gold.lists:
         return _lists(text, _names(gold))
     return spoken.mentions(text, str(gold.value))
+
+
+def _same_place(question: str, text: str) -> bool:
+    """Whether a "no" is about what was asked: "no bowl next to the table" says nothing of whether the bowl moved."""
+    denied = re.search(r"\bno \w.*", text)  # "no bowl next to the table", not "does not fit on the table"
+    told = spoken.relations(denied.group() if denied else "") - {"in"}  # a room may be told without being asked for
+    return told <= spoken.relations(question, loosely=True)
 
 
 def _distance_right(gold: Gold, text: str) -> bool:

@@ -14,17 +14,20 @@ from scenes.types import SceneGraph
 from tools.toolbox.snapshot import SnapshotContext
 
 
-def short_id(world_id: str) -> str:
+def map_object_id(world_id: str) -> str:
     """``w12`` of a world is ``o12`` of a map."""
     return "o" + world_id[1:]
 
 
 def map_graph(graph: SceneGraph) -> SceneGraph:
     """A known graph with the ids of a map."""
-    objects = {short_id(i): replace(o, id=short_id(i), label_source="vlm") for i, o in graph.objects.items()}
-    relations = tuple(replace(r, subject=short_id(r.subject), object=short_id(r.object)) for r in graph.relations)
+    renamed = (replace(o, id=map_object_id(o.id), label_source="vlm") for o in graph.objects.values())
+    objects = {o.id: o for o in renamed}
+    relations = tuple(
+        replace(r, subject=map_object_id(r.subject), object=map_object_id(r.object)) for r in graph.relations
+    )
     log = graph.changes
-    changes = None if log is None else tuple(replace(c, object_id=short_id(c.object_id)) for c in log)
+    changes = None if log is None else tuple(replace(c, object_id=map_object_id(c.object_id)) for c in log)
     return replace(graph, objects=objects, relations=relations, changes=changes)
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from evals.items import Item
-from evals.stages.moment import short_id, true_context
+from evals.stages.moment import map_object_id, true_context
 from scenes.questions.visits import Visit, make_visits
 from scenes.rendering.render import HEAD_CAMERA, Renderer
 from scenes.types import Frame
 from scenes.worlds.world import World, make_world
-from tools.toolbox.context import Gaze
-from tools.toolbox.snapshot import NO_GAZE, SnapshotContext
+from tools.toolbox.context import NO_GAZE, Gaze
+from tools.toolbox.snapshot import SnapshotContext
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class TrueMoment:
     def context(self, item: Item, *, looking: bool) -> SnapshotContext:
         """The same world in every turn; only the gaze differs."""
         gazed = item.gazed if looking else None
-        self.snapshot.gazed = NO_GAZE if gazed is None else Gaze(object_id=short_id(gazed))
+        self.snapshot.gazed = NO_GAZE if gazed is None else Gaze(object_id=map_object_id(gazed))
         return self.snapshot
 
 

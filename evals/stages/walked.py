@@ -1,4 +1,4 @@
-"""A way over ground that the wearer has walked, for generated questions: shortest path over past positions.
+"""Routes for generated questions: the shortest path over past positions of the wearer.
 
 The live assistant finds its ways in the map (``tools.mapping.navigation``); here there is a walk and no map.
 
@@ -31,8 +31,8 @@ def walked_route(positions: Iterable[Point], start: Point, goal: Point) -> tuple
     ``positions`` are past eye or floor positions in any order; heights are ignored.
     """
     places = _thinned([start, *positions])
-    last = min(range(len(places)), key=lambda i: _flat(places[i], goal))
-    if _flat(places[last], goal) > REACH_M:
+    last = min(range(len(places)), key=lambda i: _floor_distance(places[i], goal))
+    if _floor_distance(places[last], goal) > REACH_M:
         return ()
     path = _shortest(places, last)
     return _simplified([*path, goal]) if path else ()
@@ -56,7 +56,7 @@ def _shortest(places: Sequence[Point], last: int) -> list[Point]:
         row, column = _cell(places[here])
         for near in ((row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)):
             for other in cells.get(near, ()):
-                step = _flat(places[here], places[other])
+                step = _floor_distance(places[here], places[other])
                 if step <= STEP_M and so_far + step < cost.get(other, math.inf):
                     cost[other], came[other] = so_far + step, here
                     heapq.heappush(queue, (cost[other], other))
@@ -92,5 +92,5 @@ def _cell(p: Point) -> tuple[int, int]:
     return math.floor(p[0] / STEP_M), math.floor(p[2] / STEP_M)
 
 
-def _flat(a: Point, b: Point) -> float:
+def _floor_distance(a: Point, b: Point) -> float:
     return math.hypot(a[0] - b[0], a[2] - b[2])

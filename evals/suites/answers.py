@@ -28,6 +28,8 @@ from scenes.worlds.world import make_world
 
 VERSION = 1
 """Raised whenever the same settings would ask other questions or hold other gold answers."""
+MOMENTS = (0.5, 0.75, 1.0)
+"""Of a perceived graph: shares of the walk after which questions are asked, because each moment needs its own map."""
 HUMAN_SEED = 1
 """Of the moments and things that are asked about in human words; the grammar's are those of seed 0."""
 Graph = Literal["true", "perceived"]
@@ -39,6 +41,8 @@ thresholds of mapping and scene graph (``evals/bench/NOTES.md``, ``tools/scene_g
 (``finetune/segmentation``). Single seeds below 30 in tests."""
 FIRST, STOP = 9009, 9609
 """Default worlds: every seed of this range that ends in 9."""
+SMOKE = (8009, 8019, 8029, 8039)
+"""Worlds of the gate; looked at often, so they are none of the default ones."""
 TALK = frozenset({"greeting", "thanks", "unsupported"})
 """Families without anything to point at or to cite: told apart from the headline (see ``evals.scorers.headline``)."""
 POINTLESS = TALK | {"where_am_i", "forget"}
@@ -63,6 +67,11 @@ class Selection:
 SELECTIONS = (
     Selection(name="answers", help="questions about unseen worlds, end to end", keeps=lambda d: True),
     Selection(
+        name="smoke",
+        help="a few of them on fixed worlds, with floors: what continuous integration runs, in three minutes at most",
+        keeps=lambda d: True,
+    ),
+    Selection(
         name="multi-turn",
         help="dialogs of two or more turns: it, the other one, names taught",
         keeps=lambda d: len(d) > 1,
@@ -71,6 +80,11 @@ SELECTIONS = (
         name="abstention",
         help="things that are not there, have left, or are several, among questions that can be answered",
         keeps=lambda d: len(d) == 1 and d[0].family in ABSTENTIONS | ANSWERABLE_TWINS,
+    ),
+    Selection(
+        name="latency",
+        help="time of each stage of a turn, over questions that one tool call answers",
+        keeps=lambda d: len(d) == 1 and len(d[0].trace) == 1,
     ),
 )
 
@@ -92,8 +106,8 @@ class AnswersPlan:
     vlm: str = "embedded"
     adapter: str | None = None
     sensor: str = "headset"
-    cache: Path | None = None
-    """Where recordings and maps are kept between runs; needed for the perceived graph only."""
+    cache: Path
+    """Where recordings and maps of a perceived graph are kept between runs."""
 
     def settings(self) -> dict[str, Any]:
         """What the header says: all that an answer depends on, and no path of this machine."""
@@ -124,13 +138,31 @@ class AnswersPlan:
 
     def _world(self, seed: int) -> list[Item]:
         name = f"{seed}-{self.visits}-{self.per_world}-{'-'.join(self.wordings)}"
-        return cached_items(name, lambda: world_items(seed, self.visits, self.per_world, self.wordings))
+        moments = MOMENTS if self.graph == "perceived" else None
+        return cached_items(
+            name + ("-moments" if moments else ""),
+            lambda: world_items(seed, self.visits, self.per_world, self.wordings, moments),
+        )
 
     def make_stage(self) -> Stage:
         """See ``evals.predict.Plan``."""
-        from evals.stages.true_graph import TrueGraphStage
+        if self.graph == "true":
+            from evals.stages.true_graph import TrueGraphStage
 
-        return TrueGraphStage(visits=self.visits)
+            return TrueGraphStage(visits=self.visits)
+        from evals.stages.perceived import PerceivedStage
+
+        moments: dict[int, set[int]] = {}
+        for item in self.items():
+            moments.setdefault(int(item.place["world"]), set()).add(item.frame_id)
+        return PerceivedStage(
+            cache=self.cache,
+            sensor=self.sensor,
+            vlm=self.vlm,
+            adapter=self.adapter,
+            models=weights_digest(self.vlm, self.adapter),
+            moments={seed: tuple(sorted(frames)) for seed, frames in moments.items()},
+        )
 
     def make_system(self) -> System:
         """See ``evals.predict.Plan``."""
@@ -139,26 +171,32 @@ class AnswersPlan:
         return make_system(self.system, self.vlm, self.adapter, self.items)
 
 
-def world_items(seed: int, visits: int, per_world: int, wordings: Sequence[Wording]) -> list[Item]:
-    """The questions of one world in each wording."""
+def world_items(
+    seed: int, visits: int, per_world: int, wordings: Sequence[Wording], moments: Sequence[float] | None = None
+) -> list[Item]:
+    """The questions of one world in each wording; ``moments``: shares of a visit at which alone something is asked."""
     out: list[Item] = []
     for visit in make_visits(make_world(seed), visits):
         count = max(1, per_world // visits)
         for wording in wordings:
-            out += _grammar(visit, count) if wording == "grammar" else _human(visit, count)
-    return out
+            frames = None if moments is None else [visit.frames[round(m * (len(visit.frames) - 1))] for m in moments]
+            asked = _grammar if wording == "grammar" else _human
+            out += asked(visit, count, frames)
+    if moments is None:
+        return out
+    return sorted(out, key=lambda i: i.frame_id)  # a moment's dialogs share its map; stable, so turns stay in order
 
 
-def _grammar(visit: Visit, count: int) -> list[Item]:
-    return [question_item(question, visit, "grammar") for question in visit_questions(visit, count)]
+def _grammar(visit: Visit, count: int, frames: Sequence[int] | None) -> list[Item]:
+    return [question_item(question, visit, "grammar") for question in visit_questions(visit, count, frames=frames)]
 
 
-def _human(visit: Visit, count: int) -> list[Item]:
+def _human(visit: Visit, count: int, frames: Sequence[int] | None) -> list[Item]:
     """Two thirds of the dialogs ask what the generator asks, of other moments than its own; the rest what it lacks."""
     extra = count // 3
     labels = sorted({o.label for o in visit.known(visit.frames[-1]).objects.values()})
-    asked = in_human_words(visit_questions(visit, count - extra, seed=HUMAN_SEED), labels)
-    return [question_item(question, visit, "human") for question in asked] + new_items(visit, extra)
+    asked = in_human_words(visit_questions(visit, count - extra, seed=HUMAN_SEED, frames=frames), labels)
+    return [question_item(question, visit, "human") for question in asked] + new_items(visit, extra, frames)
 
 
 def question_item(question: Question, visit: Visit, wording: str) -> Item:

@@ -20,8 +20,8 @@ from scenes.rendering.render import HEAD_CAMERA, RenderedFrame
 from scenes.types import Box3D, SceneGraph
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import between_visits, during_visit
-from scenes.worlds.dynamics.visiting import BETWEEN_VISITS_S
+from scenes.worlds.dynamics.timeline import between_visits, during_visit
+from scenes.worlds.dynamics.visit_series import BETWEEN_VISITS_S
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
 from tools.memory.memory import Memory

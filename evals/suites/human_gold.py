@@ -16,6 +16,7 @@ from torch import Tensor
 from scenes.questions.gold import Kind, direction_from, edges_m, gap_m, members, related
 from scenes.records import Direction
 from scenes.types import SceneGraph, SceneObject
+from scenes.vocabulary import RELATIONS, RelationWord
 
 Term = str | int | float | Sequence["Term"]
 ExpectedKind = Literal["count", "bool", "length_m", "label", "color", "room", "set", "direction", "abstain", "no_tool"]
@@ -58,7 +59,7 @@ ATOMS: Mapping[str, tuple[str, ...]] = {
 """Atom -> slots of which the wording must hold one; the wearer and the gaze need none."""
 CLEARLY_AHEAD = 0.03
 """Two measures nearer to each other than this share of the larger are not compared, as in the generated questions
-(``scenes.questions.several_things.CLEARLY_AHEAD``)."""
+(``scenes.questions.about_several_objects.CLEARLY_AHEAD``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def _value(term: Term, s: Situation) -> Answer | None:
     if name == "count":
         return len(members(s.graph, _kind(s)))
     if name == "related":
-        return _ids(related(s.graph, str(s.values[str(arguments[0])]), _thing(arguments[1], s).id))
+        return _ids(related(s.graph, relation_word(s.values[str(arguments[0])]), _thing(arguments[1], s).id))
     if name == "distance":
         return _distance_m(arguments[0], arguments[1], s)
     return _property(str(name), _thing(arguments[0], s), s)
@@ -182,6 +183,14 @@ def _thing(term: Term, s: Situation) -> SceneObject:
             raise KeyError(f"the other one: expected two {_kind(s).text}, got {len(found)}")
         return max(found, key=lambda o: math.dist(o.box.center, _eye(s)))
     return s.things[term]
+
+
+def relation_word(value: object) -> RelationWord:
+    """A stored predicate. Raises KeyError for another word."""
+    for word in RELATIONS:
+        if word == value:
+            return word
+    raise KeyError(f"expected one of {', '.join(RELATIONS)}, got {value!r}")
 
 
 def _distance_m(first: Term, second: Term, s: Situation) -> float:

@@ -14,14 +14,13 @@ from evals.items import Gold, Item
 from evals.suites.human_gold import Answer, Expectation, Situation, evaluate
 from evals.suites.human_phrasings import HumanPhrasing, fill_turns
 from evals.suites.human_words import by_family, named
-from scenes.questions.asker import Asker, one
+from scenes.questions.asker import Asker, with_article
 from scenes.questions.gold import Kind, members, related
 from scenes.questions.lexicon import invented_word
-from scenes.questions.several_things import SPOKEN
 from scenes.questions.visits import Visit
 from scenes.records import BoxRecord, Direction, Reason, ToolStep, TypedValue
 from scenes.types import SceneObject
-from tools.geometry.colors import BASIC_TERMS
+from scenes.vocabulary import BASIC_COLORS, SPOKEN_RELATIONS, RelationWord
 
 FAMILIES = (
     "new:small_talk",
@@ -57,11 +56,12 @@ class _Cast:
     gaze_px: tuple[float, float] | None = None
 
 
-def new_items(visit: Visit, count: int) -> list[Item]:
+def new_items(visit: Visit, count: int, frames: Sequence[int] | None = None) -> list[Item]:
     """Up to ``count`` questions about one visit, families in turn, at moments when nothing may have left unnoticed."""
     rng = random.Random(f"new {visit.world.seed} {visit.number}")
-    frames = visit.frames[0 if visit.before else len(visit.frames) // 4 :]
-    sure = [f for f in frames if not any(p.doubt for p in visit.memory(f).places.values())]
+    if frames is None:
+        frames = visit.frames[0 if visit.before else len(visit.frames) // 4 :]
+    sure = [f for f in frames if not any(p.doubt for p in visit.knowledge(f).things.values())]
     families = list(FAMILIES)
     rng.shuffle(families)
     out: list[Item] = []
@@ -76,7 +76,7 @@ def new_items(visit: Visit, count: int) -> list[Item]:
 def _asker(visit: Visit, frame: int, rng: random.Random) -> Asker:
     memory = visit.known(frame)
     graph = replace(memory, objects={i: o for i, o in memory.objects.items() if o.present})
-    return Asker(rng=rng, visit=visit, frame=frame, split="test", graph=graph, memory=memory)
+    return Asker(rng=rng, visit=visit, frame=frame, split="test", graph=graph, remembered=memory)
 
 
 def new_item(a: Asker, family: str, number: int) -> Item | None:
@@ -116,7 +116,7 @@ def _cast(a: Asker, phrasing: HumanPhrasing) -> _Cast | None:
     slots, cast = set(phrasing.slots), _Cast()
     if slots & {"invented", "a_invented"}:
         word = invented_word(a.rng)
-        cast.slots |= {"invented": word, "a_invented": one(word)}
+        cast.slots |= {"invented": word, "a_invented": with_article(word)}
     if phrasing.family == "new:teach_invented" and not _gazed(a, cast):
         return None
     if slots & {"ref"} and not _reference(a, phrasing.family, cast):
@@ -152,11 +152,13 @@ def _reference(a: Asker, family: str, cast: _Cast) -> bool:
     cast.things["$ref"], cast.slots["ref"] = found[0], f"the {found[1].text}"
     if family not in ("new:else_on", "new:is_related"):
         return True
-    predicates = [p for p in SPOKEN if len(related(a.graph, p, found[0].id)) > (family == "new:else_on")]
+    predicates: list[RelationWord] = [
+        p for p in SPOKEN_RELATIONS if len(related(a.graph, p, found[0].id)) > (family == "new:else_on")
+    ]
     if not predicates:
         return False
     predicate = a.rng.choice(predicates)
-    cast.values["$rel"], cast.slots["rel"] = predicate, a.rng.choice(SPOKEN[predicate])
+    cast.values["$rel"], cast.slots["rel"] = predicate, a.rng.choice(SPOKEN_RELATIONS[predicate])
     placed = related(a.graph, predicate, found[0].id)
     if family == "new:else_on" or a.rng.random() < 0.5:
         return _named_thing(a, a.rng.choice(placed), cast)
@@ -194,7 +196,7 @@ def _thing(a: Asker, family: str, cast: _Cast) -> bool:
 def _values(a: Asker, slots: set[str], cast: _Cast) -> None:
     thing = cast.things.get("$thing")
     if "color" in slots and thing is not None:
-        color = thing.color if a.rng.random() < 0.5 else a.rng.choice([c for c in BASIC_TERMS if c != thing.color])
+        color = thing.color if a.rng.random() < 0.5 else a.rng.choice([c for c in BASIC_COLORS if c != thing.color])
         cast.values["$color"] = cast.slots["color"] = color
     if "room" in slots and thing is not None and thing.room in a.graph.rooms:
         own = a.graph.rooms[thing.room].label

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 
+from evals.suites.human_gold import relation_word
 from evals.suites.human_phrasings import HumanPhrasing, fill_turns, load_human_phrasings
-from scenes.questions.asker import many, one
+from scenes.questions.asker import plural_noun, with_article
 from scenes.questions.lexicon import NOUNS
-from scenes.questions.several_things import RANKS, SPOKEN
 from scenes.records import Question
-from tools.geometry.colors import BASIC_TERMS
+from scenes.vocabulary import BASIC_COLORS, RANKS, SPOKEN_RELATIONS
 
 ABSENT_FAMILIES = frozenset({"never_present", "not_yet_seen"})
 NAMED_FAMILIES = frozenset({"teach", "taught_where", "forget"})
@@ -67,7 +67,7 @@ def slots_of(question: Question, labels: Sequence[str]) -> dict[str, str] | None
     rank, _, rest = str(said).partition(" ")
     if rank in RANKS:
         name = singular_of(rest, labels)
-        return None if name is None else {"rank": rank, "bare": name, "many": many(name)}
+        return None if name is None else {"rank": rank, "bare": name, "many": plural_noun(name)}
     out: dict[str, str] = {}
     if said != "objects":
         name = singular_of(str(said), labels)
@@ -77,7 +77,7 @@ def slots_of(question: Question, labels: Sequence[str]) -> dict[str, str] | None
     if arguments.get("b"):
         out |= {"the2": f"the {arguments['b']}", "bare2": str(arguments["b"])}
     if arguments.get("relation"):
-        spoken = random.Random(f"relation {question.id}").choice(SPOKEN[str(arguments["relation"])])
+        spoken = random.Random(f"relation {question.id}").choice(SPOKEN_RELATIONS[relation_word(arguments["relation"])])
         out |= {"rel": spoken, "ref": f"the {arguments['reference']}"}
     if arguments.get("room"):
         out["room"] = f"the {arguments['room']}"
@@ -89,18 +89,18 @@ def slots_of(question: Question, labels: Sequence[str]) -> dict[str, str] | None
 def named(name: str, family: str) -> dict[str, str]:
     """A thing's name in the forms that slots take."""
     if family in ABSENT_FAMILIES:
-        return {"absent": name, "a_absent": one(name)}
+        return {"absent": name, "a_absent": with_article(name)}
     if family == "choose":
         return {"choice": f"the {name}", "color": name.split(" ", 1)[0]}
-    return {"the": f"the {name}", "bare": name, "a": one(name), "many": many(name)}
+    return {"the": f"the {name}", "bare": name, "a": with_article(name), "many": plural_noun(name)}
 
 
 def singular_of(said: str, labels: Sequence[str]) -> str | None:
     """The name that was said in the singular or the plural, perhaps with a colour before it."""
     color, _, rest = said.partition(" ")
-    if color in BASIC_TERMS and rest:
+    if color in BASIC_COLORS and rest:
         inner = singular_of(rest, labels)
         return None if inner is None else f"{color} {inner}"
     if said in labels or said in NOUNS:
         return said
-    return next((name for name in (*labels, *NOUNS) if many(name) == said), None)
+    return next((name for name in (*labels, *NOUNS) if plural_noun(name) == said), None)

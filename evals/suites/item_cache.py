@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import evals.suites
 import scenes
-from agent.conversation.opening import cache_folder
+from agent.commands.sources import cache_folder
 from evals.items import Item
 
 log = logging.getLogger(__name__)

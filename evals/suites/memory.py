@@ -21,7 +21,7 @@ from evals.suites.report import Report, Row
 from scenes.types import Box3D, SceneGraph, SceneObject
 from tools.memory.embedding import TextEncoder, installed_encoder
 from tools.memory.memory import Memory
-from tools.search.matching import parse_query
+from tools.search.name_matching import parse_query
 from tools.search.queries import search
 
 STRUCTURED_MS, TEXT_MS = 5.0, 20.0

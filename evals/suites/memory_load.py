@@ -16,16 +16,17 @@ import torch
 from evals.suites.memory_words import NAMES
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Box3D, Frame, Relation, Room, SceneGraph, SceneObject
+from scenes.vocabulary import COLOR_WORDS
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
 from tools.memory.embedding import TextEncoder
 from tools.memory.memory import Memory
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.search.graph_index import index_of
-from tools.search.matching import COLORS, parse_query
+from tools.search.name_matching import parse_query
 from tools.search.queries import GazeRay, Region, search
 from tools.segmentation.choose import EMBEDDED, open_segmenter
 
@@ -72,7 +73,7 @@ def timed(calls: Sequence[Callable[[], object]], repeats: int = 5) -> Spent:
 def large_graph(count: int, seed: int = 0) -> SceneGraph:
     """A building: ``count`` objects of 300 kinds in rooms of 50, each standing on another."""
     rng = random.Random(seed)
-    kinds = [f"{a} {n}" if a else n for a, n in itertools.product(("", *COLORS[:9]), NAMES)][:KINDS]
+    kinds = [f"{a} {n}" if a else n for a, n in itertools.product(("", *COLOR_WORDS[:9]), NAMES)][:KINDS]
     rooms = [
         Room(id=f"r{k}", label=f"room {k}", floor_polygon=((0.0, 0.0), (5.0, 0.0), (5.0, 5.0), (0.0, 5.0)))
         for k in range(max(count // 50, 1))
@@ -84,7 +85,7 @@ def large_graph(count: int, seed: int = 0) -> SceneGraph:
             id=f"o{k}",
             label=rng.choice(kinds),
             box=Box3D(center=(x, y, z), size=(rng.uniform(0.1, 2), rng.uniform(0.1, 2), rng.uniform(0.1, 2))),
-            color=rng.choice(COLORS),
+            color=rng.choice(COLOR_WORDS),
             label_source="vlm",
             room=rng.choice(rooms).id,
             first_seen_s=rng.uniform(0, 1800),
@@ -139,7 +140,7 @@ def sentences(count: int, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
     common = "the a I put my in on and it is for to with of was left need at new old".split()  # noqa: SIM905
     rare = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u") for c in ("rk", "lt", "nd", "sh")]
-    vocabulary = [*common, *(w for n in NAMES for w in n.split()), *COLORS, *rare]
+    vocabulary = [*common, *(w for n in NAMES for w in n.split()), *COLOR_WORDS, *rare]
     weights = 1.0 / np.arange(1, len(vocabulary) + 1)
     rows = rng.choice(len(vocabulary), (count, 10), p=weights / weights.sum())
     return [" ".join(vocabulary[k] for k in row) for row in rows.tolist()]
@@ -194,7 +195,7 @@ def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growt
     """Walk ``frames`` frames in laps through a generated world, saving every minute, every frame a keyframe."""
     world = make_world(seed)
     walk = make_walk(world)
-    recorded = iter_recorded(Timeline(moments=((0.0, world),)), walk, SENSOR["headset"], HEAD_CAMERA)
+    recorded = iter_recorded(Timeline.unchanging(world), walk, SENSOR["headset"], HEAD_CAMERA)
     once = [frame for frame, _ in itertools.islice(recorded, lap)]
     builder = SceneGraphBuilder(world.map_id, None, open_segmenter(EMBEDDED))
     first_mb, objects, rss_mb = 0.0, 0, 0.0

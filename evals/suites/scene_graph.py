@@ -27,7 +27,7 @@ from evals.suites.report import Report, Row
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import make_world
 from tools.scene_graph.builder import SceneGraphBuilder
@@ -62,7 +62,7 @@ def run_world(
     builder = SceneGraphBuilder(world.map_id, namer, make())
     seen: Counter[int] = Counter()
     spent: list[float] = []
-    timeline = Timeline(moments=((0.0, world),))
+    timeline = Timeline.unchanging(world)
     for index, (frame, exact) in enumerate(iter_recorded(timeline, walk, SENSOR[sensor], HEAD_CAMERA)):
         least = VISIBLE_SHARE * exact.instance_ids.size
         seen.update(n for n, count in exact.pixel_counts().items() if count >= least)
@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> Report:
 def _namer(spec: str) -> Namer | None:
     if spec == "none":
         return None
-    from agent.model.naming import VlmNamer
+    from agent.model.namer import VlmNamer
     from agent.model.vlm import load_vlm
 
     return VlmNamer(load_vlm(spec, None))

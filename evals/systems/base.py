@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.conversation.turn import Question, Turn
+from agent.conversation.turn import Turn, TurnInput
 from evals.items import Item
 from evals.systems.recording import RecordingVlm
 from tools.toolbox.context import ToolContext
@@ -16,7 +16,7 @@ from tools.toolbox.context import ToolContext
 class Asked:
     """One turn as a system gets it."""
 
-    question: Question
+    question: TurnInput
     context: ToolContext
     item: Item
     """For the baselines that are told more: the family, or the right tool calls. Others do not read it."""

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from agent.conversation.turn import Outcome, Turn, grounded
+from agent.conversation.turn import Outcome, Turn, to_grounded_answer
 from evals.items import Gold, Item
 from evals.systems.base import Asked
 from scenes.records import ModelRef, Timings, TypedValue
@@ -37,7 +37,7 @@ class MajoritySystem:
                 votes[key] += count
         gold = self._example[max(votes, key=lambda k: (votes[k], repr(k)))] if votes else Gold(status="abstained")
         outcome = Outcome(status=gold.status, reason=gold.reason, text=spoken(gold) or "I do not know.")
-        answer = grounded(
+        answer = to_grounded_answer(
             outcome,
             asked.question,
             (),

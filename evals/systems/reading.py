@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from agent.conversation.turn import Outcome, Turn, grounded, judged, tools_for
+from agent.conversation.turn import Outcome, Turn, checked_outcome, to_grounded_answer, tools_for
 from agent.model.protocol import Message, ToolCall, call_message, tool_message
 from agent.model.vlm import ModelError, Reply, Vlm
 from evals.scorers.spoken import singular, tokens
@@ -21,9 +21,9 @@ from evals.systems.recording import RecordingVlm
 from scenes.records import ModelRef, Timings, ToolCallRecord
 from scenes.types import SceneObject
 from tools.toolbox.answers import ANSWER_NAME, AnswerArguments
-from tools.toolbox.context import Fact, ToolContext
-from tools.toolbox.phrases import a as with_article
-from tools.toolbox.phrases import joined, plain_name
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import Fact
+from tools.toolbox.phrases import joined, plain_name, with_article
 from tools.toolbox.toolbox import tool_schemas
 
 CAPTIONS, GRAPH_LINES = 5, 24
@@ -54,7 +54,7 @@ class ReadingSystem:
             records = (ToolCallRecord(name=self._source, arguments={}, result=text),)
         outcome, reply = self._closed([*messages, *own], asked, facts)
         total = (time.perf_counter() - start) * 1e3
-        answer = grounded(
+        answer = to_grounded_answer(
             outcome,
             asked.question,
             facts,
@@ -83,7 +83,7 @@ class ReadingSystem:
         if reply.call is None:
             return Outcome(status="abstained", reason="unsupported", text=NOT_SUPPORTED), reply
         if facts:
-            verdict = judged(reply.call.arguments, facts)
+            verdict = checked_outcome(reply.call.arguments, facts)
             if isinstance(verdict, Outcome):
                 return verdict, reply
             return Outcome(status="abstained", reason="unsupported", text=NOT_SUPPORTED), reply
@@ -108,7 +108,7 @@ def captions(asked: Asked) -> list[Fact]:
             where = f" in the {known.label}" if known is not None and known.label else ""
             texts.append(f"{max(0, round(asked.context.time_s - time_s))} s ago{where}: {names}")
     texts.sort(key=lambda text: -_shared(asked, text))
-    return [Fact(id=f"f{k}", text=text) for k, text in enumerate(texts[:CAPTIONS], start=1)]
+    return [Fact(id=f"f{k}", text=text, role="seen") for k, text in enumerate(texts[:CAPTIONS], start=1)]
 
 
 def graph_lines(asked: Asked) -> list[Fact]:
@@ -122,7 +122,7 @@ def graph_lines(asked: Asked) -> list[Fact]:
         w, h, d = (f"{v:.1f}" for v in obj.box.size)
         where = f" in the {room.label}" if room is not None and room.label else ""
         text = f"{plain_name(obj, obj.color)}{where} at ({x}, {y}, {z}), {w} x {h} x {d} m"
-        out.append(Fact(id=obj.id, text=text, object_ids=(obj.id,)))
+        out.append(Fact(id=obj.id, text=text, role="description", object_ids=(obj.id,)))
     return out
 
 

@@ -19,7 +19,7 @@ from agent.model.protocol import IMAGE, SYSTEM_PROMPT, Span, render, render_syst
 from finetune.language.data import Chat, Group, Mixture
 from finetune.language.tokenizer import IMAGE_EDGE, IMAGE_GLOBAL
 
-MIN_ROOM = 48
+MIN_ROOM_TOKENS = 48
 """Tokens left in a row below which no further conversation is tried."""
 
 
@@ -101,7 +101,7 @@ class Batch:
         return Batch(**{name: getattr(self, name).to(device) for name in self.__slots__})
 
 
-class _Row:
+class _PackedRow:
     """One row while it is filled."""
 
     def __init__(self, length: int) -> None:
@@ -138,10 +138,10 @@ class _Row:
         self.segments += [segment] * len(ids)
 
 
-def _fill_row(encoder: Encoder, groups: Iterator[Group], length: int) -> _Row:
-    row = _Row(length)
-    misses = 0
-    while row.room >= MIN_ROOM and misses < 3:
+def _pack_row(encoder: Encoder, groups: Iterator[Group], length: int) -> _PackedRow:
+    row = _PackedRow(length)
+    groups_too_long = 0
+    while row.room >= MIN_ROOM_TOKENS and groups_too_long < 3:
         group = next(groups, None)
         if group is None:
             break
@@ -154,7 +154,7 @@ def _fill_row(encoder: Encoder, groups: Iterator[Group], length: int) -> _Row:
                 taken.append((chat, encoded))
                 room -= len(encoded.ids)
         if not taken:
-            misses += 1
+            groups_too_long += 1
             continue
         row.add_prefix(prefix)
         for segment, (chat, encoded) in enumerate(taken, start=1):
@@ -172,7 +172,7 @@ def make_batch(
 
 def batch_of(streams: Sequence[Iterator[Group]], encoder: Encoder, *, length: int, image_size: int = 128) -> Batch:
     """One row per stream of groups, each filled until it is full or the stream ends."""
-    filled = [_fill_row(encoder, stream, length) for stream in streams]
+    filled = [_pack_row(encoder, stream, length) for stream in streams]
     images = [image for row in filled for image in row.images]
     stacked = torch.stack(images).permute(0, 3, 1, 2) if images else torch.zeros(0, 3, image_size, image_size)
 

@@ -6,11 +6,9 @@ uninterrupted run would read, on any machine, and no data-loader state has to be
 
 from __future__ import annotations
 
-import json
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
@@ -63,7 +61,7 @@ class GenericSource:
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """Say it again, pick the line, answer from the note: reading without tools."""
+    """Reading without tools: repeat words, find a line by its id, answer from a line."""
 
     conversations: int = 8
     repeat: float = 0.6
@@ -105,65 +103,8 @@ def _reading(rng: random.Random) -> tuple[Message, ...]:
         question, answer = f"{listing}\nwhich id is {names[chosen]}?", keys[chosen]
     else:
         question = f"{listing}\nsay {keys[chosen]}"
-        answer = words.sentence(f"{words.your(names[chosen])} is {values[chosen]}")
+        answer = words.sentence(f"{words.with_the(names[chosen])} is {values[chosen]}")
     return user_message(question, images=0), {"role": "assistant", "content": answer}
-
-
-class JsonlSource:
-    """Groups prepared on disk, one JSON object a line: ``{"system", "tools", "chats": [{"messages", "family"}]}``.
-
-    The file is indexed once; a draw reads one line, so memory does not grow with the file.
-    """
-
-    def __init__(self, path: Path, *, held_out: bool = False) -> None:
-        self.path = path
-        offsets, position = [], 0
-        with path.open("rb") as lines:
-            for line in lines:
-                offsets.append(position)
-                position += len(line)
-        # Every 20th group is never trained on.
-        self._offsets = [o for i, o in enumerate(offsets) if (i % 20 == 0) == held_out]
-        if not self._offsets:
-            raise ValueError(f"expected prepared groups in {path}, got {len(offsets)} lines; write it again")
-
-    def __len__(self) -> int:
-        return len(self._offsets)
-
-    def __call__(self, rng: random.Random) -> Group:
-        return self.at(rng.randrange(len(self._offsets)))
-
-    def at(self, index: int) -> Group:
-        """The index-th group of this split."""
-        with self.path.open("rb") as lines:
-            lines.seek(self._offsets[index])
-            return group_from_json(lines.readline())
-
-
-def group_to_json(group: Group) -> str:
-    """One line; images are not written."""
-    chats = [{"messages": list(chat.messages), "family": chat.family} for chat in group.chats]
-    return json.dumps({"system": group.system, "tools": list(group.tools), "chats": chats}, ensure_ascii=False)
-
-
-def group_from_json(line: str | bytes) -> Group:
-    """The reverse of ``group_to_json``."""
-    raw = json.loads(line)
-    chats = tuple(Chat(messages=tuple(c["messages"]), family=c.get("family", "")) for c in raw["chats"])
-    return Group(chats=chats, tools=tuple(raw["tools"]), system=raw.get("system"))
-
-
-def write_groups(groups: Iterable[Group], path: Path) -> int:
-    """Write prepared groups; returns how many. The file appears only when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    count = 0
-    with partial.open("w", encoding="utf-8") as out:
-        for group in groups:
-            out.write(group_to_json(group) + "\n")
-            count += 1
-    partial.replace(path)
-    return count
 
 
 @dataclass(frozen=True, slots=True)

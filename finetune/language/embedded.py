@@ -43,7 +43,7 @@ def embedded_config(
         "bos_token_id": None,
         "eos_token_id": end,
     }
-    eyes = {
+    vision_settings = {
         "hidden_size": vision_hidden,
         "intermediate_size": 3 * vision_hidden,
         "num_hidden_layers": vision,
@@ -52,7 +52,7 @@ def embedded_config(
         "patch_size": PATCH_SIZE,
     }
     settings: dict[str, Any] = {
-        "vision_config": eyes,
+        "vision_config": vision_settings,
         "text_config": text,
         "scale_factor": SCALE_FACTOR,
         "tie_word_embeddings": True,
@@ -70,7 +70,11 @@ def new_model(config: Idefics3Config, seed: int) -> Idefics3ForConditionalGenera
 
 
 def processor_for(tokenizer: PreTrainedTokenizerFast) -> Idefics3Processor:
-    """Images squeezed to one square without splitting, pixels to -1..1."""
+    """Images squeezed to one square without splitting, pixels to -1..1.
+
+    Raises:
+        ValueError: the tokenizer has no chat template, or several.
+    """
     images = Idefics3ImageProcessorPil(
         do_image_splitting=False,
         size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
@@ -80,7 +84,8 @@ def processor_for(tokenizer: PreTrainedTokenizerFast) -> Idefics3Processor:
         image_std=[0.5, 0.5, 0.5],
     )
     template = tokenizer.chat_template
-    assert isinstance(template, str)
+    if not isinstance(template, str):
+        raise ValueError(f"expected a tokenizer with one chat template, got {type(template).__name__}")
     return Idefics3Processor(images, tokenizer, image_seq_len=IMAGE_TOKENS, chat_template=template)
 
 

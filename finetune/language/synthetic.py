@@ -12,8 +12,9 @@ from dataclasses import replace
 
 import torch
 
-from scenes.questions.lexicon import COLORS, CONTAINERS, OWNERS, ROOMS, SUPPORTS, invented_word, object_name
+from scenes.questions.lexicon import CONTAINERS, OWNERS, ROOMS, SUPPORTS, invented_word, object_name
 from scenes.types import Box3D, Camera, Relation, Room, SceneGraph, SceneObject
+from scenes.vocabulary import COLOR_WORDS
 from tools.toolbox.context import Gaze, Note
 from tools.toolbox.snapshot import SnapshotContext
 
@@ -32,8 +33,8 @@ NOTES = (
 def random_scene(rng: random.Random) -> SnapshotContext:
     """A scene of 1-4 rooms and 5-13 objects, seen at some time from somewhere."""
     now = round(rng.choice((rng.uniform(2, 60), rng.uniform(60, 900), rng.uniform(900, 20000))), 1)
-    rooms = _rooms(rng)
-    objects, relations = _furnished(rng, rooms, now)
+    rooms = _random_rooms(rng)
+    objects, relations = _random_objects(rng, rooms, now)
     graph = SceneGraph(
         map_id="synthetic",
         time_s=now,
@@ -41,7 +42,7 @@ def random_scene(rng: random.Random) -> SnapshotContext:
         relations=tuple(relations),
         rooms={r.id: r for r in rooms},
     )
-    eye = _spot(rng, rng.choice(rooms), 1.6)
+    eye = _random_point(rng, rng.choice(rooms), 1.6)
     routed = rng.random() > 0.1
     bends = [(rng.uniform(-3, 3), rng.uniform(-3, 3)) for _ in range(rng.choice((0, 0, 1, 1, 2, 3, 4)))]
 
@@ -91,7 +92,7 @@ def random_gaze(rng: random.Random, graph: SceneGraph) -> Gaze:
     return Gaze(reason="unsupported", miss="no gaze was given")
 
 
-def _rooms(rng: random.Random) -> list[Room]:
+def _random_rooms(rng: random.Random) -> list[Room]:
     rooms, x = [], 0.0
     for i, label in enumerate(rng.sample(ROOMS, rng.randint(1, 4))):
         width, depth = rng.uniform(2, 6), rng.uniform(2, 6)
@@ -101,12 +102,12 @@ def _rooms(rng: random.Random) -> list[Room]:
     return rooms if rng.random() < 0.75 else [replace(r, label="") for r in rooms[:1]]
 
 
-def _spot(rng: random.Random, room: Room, y: float) -> tuple[float, float, float]:
+def _random_point(rng: random.Random, room: Room, y: float) -> tuple[float, float, float]:
     (x0, z0), _, (x1, z1), _ = room.floor_polygon
     return (rng.uniform(x0, x1), y, rng.uniform(z0, z1))
 
 
-def _furnished(rng: random.Random, rooms: list[Room], now: float) -> tuple[list[SceneObject], list[Relation]]:
+def _random_objects(rng: random.Random, rooms: list[Room], now: float) -> tuple[list[SceneObject], list[Relation]]:
     ids = rng.sample(range(1, rng.choice((15, 40, 99, 300))), 13)
     names: list[str] = []
     objects: list[SceneObject] = []
@@ -122,7 +123,7 @@ def _furnished(rng: random.Random, rooms: list[Room], now: float) -> tuple[list[
         else:
             name = object_name(rng)
         names.append(name)
-        obj = _object(rng, f"o{ids[k]}", name, rooms, holder, now)
+        obj = _random_object(rng, f"o{ids[k]}", name, rooms, holder, now)
         objects.append(obj)
         if holder is None:
             holders.append(obj)
@@ -133,13 +134,13 @@ def _furnished(rng: random.Random, rooms: list[Room], now: float) -> tuple[list[
     return objects, relations
 
 
-def _object(
+def _random_object(
     rng: random.Random, object_id: str, name: str, rooms: list[Room], holder: SceneObject | None, now: float
 ) -> SceneObject:
     room = next((r for r in rooms if holder and r.id == holder.room), rng.choice(rooms))
     if holder is None:
         size = (rng.uniform(0.3, 2.4), rng.uniform(0.3, 2.0), rng.uniform(0.3, 1.2))
-        x, _, z = _spot(rng, room, 0.0)
+        x, _, z = _random_point(rng, room, 0.0)
         center = (x, size[1] / 2, z)
     else:
         size = (rng.uniform(0.04, 0.6), rng.uniform(0.03, 0.5), rng.uniform(0.04, 0.5))
@@ -171,7 +172,7 @@ def _object(
         box=Box3D(center=center, size=size, quaternion_xyzw=(0.0, math.sin(turn / 2), 0.0, math.cos(turn / 2))),
         label_source=source,
         aliases=aliases,
-        color=rng.choice(COLORS) if rng.random() < 0.8 else "",
+        color=rng.choice(COLOR_WORDS) if rng.random() < 0.8 else "",
         room=room.id if room.label else "",
         last_seen_s=seen,
         present=rng.random() > 0.08,

@@ -41,7 +41,7 @@ SPECIAL_TOKENS = (
 )
 """Ids 0, 1, 2, ... in this order."""
 
-_PLAIN = (
+_PLAIN_PHRASES = (
     "where is my bag? where did I leave my keys? where am I? what is this? what am I looking at? which room is this?",
     "how far away is the table? how big is it? how tall is that? how many chairs are there in the kitchen? is there",
     "remember that this is my bag. call this my mug. forget my bag. take me to the sofa. what color is it? thanks",
@@ -101,7 +101,7 @@ def generated_text(seed: int, packs: int) -> Iterator[str]:
         # A name is read after a space and written after a quote: both forms should be one token.
         yield from (f'the {name} my {name}? "{name}" {words.plural(name)}. {name.capitalize()}',) * 12
     yield from (render_system(SYSTEM_PROMPT, tool_schemas()),) * 100
-    yield from _PLAIN * 40
+    yield from _PLAIN_PHRASES * 40
 
 
 def build_tokenizer(folder: Path, *, vocab_size: int = 2560, seed: int = 0, packs: int = 2000) -> None:

@@ -1,191 +1,45 @@
-"""One writer per question family: what is asked, and which tools answer it.
+"""The question families of the training traces, each with its weight and its writer.
 
-A writer returns the argument name of the thing the conversation is now about (for "how far is it?"), or ``""``.
+A writer asks one question of its family, calls the tools that answer it and tells the answer. It returns the argument
+name of the thing that the conversation is now about (for "how far is it?"), or ``""``. Those that find things are in
+``finetune.language.trace_finding``; here are looks, lengths, the gaze, memory and small talk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from finetune.language.trace_slots import (
-    category_for,
-    definite,
-    name_for,
-    note_for,
-    relation_for,
-    room_for,
-    slots_for,
-    taught_name_for,
-)
-from finetune.language.trace_writer import (
-    Writer,
-    clause_of,
-    miss,
-    sentence,
+from finetune.language.trace_answers import (
+    GREETING,
+    OUT_OF_SCOPE,
+    THANKS,
     tell_color,
-    tell_count,
-    tell_existence,
-    tell_first,
+    tell_description,
     tell_gazed,
     tell_gazed_color,
-    tell_list,
-    tell_place,
+    tell_main,
     tell_saved,
 )
-from scenes.questions.phrasing import say
-from tools.search.matching import RANKS, plural
-from tools.toolbox.context import ToolResult
-from tools.toolbox.phrases import a, is_plural
-
-
-def _where_is(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("where_is", slots_for(w, name))
-    result = w.call("where_is", object=name)
-    tell_place(w, result)
-    if result.reason == "ambiguous" and w.rng.random() < 0.8:
-        _choose(w, result)
-        return ""
-    return name if result.facts and result.reason in (None, "moved") else ""
-
-
-def _choose(w: Writer, result: ToolResult) -> None:
-    """The wearer says which of several things is meant."""
-    w.later()
-    name = w.rng.choice(clause_of(result).replace(", or another", "").replace(" or ", ", ").split(", "))
-    argument = name.removeprefix("the ")
-    if argument.startswith("your "):
-        argument = "my " + argument[5:]
-    w.ask("choose", {"choice": f"the {argument}" if name.startswith("the ") else argument})
-    tell_place(w, w.call("where_is", object=argument))
-
-
-def _last_seen(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("last_seen", slots_for(w, name))
-    result = w.call("describe", object=name)
-    if miss(w, result):
-        return ""
-    w.answer(sentence(result.facts[-1].text), result.facts[-1].id)
-    return name
-
-
-def _room_of(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("room_of", slots_for(w, name))
-    result = w.call("describe", object=name)
-    if miss(w, result):
-        return ""
-    if len(result.facts) == 3:
-        w.answer(sentence(result.facts[1].text), result.facts[1].id)
-    else:
-        w.answer("I do not know the rooms here.", status="abstained", reason="unsupported")
-    return name
-
-
-def _direction(w: Writer) -> str:
-    name = name_for(w)
-    w.ask("direction", slots_for(w, name))
-    tell_place(w, w.call("where_is", object=name))
-    return name
-
-
-def _route(w: Writer) -> str:
-    name = room_for(w) if w.rng.random() < 0.15 else name_for(w)
-    w.ask("route", slots_for(w, name))
-    result = w.call("route_to", target=name)
-    tell_first(w, result)
-    return name if result.facts and result.facts[0].object_ids else ""
-
-
-def _fits(kind: str) -> Callable[[Writer], str]:
-    def write(w: Writer) -> str:
-        first, second = name_for(w, never=0.06), name_for(w, never=0.06)
-        w.ask(kind, {"the": definite(w, first), "the2": definite(w, second)})
-        tell_first(w, w.call("measure", kind=kind, a=first, b=second))
-        return ""
-
-    return write
-
-
-def _exist(w: Writer) -> str:
-    name = category_for(w, never=0.35)
-    many = name if is_plural(name) else plural(name)
-    family, slots = "exist", {"a": a(name), "many": many, "bare": name}
-    question = say(w.rng, family, w.split, slots)
-    w.ask_text(family, question)
-    tell_existence(w, w.call("find_objects", query=many if many in question else name))
-    return ""
-
-
-def _exist_relation(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    name = category_for(w, never=0.2)
-    many = name if is_plural(name) else plural(name)
-    question = say(w.rng, "exist_relation", w.split, {"a": a(name), "many": many, "rel": spoken, "ref": ref})
-    w.ask_text("exist_relation", question)
-    query = many if many in question else name
-    tell_existence(w, w.call("find_objects", query=query, relation=relation, reference=reference))
-    return ""
-
-
-def _count(w: Writer) -> str:
-    many = plural(category_for(w))
-    w.ask("count", {"many": many})
-    tell_count(w, w.call("find_objects", query=many))
-    return ""
-
-
-def _count_relation(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    many = plural(category_for(w))
-    w.ask("count_relation", {"many": many, "rel": spoken, "ref": ref})
-    tell_count(w, w.call("find_objects", query=many, relation=relation, reference=reference))
-    return ""
-
-
-def _count_room(w: Writer) -> str:
-    many, room = plural(category_for(w)), room_for(w)
-    w.ask("count_room", {"many": many, "room": f"the {room}"})
-    tell_count(w, w.call("find_objects", query=many, room=room))
-    return ""
-
-
-def _list_room(w: Writer) -> str:
-    room = room_for(w)
-    w.ask("list_room", {"room": f"the {room}"})
-    tell_list(w, w.call("find_objects", query="objects", room=room))
-    return ""
-
-
-def _list_relation(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    w.ask("list_relation", {"rel": spoken, "ref": ref})
-    tell_list(w, w.call("find_objects", query="objects", relation=relation, reference=reference))
-    return ""
-
-
-def _count_things(w: Writer) -> str:
-    relation, spoken, reference, ref = relation_for(w)
-    w.ask("count_things", {"rel": spoken, "ref": ref})
-    tell_count(w, w.call("find_objects", query="objects", relation=relation, reference=reference))
-    return ""
-
-
-def _superlative(w: Writer) -> str:
-    name, rank = category_for(w), w.rng.choice(list(RANKS))
-    w.ask("superlative", {"bare": name, "rank": rank})
-    tell_first(w, w.call("find_objects", query=f"{rank} {name}"))
-    return ""
-
-
-def _changes(family: str) -> Callable[[Writer], str]:
-    def write(w: Writer) -> str:
-        w.ask(family)
-        tell_list(w, w.call("find_objects", query="objects", when="moved"))
-        return ""
-
-    return write
+from finetune.language.trace_finding import (
+    changes,
+    count,
+    count_relation,
+    count_room,
+    count_things,
+    direction,
+    exist,
+    exist_relation,
+    fits,
+    last_seen,
+    list_relation,
+    list_room,
+    room_of,
+    route,
+    superlative,
+    where_is,
+)
+from finetune.language.trace_slots import definite, has_owner, name_for, note_for, slots_for, taught_name_for
+from finetune.language.trace_writer import Writer
 
 
 def _color(w: Writer) -> str:
@@ -198,21 +52,21 @@ def _color(w: Writer) -> str:
 def _describe(w: Writer) -> str:
     name = name_for(w)
     w.ask("describe", slots_for(w, name))
-    tell_first(w, w.call("describe", object=name))
+    tell_description(w, w.call("describe", object=name))
     return name
 
 
 def _distance(w: Writer) -> str:
     name = name_for(w)
     w.ask("distance", slots_for(w, name))
-    tell_first(w, w.call("measure", kind="distance", a=name))
+    tell_main(w, w.call("measure", kind="distance", a=name))
     return name
 
 
 def _distance_two(w: Writer) -> str:
-    first, second = name_for(w, never=0.08), name_for(w, never=0.08)
+    first, second = name_for(w, absent=0.08), name_for(w, absent=0.08)
     w.ask("distance_two", {"the": definite(w, first), "the2": definite(w, second)})
-    tell_first(w, w.call("measure", kind="distance", a=first, b=second))
+    tell_main(w, w.call("measure", kind="distance", a=first, b=second))
     return ""
 
 
@@ -220,7 +74,7 @@ def _sized(kind: str) -> Callable[[Writer], str]:
     def write(w: Writer) -> str:
         name = name_for(w)
         w.ask(kind, slots_for(w, name))
-        tell_first(w, w.call("measure", kind=kind, a=name))
+        tell_main(w, w.call("measure", kind=kind, a=name))
         return name
 
     return write
@@ -228,7 +82,7 @@ def _sized(kind: str) -> Callable[[Writer], str]:
 
 def _where_am_i(w: Writer) -> str:
     w.ask("where_am_i")
-    tell_first(w, w.call("where_am_i"))
+    tell_main(w, w.call("where_am_i"))
     return ""
 
 
@@ -246,28 +100,28 @@ def _gaze_color(w: Writer) -> str:
 
 def _gaze_distance(w: Writer) -> str:
     w.ask("gaze_distance", gaze=True)
-    tell_first(w, w.call("measure", kind="distance", a="gaze"))
+    tell_main(w, w.call("measure", kind="distance", a="gaze"))
     return ""
 
 
 def _gaze_size(w: Writer) -> str:
     w.ask("gaze_size", gaze=True)
-    tell_first(w, w.call("measure", kind="size", a="gaze"))
+    tell_main(w, w.call("measure", kind="size", a="gaze"))
     return ""
 
 
 def _teach(w: Writer) -> str:
     name = taught_name_for(w)
-    spoken = name if name.startswith("my ") or "'s " in name else w.rng.choice(("the ", "a ", "")) + name
+    spoken = name if has_owner(name) else w.rng.choice(("the ", "a ", "")) + name
     spoken = spoken.replace("a ", "an ", 1) if spoken.startswith("a ") and name[0] in "aeiou" else spoken
     w.ask("teach", {"name": spoken}, gaze=True)
     return name if tell_saved(w, w.call("remember", name=name, target="gaze")) else ""
 
 
 def _teach_named(w: Writer) -> str:
-    target = name_for(w, never=0.06)
+    target = name_for(w, absent=0.06)
     name = taught_name_for(w)
-    spoken = name if name.startswith("my ") or "'s " in name else w.rng.choice(("the ", "")) + name
+    spoken = name if has_owner(name) else w.rng.choice(("the ", "")) + name
     w.ask("teach_named", {"the": definite(w, target), "name": spoken})
     return name if tell_saved(w, w.call("remember", name=name, target=target)) else ""
 
@@ -280,7 +134,7 @@ def _forget(w: Writer) -> str:
 
 
 def _annotate(w: Writer) -> str:
-    name, note = name_for(w, never=0.06), note_for(w)
+    name, note = name_for(w, absent=0.06), note_for(w)
     w.ask("annotate", {"note": note, **slots_for(w, name)})
     tell_saved(w, w.call("annotate", target=name, text=note))
     return ""
@@ -292,7 +146,7 @@ def _recall(w: Writer) -> str:
     if noted and rng.random() < 0.7:
         name = w.scene.graph.objects[rng.choice(noted).object_id or ""].label
     w.ask("recall", slots_for(w, name))
-    tell_first(w, w.call("recall", query=name))
+    tell_main(w, w.call("recall", query=name))
     return ""
 
 
@@ -302,48 +156,48 @@ def _depth(w: Writer) -> str:
     depth = w.rng.uniform(0.3, 6.0) if w.rng.random() < 0.9 else None
     w.scene.depths = lambda x, y: depth if camera is not None and camera.contains(x, y) else None
     w.ask("depth", {"u": str(u), "v": str(v)})
-    tell_first(w, w.call("measure_depth", u=u, v=v))
+    tell_main(w, w.call("measure_depth", u=u, v=v))
     return ""
 
 
 def _greeting(w: Writer) -> str:
     w.ask("greeting")
-    w.answer("Hello! I remember where things are. What are you looking for?", status="clarify")
+    w.answer(GREETING, status="clarify")
     return ""
 
 
 def _thanks(w: Writer) -> str:
     w.ask("thanks")
-    w.answer("You are welcome. What else are you looking for?", status="clarify")
+    w.answer(THANKS, status="clarify")
     return ""
 
 
 def _unsupported(w: Writer) -> str:
     w.ask("unsupported")
-    w.answer("I can only help with the things around you.", status="abstained", reason="unsupported")
+    w.answer(OUT_OF_SCOPE, status="abstained", reason="unsupported")
     return ""
 
 
 FAMILIES: tuple[tuple[str, float, Callable[[Writer], str]], ...] = (
-    ("where_is", 6.0, _where_is),
-    ("last_seen", 1.0, _last_seen),
-    ("room_of", 1.0, _room_of),
-    ("direction", 1.0, _direction),
-    ("route", 1.0, _route),
-    ("fit_on", 0.7, _fits("fit_on")),
-    ("fit_in", 0.7, _fits("fit_in")),
-    ("exist", 2.0, _exist),
-    ("exist_relation", 1.5, _exist_relation),
-    ("count", 1.5, _count),
-    ("count_relation", 1.0, _count_relation),
-    ("count_room", 1.0, _count_room),
-    ("count_things", 1.0, _count_things),
-    ("list_relation", 2.0, _list_relation),
-    ("list_room", 1.0, _list_room),
-    ("superlative", 1.5, _superlative),
-    ("moved", 0.3, _changes("moved")),
-    ("changed", 0.3, _changes("changed")),
-    ("missing", 0.2, _changes("missing")),
+    ("where_is", 6.0, where_is),
+    ("last_seen", 1.0, last_seen),
+    ("room_of", 1.0, room_of),
+    ("direction", 1.0, direction),
+    ("route", 1.0, route),
+    ("fit_on", 0.7, fits("fit_on")),
+    ("fit_in", 0.7, fits("fit_in")),
+    ("exist", 2.0, exist),
+    ("exist_relation", 1.5, exist_relation),
+    ("count", 1.5, count),
+    ("count_relation", 1.0, count_relation),
+    ("count_room", 1.0, count_room),
+    ("count_things", 1.0, count_things),
+    ("list_relation", 2.0, list_relation),
+    ("list_room", 1.0, list_room),
+    ("superlative", 1.5, superlative),
+    ("moved", 0.3, changes("moved")),
+    ("changed", 0.3, changes("changed")),
+    ("missing", 0.2, changes("missing")),
     ("color", 1.5, _color),
     ("describe", 1.5, _describe),
     ("distance", 2.5, _distance),

@@ -1,7 +1,7 @@
 """Writes a training conversation: asks, calls real tools, and answers from what they returned.
 
-Gold answers pass the same checker as the model's. The ``tell_`` functions are the whole policy from tool results to
-answers; which tools to call is in ``finetune.language.trace_families``.
+Gold answers pass the same checker as the model's. What to answer is in ``finetune.language.trace_answers``; which tools
+to call is in ``finetune.language.trace_families``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scenes.questions.lexicon import COLORS, object_name
 from scenes.questions.phrasing import Split, say
 from tools.toolbox.answers import AnswerArguments, check_answer
-from tools.toolbox.context import Fact, ToolResult
-from tools.toolbox.phrases import a
+from tools.toolbox.facts import Fact, ToolResult
 from tools.toolbox.snapshot import SnapshotContext
 from tools.toolbox.toolbox import next_fact_number, run_tool
 
@@ -88,161 +86,3 @@ class Writer:
         call = {"id": call_id, "type": "function", "function": function}
         self.messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
         return call_id
-
-
-def sentence(text: str) -> str:
-    """A span as a sentence: capital and full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def clause_of(result: ToolResult) -> str:
-    """The words after ``none: <reason>: ``."""
-    return result.text.split("\n", 1)[0].split(": ", 2)[2]
-
-
-def miss(w: Writer, result: ToolResult) -> bool:
-    """End the turn where a tool found nothing or several things; False when it found what was asked."""
-    if not result.text.startswith("none: "):
-        return False
-    clause = clause_of(result)
-    if result.reason == "ambiguous":
-        w.answer(f"Which one: {clause}?", *(f.id for f in result.facts), status="clarify", reason="ambiguous")
-    elif result.reason == "never_seen":
-        w.answer(f"I have not seen {clause}.", status="abstained", reason="never_seen")
-    elif result.reason == "not_localised":
-        w.answer(f"I do not know where you are: {clause}.", status="abstained", reason="not_localised")
-    else:
-        w.answer(sentence(clause), status="abstained", reason=result.reason)
-    return True
-
-
-def gone(w: Writer, result: ToolResult) -> bool:
-    """End the turn where all that fits has moved away; False where something fits and is there."""
-    if result.reason != "moved":
-        return False
-    w.answer(sentence(result.facts[0].text.rsplit(";", 1)[0]), result.facts[0].id, status="abstained", reason="moved")
-    return True
-
-
-def tell_place(w: Writer, result: ToolResult) -> None:
-    """The answer to where_is."""
-    if miss(w, result):
-        return
-    fact = result.facts[0]
-    span = fact.text.rsplit(";", 1)[0]
-    if result.reason in ("moved", "not_reobserved"):
-        w.answer(sentence(span), fact.id, status="abstained", reason=result.reason)
-    elif result.reason == "not_localised":
-        w.answer(f"I do not know where you are, but {span}.", fact.id, status="abstained", reason="not_localised")
-    else:
-        w.answer(sentence(span), fact.id)
-
-
-def tell_first(w: Writer, result: ToolResult, opening: str = "") -> None:
-    """The answer that is the first fact itself, up to its semicolon."""
-    if not miss(w, result) and not gone(w, result):
-        fact = result.facts[0]
-        span = fact.text.rsplit(";", 1)[0]
-        w.answer(f"{opening}{span}." if opening else sentence(span), fact.id)
-
-
-def tell_existence(w: Writer, result: ToolResult) -> None:
-    """Yes with the place or the count, no with the kind, or never seen."""
-    if miss(w, result):
-        return
-    count = result.facts[0]
-    if gone(w, result):
-        return
-    if len(result.facts) == 1:
-        w.answer(f"No, I have seen {count.text}.", count.id)
-    elif count.text.startswith("1 "):
-        w.answer(f"Yes, {result.facts[-1].text}.", result.facts[-1].id)
-    else:
-        w.answer(f"Yes, I have seen {count.text}.", count.id)
-
-
-def tell_count(w: Writer, result: ToolResult) -> None:
-    """The counted fact."""
-    if not miss(w, result) and not gone(w, result):
-        w.answer(f"I have seen {result.facts[0].text}.", result.facts[0].id)
-
-
-def tell_list(w: Writer, result: ToolResult) -> None:
-    """The listing fact, or the zero count."""
-    if miss(w, result):
-        return
-    if len(result.facts) == 1:
-        w.answer(f"I have seen {result.facts[0].text}.", result.facts[0].id)
-    else:
-        w.answer(sentence(result.facts[1].text), result.facts[1].id)
-
-
-def tell_changes(w: Writer, result: ToolResult, group: str = "") -> None:
-    """What has changed, all of it or one group of ``tools.toolbox.change_facts.GROUPS``."""
-    fact_of = result.artifact.get("kinds", {})
-    if not group or group not in fact_of:
-        tell_list(w, result)
-        return
-    fact = next(f for f in result.facts if f.id == fact_of[group])
-    nothing = fact.text.startswith("nothing")
-    w.answer(
-        f"Nothing {'has moved' if group == 'moved' else f'is {group}'}." if nothing else sentence(fact.text), fact.id
-    )
-
-
-def tell_moved(w: Writer, result: ToolResult) -> None:
-    """Whether one thing has moved, and from where to where."""
-    if miss(w, result):
-        return
-    count, *lines = result.facts
-    if lines:
-        w.answer(f"Yes, {lines[0].text.split(';', 1)[0]}.", count.id, lines[0].id)
-    else:
-        w.answer(f"No, I have seen {count.text}.", count.id)
-
-
-def tell_color(w: Writer, name: str) -> None:
-    """Colour from the graph; where it has none, from a closer look."""
-    result = w.call("describe", object=name)
-    if miss(w, result):
-        return
-    fact = result.facts[0]
-    if fact.value is not None and fact.value.kind == "color":
-        w.answer(sentence(fact.text.split(",", 1)[0]), fact.id)
-        return
-    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
-    tell_first(w, w.call("look", target=name, question="what color is it?"))
-
-
-def tell_gazed(w: Writer) -> None:
-    """The name of what the wearer looks at; an unnamed thing is looked at closely."""
-    result = w.call("describe", object="gaze")
-    if miss(w, result):
-        return
-    fact = result.facts[0]
-    if not fact.text.startswith("this thing has no name"):
-        w.answer(sentence(fact.text.split(",", 1)[0]), fact.id)
-        return
-    name = a(object_name(w.rng))
-    w.scene.looks = lambda object_id, question: w.rng.choice((name, name, ""))
-    tell_first(w, w.call("look", target="gaze", question="what is this?"))
-
-
-def tell_saved(w: Writer, result: ToolResult) -> bool:
-    """Confirm what was saved, forgotten or noted; False when there was nothing to do it to."""
-    if miss(w, result):
-        return False
-    w.answer(f"OK, {result.facts[0].text}.", result.facts[0].id)
-    return True
-
-
-def tell_gazed_color(w: Writer) -> None:
-    """The colour of what the wearer looks at; where the graph has none, from a closer look."""
-    result = w.call("describe", object="gaze")
-    if miss(w, result):
-        return
-    if len(result.facts) == 2:
-        w.answer(sentence(result.facts[1].text), result.facts[1].id)
-        return
-    w.scene.looks = lambda object_id, question: w.rng.choice((*COLORS, ""))
-    tell_first(w, w.call("look", target="gaze", question="what color is this?"))

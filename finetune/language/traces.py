@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from finetune.language.synthetic import random_scene
+from finetune.language.trace_answers import tell_color, tell_main, tell_place, tell_saved
 from finetune.language.trace_families import FAMILIES
 from finetune.language.trace_slots import definite, name_for
-from finetune.language.trace_writer import Conversation, Writer, tell_color, tell_first, tell_place, tell_saved
+from finetune.language.trace_writer import Conversation, Writer
 from scenes.questions.phrasing import SPLITS, Split
 
 __all__ = ["FAMILIES", "Conversation", "conversation", "iter_conversations"]
@@ -35,11 +36,11 @@ def _follow_up(w: Writer, name: str, before: str) -> str:
         return name
     w.ask(family)
     if family == "it_distance":
-        tell_first(w, w.call("measure", kind="distance", a=name))
+        tell_main(w, w.call("measure", kind="distance", a=name))
     elif family == "it_color":
         tell_color(w, name)
     elif family == "it_size":
-        tell_first(w, w.call("measure", kind="size", a=name))
+        tell_main(w, w.call("measure", kind="size", a=name))
     elif family == "it_where":
         tell_place(w, w.call("where_is", object=name))
     else:

@@ -124,7 +124,7 @@ def new_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
 
 
 class StepBatch(Protocol):
-    """What one step reads."""
+    """The data of one training step."""
 
     @property
     def size(self) -> int:
@@ -154,41 +154,41 @@ def train(
         optimizer: over the module's parameters; AdamW by default.
     """
     # A step without pictures leaves the vision tower without gradients.
-    spread = DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = Accelerator(mixed_precision="bf16", kwargs_handlers=[spread])
-    rule = optimizer if optimizer is not None else new_optimizer(module, config)
-    step = load_checkpoint(out, module, rule)
-    module, rule = accelerator.prepare(module, rule)
-    rows = _own_rows(config.rows, accelerator)
+    ddp = DistributedDataParallelKwargs(find_unused_parameters=True)
+    accelerator = Accelerator(mixed_precision="bf16", kwargs_handlers=[ddp])
+    chosen = new_optimizer(module, config) if optimizer is None else optimizer
+    step = load_checkpoint(out, module, chosen)
+    module, prepared = accelerator.prepare(module, chosen)
+    rows = _rows_of_this_process(config.rows, accelerator)
     last = min(config.steps, stop_after or config.steps)
-    clock = _Clock(out, accelerator.is_main_process)
+    progress = _ProgressLog(out, accelerator.is_main_process)
     saved_at = time.monotonic()
     while step < last:
         module.train()
-        for group in rule.param_groups:
+        for group in prepared.param_groups:
             group["lr"] = learning_rate(step, config)
         batch = batch_at(step, rows).to(accelerator.device)
         loss = module(batch)
         accelerator.backward(loss)
         norm = accelerator.clip_grad_norm_(module.parameters(), config.clip)
-        rule.step()
-        rule.zero_grad(set_to_none=True)
+        prepared.step()
+        prepared.zero_grad(set_to_none=True)
         step += 1
-        clock.tick(step, float(loss.detach()), batch.size * accelerator.num_processes)
-        if not math.isfinite(clock.loss):
-            raise FloatingPointError(f"expected a finite loss, got {clock.loss} at step {step}; lower the rate")
+        progress.add_step(step, float(loss.detach()), batch.size * accelerator.num_processes)
+        if not math.isfinite(progress.loss):
+            raise FloatingPointError(f"expected a finite loss, got {progress.loss} at step {step}; lower the rate")
         if step % config.log_every == 0:
-            clock.report(step, config, {"lr": learning_rate(step - 1, config), "norm": float(norm or 0.0)})
+            progress.report(step, config, {"lr": learning_rate(step - 1, config), "norm": float(norm or 0.0)})
         if held_out and (step % config.eval_every == 0 or step == last):
-            clock.write({"step": step, "held_out": evaluate_loss(accelerator, module, held_out)})
+            progress.write({"step": step, "held_out": evaluate_loss(accelerator, module, held_out)})
         due = time.monotonic() - saved_at > config.save_minutes * 60
         if accelerator.is_main_process and (due or step == last):
-            save_checkpoint(out, accelerator.unwrap_model(module), rule, step, config)
+            save_checkpoint(out, accelerator.unwrap_model(module), prepared, step, config)
             saved_at = time.monotonic()
     return step
 
 
-def _own_rows(rows: int, accelerator: Accelerator) -> range:
+def _rows_of_this_process(rows: int, accelerator: Accelerator) -> range:
     if rows % accelerator.num_processes:
         raise ValueError(f"expected rows divisible by {accelerator.num_processes} processes, got {rows}")
     share = rows // accelerator.num_processes
@@ -202,7 +202,7 @@ def evaluate_loss(accelerator: Accelerator, module: nn.Module, held_out: Mapping
     return {name: round(float(module(batch.to(accelerator.device))), 4) for name, batch in held_out.items()}
 
 
-class _Clock:
+class _ProgressLog:
     """Progress lines: to the log, and as JSON to ``progress.jsonl``."""
 
     def __init__(self, out: Path, writes: bool) -> None:
@@ -211,7 +211,7 @@ class _Clock:
         self._count = 0
         self.loss = 0.0
 
-    def tick(self, step: int, loss: float, tokens: int) -> None:
+    def add_step(self, step: int, loss: float, tokens: int) -> None:
         self.loss = loss
         self._tokens += tokens
         self._losses += loss

@@ -1,8 +1,15 @@
-"""Word lists for generated training text. Plain English nouns and phrases; nothing is taken from a data set."""
+"""Word lists and simple grammar for generated training text. Plain English; nothing is taken from a data set.
+
+The base model learns from it before it sees Sightline's own wording: this stays apart from ``tools.toolbox.phrases``.
+Order and length of every list decide what a seed draws: a change makes another base model.
+"""
 
 from __future__ import annotations
 
 import random
+from typing import Final
+
+from scenes.vocabulary import ColorWord
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -31,14 +38,17 @@ THINGS = _split(
 )
 """Common indoor things."""
 
-COLORS = ("red", "green", "blue", "yellow", "orange", "purple", "pink", "brown", "black", "white", "gray", "beige")
+COLORS: Final[tuple[ColorWord, ...]] = (
+    *("red", "green", "blue", "yellow", "orange", "purple"),
+    *("pink", "brown", "black", "white", "gray", "beige"),
+)
+"""In an order of its own, which the seeds of the base model's training text depend on."""
 QUALITIES = _split("small large big little old new tall short round square wooden metal plastic glass soft heavy")
 PLACES = (
     *_split("kitchen bedroom bathroom hallway office garage attic cellar balcony garden study lobby corridor"),
     *_split("workshop nursery pantry laundry entrance"),
     *("living room", "dining room", "guest room", "bed room", "bath room"),
 )
-RELATIONS = ("on", "in", "under", "next to", "above", "below", "attached to")
 VERBS = _split(
     """find get list show search check read open count fetch track scan query inspect locate name tag mark note
     save store keep drop delete remove forget plan route guide compare measure estimate compute describe explain
@@ -136,7 +146,7 @@ def number(rng: random.Random) -> str:
     return str(rng.choice((rng.randint(0, 9), rng.randint(10, 99), rng.randint(100, 999))))
 
 
-def your(name: str) -> str:
+def with_the(name: str) -> str:
     """The name as the assistant says it: ``my bag`` -> ``your bag``, ``mug`` -> ``the mug``."""
     return "your " + name[3:] if name.startswith("my ") else "the " + name
 
@@ -146,8 +156,8 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
-def one(name: str) -> str:
+def with_article(name: str) -> str:
     """``a mug``, ``an oven``, ``your bag``."""
     if name.startswith("my "):
-        return your(name)
+        return with_the(name)
     return f"an {name}" if name[:1] in "aeiou" else f"a {name}"

@@ -15,14 +15,14 @@ from scenes.questions.phrasing import phrasings
 if TYPE_CHECKING:
     from finetune.questions.data import QuestionSummary
 
-WORDS_OF = {
+PHRASED_AS = {
     "taught_where": "where_is",
     "ambiguous": "where_is",
     "never_present": "where_is",
     "not_yet_seen": "where_is",
     "moved_away": "where_is",
 }
-"""Families that are asked in the words of another; of several, the one with the most is counted."""
+"""Families that are asked in the words of another one."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         )
     if args.sheet is not None:
         write_sheet(args.sheet, list(generate(seeds[:1], args.dialogs, args.visits)), count=args.tiles)
-    print(json.dumps(_report(args.out, summary)) if args.json else table(args.out, summary))
+    print(json.dumps(_report(args.out, summary)) if args.json else summary_table(args.out, summary))
     return 0
 
 
@@ -68,7 +68,7 @@ def _report(out: Path, summary: QuestionSummary) -> dict[str, object]:
         "questions": summary.questions,
         "splits": summary.splits,
         "families": summary.families,
-        "phrasings": {name: phrasings(WORDS_OF.get(name, name)) for name in summary.families},
+        "phrasings": {name: phrasings(PHRASED_AS.get(name, name)) for name in summary.families},
         "left_out": len(summary.disagreements),
         "left_out_by_family": summary.left_out,
         "never_asked": list(summary.never_asked),
@@ -79,9 +79,9 @@ def _report(out: Path, summary: QuestionSummary) -> dict[str, object]:
     }
 
 
-def table(out: Path, summary: QuestionSummary) -> str:
+def summary_table(out: Path, summary: QuestionSummary) -> str:
     """What was written, a row a family: a family that was left out altogether has a row too."""
-    from finetune.questions.data import TALK, YES_NO
+    from finetune.questions.data import ONE_ANSWER_FAMILIES, YES_NO_FAMILIES
 
     splits = ", ".join(f"{count} {name}" for name, count in summary.splits.items())
     rows = [
@@ -92,10 +92,10 @@ def table(out: Path, summary: QuestionSummary) -> str:
     ]
     for name in (*summary.families, *(n for n in summary.left_out if n not in summary.families)):
         share = summary.majority_by_family.get(name)
-        blind = "(one answer)" if name in TALK else "(none left)" if share is None else f"{share:.0%}"
+        blind = "(one answer)" if name in ONE_ANSWER_FAMILIES else "(none left)" if share is None else f"{share:.0%}"
         counts = f"{summary.families.get(name, 0):>10}{summary.left_out.get(name, 0):>10}"
-        end = "  yes or no" if name in YES_NO else ""
-        rows.append(f"{name:<16}{counts}{phrasings(WORDS_OF.get(name, name)):>11}{blind:>19}{end}")
+        end = "  yes or no" if name in YES_NO_FAMILIES else ""
+        rows.append(f"{name:<16}{counts}{phrasings(PHRASED_AS.get(name, name)):>11}{blind:>19}{end}")
     rows += [
         f"{'mean':<16}{'':>31}{summary.majority:>19.0%}",
         f"{'mean of yes or no':<18}{'':>29}{summary.mean_of(yes_no=True):>19.0%}  (a coin: 50%)",

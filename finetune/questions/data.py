@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from finetune.questions.writer import tell
+from finetune.questions.writer import write_dialog
 from scenes.errors import InputError
 from scenes.questions.generate import FAMILIES, visit_questions
 from scenes.questions.visits import Visit, make_visits
@@ -41,15 +41,15 @@ class QuestionSummary:
     left_out: dict[str, int]
     """Questions per family in those dialogs; a family that is not in ``families`` was left out altogether."""
     never_asked: tuple[str, ...]
-    """Families that found no moment to be asked."""
+    """Families for which no world offered a moment to ask."""
     majority: float
     """Share of questions that the most frequent answer of their family would get right, averaged over families."""
     majority_by_family: dict[str, float]
-    """The same for each family; without those in ``TALK``."""
+    """The same for each family; without those in ``ONE_ANSWER_FAMILIES``."""
 
     def mean_of(self, *, yes_no: bool) -> float:
         """Mean of the baseline over the families with two answers, or over the others."""
-        shares = [share for name, share in self.majority_by_family.items() if (name in YES_NO) == yes_no]
+        shares = [share for name, share in self.majority_by_family.items() if (name in YES_NO_FAMILIES) == yes_no]
         return sum(shares) / len(shares) if shares else 0.0
 
 
@@ -79,12 +79,12 @@ def write_questions(
     with partial.open("w", encoding="utf-8") as lines:
         for done, seed in enumerate(seeds, start=1):
             for visit, dialog in _dialogs(seed, dialogs_per_world, visits):
-                told = tell(dialog, visit)
-                wrong.extend(told.disagreements)
-                if told.disagreements:
+                conversation = write_dialog(dialog, visit)
+                wrong.extend(conversation.disagreements)
+                if conversation.disagreements:
                     left.extend(dialog)
                     continue
-                lines.write(json.dumps(dialog_record(dialog, told.writer.messages), ensure_ascii=False) + "\n")
+                lines.write(json.dumps(dialog_record(dialog, conversation.writer.messages), ensure_ascii=False) + "\n")
                 written.extend(dialog)
                 dialogs += 1
             progress(done)
@@ -106,7 +106,7 @@ def write_questions(
 
 def never_asked(questions: Sequence[Question]) -> tuple[str, ...]:
     """Families without a question, in their order; a family counts by the name of its opening turn."""
-    asked = {OPENED_BY.get(q.family, q.family) for q in questions}
+    asked = {OPENING_FAMILY.get(q.family, q.family) for q in questions}
     return tuple(name for name, _ in FAMILIES if name not in asked)
 
 
@@ -141,14 +141,15 @@ def majority_baseline(questions: Sequence[Question]) -> float:
 
 
 def majority_by_family(questions: Sequence[Question]) -> dict[str, float]:
-    """The blind baseline of each family, without those in ``TALK``."""
+    """The blind baseline of each family, without those in ``ONE_ANSWER_FAMILIES``."""
     votes: dict[str, Counter[tuple[object, ...]]] = {}
     for q in questions:
-        votes.setdefault(q.family, Counter())[judged(q)] += 1
-    return {name: _guessed(c) / c.total() for name, c in votes.items() if name not in TALK}
+        votes.setdefault(q.family, Counter())[answer_key(q)] += 1
+    asked = {name: count for name, count in votes.items() if name not in ONE_ANSWER_FAMILIES}
+    return {name: _expected_right_guesses(count) / count.total() for name, count in asked.items()}
 
 
-def _guessed(votes: Counter[tuple[object, ...]]) -> float:
+def _expected_right_guesses(votes: Counter[tuple[object, ...]]) -> float:
     """Expected number of right guesses, each by the vote of the others, ties broken by chance."""
     right = 0.0
     for answer, count in votes.items():
@@ -159,16 +160,16 @@ def _guessed(votes: Counter[tuple[object, ...]]) -> float:
     return right
 
 
-YES_NO = frozenset({"exist", "exist_relation", "fit_on", "fit_in", "moved_since"})
+YES_NO_FAMILIES = frozenset({"exist", "exist_relation", "fit_on", "fit_in", "moved_since"})
 """Families with two answers: a guess is right half of the time at least."""
-OPENED_BY = {"annotate": "note"}
-"""Opening families whose first turn has a name of its own."""
-TALK = frozenset({"greeting", "thanks", "unsupported", "never_present", "not_yet_seen", "forget"})
-"""Families whose one right answer is the point of the question."""
+OPENING_FAMILY = {"annotate": "note"}
+"""Family of a first turn, and the name in ``FAMILIES`` that it is asked under where they differ."""
+ONE_ANSWER_FAMILIES = frozenset({"greeting", "thanks", "unsupported", "never_present", "not_yet_seen", "forget"})
+"""Families with one right answer, so that guessing it says nothing: they have no baseline."""
 
 
-def judged(question: Question) -> tuple[object, ...]:
-    """A gold answer as two answers would be compared."""
+def answer_key(question: Question) -> tuple[object, ...]:
+    """What two gold answers are compared by: status, reason, and the value or objects, lengths and angles rounded."""
     value = question.value
     if value is None:
         said: object = question.objects

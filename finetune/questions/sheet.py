@@ -21,7 +21,7 @@ LINE_CHARS = 50
 
 def write_sheet(out: Path, questions: Sequence[Question], count: int = 12, seed: int = 0) -> None:
     """Draw up to ``count`` questions, four a row, families first seen first."""
-    chosen = _varied(questions, count, seed)
+    chosen = _one_of_each_family(questions, count, seed)
     rows = -(-len(chosen) // 4)
     sheet = Image.new("RGB", (4 * TILE.width, max(rows, 1) * (TILE.height + TEXT_PX)), "white")
     draw = ImageDraw.Draw(sheet)
@@ -60,7 +60,7 @@ def _clip(text: str, limit: int = LINE_CHARS) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _varied(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
+def _one_of_each_family(questions: Sequence[Question], count: int, seed: int) -> list[Question]:
     order = list(questions)
     random.Random(seed).shuffle(order)
     first: dict[str, Question] = {}

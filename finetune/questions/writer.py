@@ -7,58 +7,71 @@ computed apart from them.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evals.stages.moment import short_id, true_context
-from finetune.language.trace_writer import (
-    Writer,
-    miss,
-    sentence,
+from evals.stages.moment import map_object_id, true_context
+from finetune.language.trace_answers import (
+    GREETING,
+    OUT_OF_SCOPE,
+    THANKS,
     tell_changes,
     tell_count,
+    tell_described_color,
+    tell_description,
     tell_existence,
-    tell_first,
+    tell_gazed_name,
+    tell_known_gazed_color,
     tell_list,
+    tell_main,
+    tell_miss,
     tell_moved,
     tell_place,
+    tell_room,
     tell_saved,
+    tell_seen,
 )
+from finetune.language.trace_writer import Writer
 from scenes.questions.visits import Visit
 from scenes.records import Question
 from tools.geometry.directions import direction_words
 from tools.toolbox.answers import cited_facts, derive_value
-from tools.toolbox.context import Fact, Gaze, ToolResult
-from tools.toolbox.snapshot import NO_GAZE
+from tools.toolbox.context import NO_GAZE, Gaze
+from tools.toolbox.facts import Fact, ToolResult
 
-PLACES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
-COUNTS = frozenset({"count", "count_relation", "count_room", "count_things"})
-CHANGES = {"changed": "", "moved": "moved", "missing": "gone", "appeared": "new"}
+PLACE_FAMILIES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
+COUNT_FAMILIES = frozenset({"count", "count_relation", "count_room", "count_things"})
+CHANGE_FAMILIES = {"changed": "", "moved": "moved", "missing": "gone", "appeared": "new"}
 """Families about what has changed, with the group of ``tools.toolbox.change_facts`` that they ask for."""
-SAVED = frozenset({"teach", "forget", "annotate"})
-HELLO = {
-    "greeting": "Hello! I remember where things are. What are you looking for?",
-    "thanks": "You are welcome. What else are you looking for?",
+LOOK_FAMILIES: dict[str, Callable[[Writer, ToolResult], bool]] = {
+    "color": tell_described_color,
+    "it_color": tell_described_color,
+    "gaze_color": tell_known_gazed_color,
+    "gaze_what": tell_gazed_name,
 }
-"""The same words as in the traces on random scenes."""
-OUT_OF_SCOPE = "I can only help with the things around you."
+"""Families about how a thing looks, with what tells it where the graph knows it."""
+SAVING_FAMILIES = frozenset({"teach", "forget", "annotate"})
+SMALL_TALK = {"greeting": GREETING, "thanks": THANKS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class WrittenDialog:
     """A dialog as a conversation, and where tools and gold disagree (empty: nowhere)."""
 
     writer: Writer
     disagreements: tuple[str, ...]
 
 
-def tell(dialog: Sequence[Question], visit: Visit) -> Told:
-    """Write a dialog. Raises ValueError where a gold answer would be refused by the checker."""
+def write_dialog(dialog: Sequence[Question], visit: Visit) -> WrittenDialog:
+    """A dialog as a conversation with real tool calls.
+
+    Raises ValueError where the checker would refuse a gold answer.
+    """
     writer = Writer(random.Random(dialog[0].id), true_context(visit, dialog[0].frame_id), dialog[0].split)
     wrong: list[str] = []
     for question in dialog:
         gazed = question.gaze_px is not None
-        writer.scene.gazed = Gaze(object_id=short_id(question.objects[0])) if gazed else NO_GAZE
+        writer.scene.gazed = Gaze(object_id=map_object_id(question.objects[0])) if gazed else NO_GAZE
         writer.ask_text(question.family, question.text, gaze=gazed)
         result: ToolResult | None = None
         for call in question.trace:
@@ -67,7 +80,7 @@ def tell(dialog: Sequence[Question], visit: Visit) -> Told:
         complaint = disagreement(writer, question)
         if complaint:
             wrong.append(f"{question.id}: {complaint}")
-    return Told(writer=writer, disagreements=tuple(wrong))
+    return WrittenDialog(writer=writer, disagreements=tuple(wrong))
 
 
 def disagreement(w: Writer, question: Question) -> str:
@@ -78,7 +91,7 @@ def disagreement(w: Writer, question: Question) -> str:
     if question.status == "abstained" or not question.trace:
         return ""
     objects = {i for f in cited_facts(said.cite, facts) for i in f.object_ids}
-    wanted = {short_id(i) for i in question.objects}
+    wanted = {map_object_id(i) for i in question.objects}
     if question.family not in ("where_am_i", "forget") and objects != wanted:
         return f"expected objects {sorted(wanted)}, tools gave {sorted(objects)}: {said.text}"
     return _value_complaint(question, said.cite, facts)
@@ -97,7 +110,7 @@ def _value_complaint(question: Question, cite: Sequence[str], facts: Sequence[Fa
         same = bool(given.value) == gold.value
     elif gold.kind in ("length_m", "duration_s"):
         same = abs(float(given.value) - float(gold.value)) <= (0.01 if gold.kind == "length_m" else 0.2)
-    elif gold.kind == "text" and (question.family.startswith("list_") or question.family in CHANGES):
+    elif gold.kind == "text" and (question.family.startswith("list_") or question.family in CHANGE_FAMILIES):
         # Of nothing the tools give the number.
         named = [] if given.value == 0 else str(given.value).split(", ")
         same = sorted(named) == sorted(str(gold.value).split(", ") if gold.value else [])
@@ -107,33 +120,32 @@ def _value_complaint(question: Question, cite: Sequence[str], facts: Sequence[Fa
 def _answer(w: Writer, question: Question, result: ToolResult | None) -> None:
     family = question.family
     if result is None:
-        if family in HELLO:
-            w.answer(HELLO[family], status="clarify")
+        if family in SMALL_TALK:
+            w.answer(SMALL_TALK[family], status="clarify")
         else:
             w.answer(OUT_OF_SCOPE, status="abstained", reason="unsupported")
-    elif family in PLACES:
+    elif family in PLACE_FAMILIES:
         tell_place(w, result)
-    elif family in COUNTS:
+    elif family in COUNT_FAMILIES:
         tell_count(w, result)
     elif family in ("exist", "exist_relation"):
         tell_existence(w, result)
     elif family.startswith("list_"):
         tell_list(w, result)
-    elif family in CHANGES:
-        tell_changes(w, result, CHANGES[family])
+    elif family in CHANGE_FAMILIES:
+        tell_changes(w, result, CHANGE_FAMILIES[family])
     elif family == "moved_since":
         tell_moved(w, result)
-    elif family in SAVED:
+    elif family in SAVING_FAMILIES:
         tell_saved(w, result)
-    elif family == "gaze_color":
-        if not miss(w, result):
-            w.answer(sentence(result.facts[1].text), result.facts[1].id)
-    elif family in ("color", "it_color", "gaze_what"):
-        if not miss(w, result):
-            w.answer(sentence(result.facts[0].text.split(",", 1)[0]), result.facts[0].id)
-    elif family in ("last_seen", "room_of"):
-        if not miss(w, result):
-            fact = result.facts[-1 if family == "last_seen" else 1]
-            w.answer(sentence(fact.text), fact.id)
+    elif family in LOOK_FAMILIES:
+        if not tell_miss(w, result) and not LOOK_FAMILIES[family](w, result):
+            w.answer("I do not know.", status="abstained", reason="unsupported")
+    elif family == "last_seen":
+        tell_seen(w, result)
+    elif family == "room_of":
+        tell_room(w, result)
+    elif family == "describe":
+        tell_description(w, result)
     else:
-        tell_first(w, result)
+        tell_main(w, result)

@@ -15,8 +15,8 @@ from finetune.language.collate import Batch, Encoder, make_batch
 from finetune.language.data import CopySource, GenericSource, Mixture, Source
 from finetune.language.embedded import IMAGE_TOKENS, embedded_config, new_model, save_embedded
 from finetune.language.train import PackedLoss, TrainConfig, checkpoints, load_weights, train
+from finetune.vision.crop_chats import NamingSource
 from finetune.vision.crops import CropFile
-from finetune.vision.naming import NamingSource
 
 CONTEXT_WEIGHT = 0.1
 """Loss weight of what the user and the tools say: language is learnt from it too, but it is not what is written."""

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from agent.model.protocol import UNCLEAR
 from finetune.language.collate import Batch, Encoder, attention_mask, batch_of
 from finetune.language.data import Chat, Group
+from finetune.vision.crop_chats import naming_chat
 from finetune.vision.crops import CropFile, LabelledCrop
-from finetune.vision.naming import naming_chat
 
 NAMING_ROW = 1024
 """Tokens of a row of twenty crops."""

@@ -25,8 +25,8 @@ from finetune.language.traces import Conversation, conversation
 from finetune.language.train import PackedLoss, TrainConfig, checkpoints, load_weights, train
 from finetune.recipes.base import load_tokenizer
 from finetune.recipes.evaluate import exact_scores, naming_scores
+from finetune.vision.crop_chats import NamingSource
 from finetune.vision.crops import CropFile
-from finetune.vision.naming import NamingSource
 from scenes.questions.phrasing import Split
 from tools.toolbox.toolbox import tool_schemas
 
@@ -101,7 +101,7 @@ def lora_config(settings: LoraSettings) -> LoraConfig:
     )
 
 
-def adapted(settings: LoraSettings, seed: int) -> PeftModel:
+def with_new_adapter(settings: LoraSettings, seed: int) -> PeftModel:
     """The base in float32 with a fresh adapter."""
     model = Idefics3ForConditionalGeneration.from_pretrained(settings.base, dtype=torch.float32)
     with torch.random.fork_rng(devices=[]):
@@ -148,7 +148,7 @@ def train_lora(settings: LoraSettings, config: TrainConfig, *, stop_after: int |
         "traces": held_out(TraceSource(unseen, split="val")),
         "naming": held_out(NamingSource(unseen, augment=False)),
     }
-    model = adapted(settings, config.seed)
+    model = with_new_adapter(settings, config.seed)
     if settings.start is not None:
         warm_start(model, settings.start)
     module = PackedLoss(model, image_id=encoder.image_id, compile_text=config.compile)
@@ -160,7 +160,7 @@ def export_lora(settings: LoraSettings) -> Path:
     found = checkpoints(settings.out)
     if not found:
         raise FileNotFoundError(f"expected a checkpoint in {settings.out}, found none; train first")
-    model = adapted(settings, 0)
+    model = with_new_adapter(settings, 0)
     load_weights(found[-1], model, prefix="model.")
     for parameter in model.parameters():
         if parameter.requires_grad:

@@ -1,7 +1,7 @@
-"""The eyes first: the vision tower learns names and colours of crops by plain classification.
+"""The recipe of the vision tower: it learns names and colours of crops by plain classification.
 
-Naming through the decoder is a thin signal for a tower that starts from nothing: one caption is a handful of tokens.
-With two linear heads on the mean patch every picture is a full-strength step and costs a third. The heads ship beside
+Naming through the decoder gives a tower that starts from random weights little gradient: one caption is a handful of
+tokens. With two linear heads on the mean patch every picture counts fully and costs a third. The heads ship beside
 the tower (``agent.model.recogniser`` reads them over several views); the adapter's training teaches the connector to
 speak of what the tower sees.
 
@@ -155,22 +155,8 @@ def _sinusoidal(side: int, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def naming_accuracy(module: VisionLoss, batch: CropBatch) -> dict[str, float]:
-    """Share of right names and colours among crops that have them, and of ``unclear`` among the rest."""
-    module.eval()
-    names, colors = module._eager_seen(batch.images.float() / 127.5 - 1.0)
-    known, colored = batch.names > 0, batch.colors >= 0
-    right = names.argmax(-1) == batch.names
-    return {
-        "name": float(right[known].float().mean()),
-        "unclear": float(right[~known].float().mean()),
-        "color": float((colors.argmax(-1) == batch.colors)[colored].float().mean()),
-    }
-
-
-@torch.no_grad()
-def grown(tower: Any, layers: int, seed: int) -> Any:
-    """A deeper Idefics3 vision tower that computes the same: new layers add nothing until they have learnt.
+def deepened(tower: Any, layers: int, seed: int) -> Any:
+    """A deeper Idefics3 vision tower that computes the same: each new layer starts as the identity.
 
     Raises:
         ValueError: fewer layers than there are.
@@ -208,7 +194,7 @@ def vision_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Opti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionSettings:
-    """Whose eyes to train, and on what."""
+    """Which vision tower to train, and on what."""
 
     base: Path
     """Model folder whose tower is trained."""
@@ -229,7 +215,7 @@ def train_vision(settings: VisionSettings, config: TrainConfig, *, stop_after: i
     base = Idefics3ForConditionalGeneration.from_pretrained(
         settings.base, dtype=torch.float32, attn_implementation="eager"
     )
-    tower = grown(base.model.vision_model, settings.layers, config.seed)
+    tower = deepened(base.model.vision_model, settings.layers, config.seed)
     if settings.fresh:
         mimetic_start(tower, config.seed)
     out, width = settings.out, tower.config.hidden_size
@@ -252,7 +238,7 @@ def export_vision(settings: VisionSettings) -> Path:
     model: Any = Idefics3ForConditionalGeneration.from_pretrained(settings.base, dtype=torch.float32)
     stored = load_file(found[-1] / "weights.safetensors")
     inner = {n.removeprefix("tower."): v for n, v in stored.items() if n.startswith("tower.")}
-    tower = grown(model.model.vision_model, settings.layers, 0)
+    tower = deepened(model.model.vision_model, settings.layers, 0)
     tower.load_state_dict(inner)
     model.model.vision_model = tower
     model.config.vision_config.num_hidden_layers = settings.layers

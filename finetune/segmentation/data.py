@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scenes.types import Box3D, Camera
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
-from scenes.worlds.layout.leaves import DOOR
+from scenes.worlds.layout.door_leaves import DOOR
 from scenes.worlds.things.catalogue import CATEGORIES
 from scenes.worlds.world import World, make_world
 from tools.geometry.surfaces import SurfaceImage, surface_image
@@ -51,7 +51,8 @@ def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
     """Arrays of one walk: inputs (N, 11, h, w) and, n = (h/2, w/2): kind (N, n), number (N, n), boxes (N, 8, n)."""
     rng = np.random.default_rng((21, world.seed))
     sensor = SENSOR["headset"]
-    assert sensor.depth is not None
+    if sensor.depth is None:
+        raise ValueError("expected a headset with a depth sensor, got one without")
     sensor = replace(sensor, depth=replace(sensor.depth, noise=float(rng.uniform(0.3, 0.7))))
     walk = make_walk(world, visit=visit, settings=WalkSettings(fps=fps))
     kind = {o.number: CLASSES.index(o.category) for o in world.objects.values()}
@@ -59,7 +60,7 @@ def render_world(world: World, fps: float, visit: int) -> dict[str, NDArray]:
     lookup = np.zeros(max(kind, default=0) + 1, np.uint8)
     lookup[list(kind)] = list(kind.values())
     rows: dict[str, list[NDArray]] = {"inputs": [], "kind": [], "number": [], "boxes": []}
-    for frame, exact in iter_recorded(Timeline(moments=((0.0, world),)), walk, sensor, CAMERA):
+    for frame, exact in iter_recorded(Timeline.unchanging(world), walk, sensor, CAMERA):
         surface = surface_image(frame, WIDTH)
         stride = exact.instance_ids.shape[0] // surface.valid.shape[0]
         number = np.maximum(exact.instance_ids[:: stride * VOTE_STRIDE, :: stride * VOTE_STRIDE], 0)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
 from tools.segmentation.base import GeometricSegmenter, Segments
@@ -85,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for seed in range(int(low), int(high or int(low) + 1)):
         world = make_world(seed)
         segmenter = GeometricSegmenter()
-        timeline = Timeline(moments=((0.0, world),))
+        timeline = Timeline.unchanging(world)
         for index, (frame, exact) in enumerate(iter_recorded(timeline, make_walk(world), SENSOR["headset"])):
             if index % args.every == 0:
                 parts.append(examples(segmenter.segment(frame), exact.instance_ids))

@@ -1,4 +1,4 @@
-"""Augmentation of crops, and honest negatives made from them.
+"""Augmentation of crops, and pictures made from them that show nothing nameable.
 
 Rendered pictures are cleaner than real ones. So light, colour cast, sharpness, noise, framing and occlusion vary far
 more than the renderer does; and pictures that show nothing nameable (scrambled, blended, drowned in noise) are taught
@@ -24,17 +24,17 @@ def augmented(crop: LabelledCrop, other: LabelledCrop, rng: random.Random) -> La
     generator = torch.Generator().manual_seed(rng.getrandbits(62))
     image = crop.image.permute(2, 0, 1).float() / 255
     if rng.random() < UNCLEAR_SHARE:
-        image = _unclear(image, other.image.permute(2, 0, 1).float() / 255, rng, generator)
-        return LabelledCrop(image=_to_bytes(_light(image, rng)), name="", color="")
-    image = _framed(image, rng)
+        image = _made_unclear(image, other.image.permute(2, 0, 1).float() / 255, rng, generator)
+        return LabelledCrop(image=_to_bytes(_random_light(image, rng)), name="", color="")
+    image = _random_window(image, rng)
     if rng.random() < 0.5:
         image = image.flip(-1)
-    image = _light(image, rng)
-    image = _soft(image, rng)
+    image = _random_light(image, rng)
+    image = _random_blur(image, rng)
     if rng.random() < 0.5:
         image = image + torch.randn(image.shape, generator=generator) * rng.uniform(0.005, 0.06)
     if rng.random() < 0.3:
-        image = _cut_out(image, rng)
+        image = _random_cutout(image, rng)
     return LabelledCrop(image=_to_bytes(image), name=crop.name, color=crop.color)
 
 
@@ -42,7 +42,7 @@ def _to_bytes(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
 
 
-def _framed(image: Tensor, rng: random.Random) -> Tensor:
+def _random_window(image: Tensor, rng: random.Random) -> Tensor:
     """A shifted, zoomed and slightly stretched window, the edge repeated where it leaves the picture."""
     size = image.shape[-1]
     pad = size // 8
@@ -55,7 +55,7 @@ def _framed(image: Tensor, rng: random.Random) -> Tensor:
     return functional.interpolate(window, (size, size), mode="bilinear", align_corners=False)[0]
 
 
-def _light(image: Tensor, rng: random.Random) -> Tensor:
+def _random_light(image: Tensor, rng: random.Random) -> Tensor:
     """Exposure, contrast, gamma and a mild colour cast; the colour keeps its name."""
     gain = torch.tensor([rng.uniform(0.9, 1.1) for _ in range(3)])[:, None, None]
     exposure, contrast = rng.uniform(0.6, 1.4), rng.uniform(0.7, 1.3)
@@ -64,7 +64,7 @@ def _light(image: Tensor, rng: random.Random) -> Tensor:
     return (shaded - mean) * contrast + mean
 
 
-def _soft(image: Tensor, rng: random.Random) -> Tensor:
+def _random_blur(image: Tensor, rng: random.Random) -> Tensor:
     """The blur of a small or moving thing: down and up again."""
     if rng.random() < 0.5:
         return image
@@ -73,7 +73,7 @@ def _soft(image: Tensor, rng: random.Random) -> Tensor:
     return functional.interpolate(small, (size, size), mode="bilinear", align_corners=False)[0]
 
 
-def _cut_out(image: Tensor, rng: random.Random) -> Tensor:
+def _random_cutout(image: Tensor, rng: random.Random) -> Tensor:
     size = image.shape[-1]
     edge = rng.randint(size // 8, size // 3)
     x, y = rng.randint(0, size - edge), rng.randint(0, size - edge)
@@ -82,7 +82,7 @@ def _cut_out(image: Tensor, rng: random.Random) -> Tensor:
     return image
 
 
-def _unclear(image: Tensor, other: Tensor, rng: random.Random, generator: torch.Generator) -> Tensor:
+def _made_unclear(image: Tensor, other: Tensor, rng: random.Random, generator: torch.Generator) -> Tensor:
     """A picture in which nobody could name a thing, but with the statistics of real ones."""
     style = rng.randrange(5)
     if style == 0:  # tiles in random order: the same colours and edges, no shape

@@ -1,4 +1,4 @@
-"""Pictures of things, packed for training: a renderer makes them once, training never needs it.
+"""Pictures of things, packed into files: a renderer makes them once, and training needs no renderer.
 
 Only ``render_crops`` touches the renderer. The packed form is safetensors: ``images`` (N, S, S, 3) uint8, ``names`` and
 ``colors`` (N,) int64 into the lists of the metadata.

@@ -51,8 +51,8 @@ class Asker:
     split: Split
     graph: SceneGraph = field(repr=False)
     """What the frames up to this one have shown, without things that have left their place since."""
-    memory: SceneGraph = field(repr=False)
-    """With them."""
+    remembered: SceneGraph = field(repr=False)
+    """The same, and the things that have left, each where it was last seen."""
 
     @property
     def pose(self) -> Tensor:
@@ -164,7 +164,7 @@ def metres(value: float) -> TypedValue:
     return TypedValue(kind="length_m", value=round(value, 4), unit="m")
 
 
-def many(name: str) -> str:
+def plural_noun(name: str) -> str:
     """English plural of a kind of thing, for the words of a question."""
     if name.endswith(("s", "x", "ch", "sh")):
         return name if name.endswith("s") and not name.endswith("ss") else name + "es"
@@ -173,8 +173,8 @@ def many(name: str) -> str:
     return name + "s"
 
 
-def one(name: str) -> str:
+def with_article(name: str) -> str:
     """``a mug``, ``an oven``."""
-    if many(name) == name:
+    if plural_noun(name) == name:
         return name
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"

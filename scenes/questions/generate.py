@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from scenes.questions import changes_asked as c
-from scenes.questions import several_things as f
-from scenes.questions import special as s
-from scenes.questions.asker import Asker, Draft, Drafts, many
-from scenes.questions.one_thing import about, room_of
+from scenes.questions import about_changes as c
+from scenes.questions import about_gaze_and_absence as s
+from scenes.questions import about_several_objects as f
+from scenes.questions.about_one_object import ask_about, room_of
+from scenes.questions.asker import Asker, Draft, Drafts, plural_noun
 from scenes.questions.phrasing import Split
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import Question
 from scenes.worlds.world import make_world
 
 FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
-    ("where_is", about("where_is")),
-    ("direction", about("direction")),
-    ("last_seen", about("last_seen")),
+    ("where_is", ask_about("where_is")),
+    ("direction", ask_about("direction")),
+    ("last_seen", ask_about("last_seen")),
     ("room_of", room_of),
     ("exist", f.exist),
     ("exist_relation", f.exist_relation),
@@ -31,18 +31,18 @@ FAMILIES: tuple[tuple[str, Callable[[Asker], Drafts]], ...] = (
     ("list_relation", f.list_relation),
     ("list_room", f.list_room),
     ("superlative", f.superlative),
-    ("color", about("color", lambda thing: thing.color)),
-    ("describe", about("describe", lambda thing: thing.color)),
-    ("distance", about("distance")),
+    ("color", ask_about("color", lambda thing: thing.color)),
+    ("describe", ask_about("describe", lambda thing: thing.color)),
+    ("distance", ask_about("distance")),
     ("distance_two", f.distance_two),
-    ("size", about("size")),
-    ("height", about("height")),
-    ("width", about("width")),
-    ("length", about("length")),
+    ("size", ask_about("size")),
+    ("height", ask_about("height")),
+    ("width", ask_about("width")),
+    ("length", ask_about("length")),
     ("fit_on", f.fits("fit_on")),
     ("fit_in", f.fits("fit_in")),
     ("where_am_i", f.where_am_i),
-    ("route", about("route")),
+    ("route", ask_about("route")),
     ("gaze_what", s.gazed("gaze_what")),
     ("gaze_color", s.gazed("gaze_color")),
     ("gaze_distance", s.gazed("gaze_distance")),
@@ -75,17 +75,19 @@ def split_of_seed(seed: int) -> Split:
     return "val" if place == 8 else "test" if place == 9 else "train"
 
 
-def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Question]:
-    """``count`` dialogs about one visit, families in turn, at random frames.
+def visit_questions(
+    visit: Visit, count: int, seed: int = 0, *, frames: Sequence[int] | None = None
+) -> Iterator[Question]:
+    """``count`` dialogs about one visit, families in turn, at random frames, or at random ones of ``frames``.
 
     Nothing is asked that depends on a thing of which it cannot be told whether it is still there. Deterministic in the
     visit and the seed.
     """
     split = split_of_seed(visit.world.seed)
     rng = random.Random(f"{visit.world.seed}-{visit.number}-{seed}")
-    # The first quarter of a first visit has shown too little; a later one starts with a memory.
-    start = 0 if visit.before else len(visit.frames) // 4
-    frames = visit.frames[start:]
+    if frames is None:
+        # The first quarter of a first visit has shown too little; a later one starts with a memory.
+        frames = visit.frames[0 if visit.before else len(visit.frames) // 4 :]
     order = [name for name, _ in FAMILIES]
     rng.shuffle(order)
     ask_of = dict(FAMILIES)
@@ -104,8 +106,10 @@ def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Questio
 
 def _unsure(a: Asker, drafts: Drafts) -> bool:
     """Whether an answer may depend on a thing that may have left: one of its kind, or all things in some place."""
-    doubtful = [p.thing for p in a.visit.memory(a.frame).places.values() if p.doubt]
-    heads = {head for thing in doubtful for head in (thing.category.split()[-1], many(thing.category.split()[-1]))}
+    doubtful = [t.thing for t in a.visit.knowledge(a.frame).things.values() if t.doubt]
+    heads = {
+        head for thing in doubtful for head in (thing.category.split()[-1], plural_noun(thing.category.split()[-1]))
+    }
     said = [str(v) for d in drafts for step in d.trace for v in step.arguments.values()]
     words = {word for text in said for word in text.split()}
     pointed = {i for d in drafts for i in d.objects}
@@ -113,10 +117,10 @@ def _unsure(a: Asker, drafts: Drafts) -> bool:
 
 
 def _asker(rng: random.Random, visit: Visit, frame: int, split: Split) -> Asker:
-    memory = visit.known(frame)
-    there = {i: o for i, o in memory.objects.items() if o.present}
-    graph = memory if len(there) == len(memory.objects) else replace(memory, objects=there)
-    return Asker(rng=rng, visit=visit, frame=frame, split=split, graph=graph, memory=memory)
+    remembered = visit.known(frame)
+    there = {i: o for i, o in remembered.objects.items() if o.present}
+    graph = remembered if len(there) == len(remembered.objects) else replace(remembered, objects=there)
+    return Asker(rng=rng, visit=visit, frame=frame, split=split, graph=graph, remembered=remembered)
 
 
 def generate(seeds: Iterable[int], dialogs_per_world: int = 40, visits: int = 1) -> Iterator[Question]:

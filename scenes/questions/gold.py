@@ -16,6 +16,7 @@ from scenes.geometry import inverse, quaternion_to_matrix, transform
 from scenes.records import Direction
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Box3D, SceneGraph, SceneObject
+from scenes.vocabulary import RelationWord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ def members(graph: SceneGraph, kind: Kind) -> tuple[SceneObject, ...]:
     return tuple(o for o in graph.objects.values() if fits(o))
 
 
-def related(graph: SceneGraph, predicate: str, reference: str) -> tuple[SceneObject, ...]:
+def related(graph: SceneGraph, predicate: RelationWord, reference: str) -> tuple[SceneObject, ...]:
     """Objects that stand in a stored relation to one object; what is below a thing is also under it, as in English."""
     wanted = (predicate, "below") if predicate == "under" else (predicate,)
     ids = dict.fromkeys(r.subject for r in graph.relations if r.predicate in wanted and r.object == reference)

@@ -1,4 +1,4 @@
-"""Names of things in homes and offices, colours, rooms and invented words. Plain English, from no data set."""
+"""Names of things in homes and offices, of rooms, and invented words. Plain English, from no data set."""
 
 from __future__ import annotations
 
@@ -89,10 +89,6 @@ ROOMS = _names(
     kitchen, living room, bedroom, bathroom, hallway, office, study, dining room, garage, attic, basement,
     laundry room, guest room, nursery, pantry, lobby, meeting room, workshop, library, balcony, closet, den
     """
-)
-COLORS = (
-    *("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray", "beige"),
-    "turquoise",
 )
 MATERIALS = ("wooden", "metal", "plastic", "glass", "leather", "ceramic", "cotton", "paper", "steel", "wicker")
 SIZES = ("small", "big", "tall", "little", "old", "new", "round", "square")

@@ -97,7 +97,7 @@ def say(rng: random.Random, family: str, split: Split, slots: Mapping[str, str],
     """
     text = phrase(rng, family, split).text
     if rng.random() < noise:
-        text = _roughened(rng, text)
+        text = _with_typo(rng, text)
     if rng.random() < 0.12:
         text = f"{rng.choice(_OPENERS)}{rng.choice((',', ''))} {text}"
     if rng.random() < 0.08:
@@ -113,7 +113,7 @@ def say(rng: random.Random, family: str, split: Split, slots: Mapping[str, str],
     return text  # spoken: no case, no punctuation
 
 
-def _roughened(rng: random.Random, text: str) -> str:
+def _with_typo(rng: random.Random, text: str) -> str:
     """A misheard word, or one letter dropped, doubled or swapped, outside the slots."""
     heard = [(a, b) for a, b in _MISHEARD if re.search(rf"\b{a}\b", text)]
     if heard and rng.random() < 0.5:

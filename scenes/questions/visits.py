@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.questions.memory import MIN_PIXELS, Look, Memory, Place, look_on
+from scenes.questions.wearer_knowledge import MIN_PIXELS, Glimpse, KnownThing, WearerKnowledge, after_glimpse
 from scenes.rendering.render import HEAD_CAMERA, Renderer, camera_rays
 from scenes.types import Change, Relation, SceneGraph
-from scenes.worlds.dynamics.changes import Timeline
-from scenes.worlds.dynamics.visiting import iter_visits
+from scenes.worlds.dynamics.timeline import Timeline
+from scenes.worlds.dynamics.visit_series import iter_visits
 from scenes.worlds.dynamics.walk import Walk
 from scenes.worlds.world import World
 
@@ -44,9 +44,9 @@ class Visit:
         return self.world if self.timeline is None else self.timeline.at(self.time_of(frame))
 
     @cached_property
-    def looks(self) -> Mapping[int, Look]:
+    def glimpses(self) -> Mapping[int, Glimpse]:
         """Frame number -> what it shows, for the frames that were looked at."""
-        out: dict[int, Look] = {}
+        out: dict[int, Glimpse] = {}
         current: tuple[World, Renderer] | None = None
         rays = camera_rays(CAMERA)
         for k in range(0, len(self.walk), self.step):
@@ -56,7 +56,7 @@ class Visit:
             pose = self.walk.world_from_camera[k].numpy().astype(np.float64)
             directions = (rays @ pose[:3, :3].T.astype(np.float32)).reshape(-1, 3)
             hits = current[1].cast(pose[:3, 3], directions)
-            out[k] = Look(
+            out[k] = Glimpse(
                 eye=pose[:3, 3],
                 rays=directions,
                 depth_m=hits.depth_m,
@@ -67,12 +67,12 @@ class Visit:
     @cached_property
     def instance_ids(self) -> Mapping[int, NDArray[np.int32]]:
         """Frame number -> (96, 128) instance numbers, for the frames that were looked at."""
-        return {k: look.ids for k, look in self.looks.items()}
+        return {k: g.ids for k, g in self.glimpses.items()}
 
     @cached_property
     def pixels(self) -> Mapping[int, Mapping[str, int]]:
         """Frame number -> object id -> visible pixels of ``CAMERA``."""
-        return {k: look.pixels() for k, look in self.looks.items()}
+        return {k: g.pixels() for k, g in self.glimpses.items()}
 
     @cached_property
     def truth(self) -> SceneGraph:
@@ -98,35 +98,35 @@ class Visit:
 
     def best_frames(self, object_id: str, until: int, count: int = 3) -> tuple[int, ...]:
         """Frames up to ``until`` that show an object largest where it was last seen, best first."""
-        place = self.memory(until).places.get(object_id)
+        known = self.knowledge(until).things.get(object_id)
         shown = [
             (self.pixels[k].get(object_id, 0), k)
             for k in self.frames
-            if k <= until and place is not None and place.at(self.world_at(k))
+            if k <= until and known is not None and known.at(self.world_at(k))
         ]
         return tuple(k for n, k in sorted(shown, key=lambda x: (-x[0], x[1])) if n)[:count]
 
     @cached_property
-    def _looks_before(self) -> tuple[Look, ...]:
-        """The looks of the visits before, the newest first."""
+    def _earlier_glimpses(self) -> tuple[Glimpse, ...]:
+        """The glimpses of the visits before, the newest first."""
         if self.before is None:
             return ()
-        return (*reversed(list(self.before.looks.values())), *self.before._looks_before)
+        return (*reversed(list(self.before.glimpses.values())), *self.before._earlier_glimpses)
 
     @cached_property
-    def _memories(self) -> Mapping[int, Memory]:
-        """Frame number -> what is remembered after it."""
-        memory = self.before.memory(self.before.frames[-1]).resumed() if self.before else Memory()
-        out: dict[int, Memory] = {}
-        earlier = self._looks_before
-        for k, look in self.looks.items():
-            memory = look_on(memory, look, self.world_at(k), self.time_of(k), self.pixels[k], earlier)
-            out[k] = memory
+    def _knowledge_after(self) -> Mapping[int, WearerKnowledge]:
+        """Frame number -> what is known after it."""
+        knowledge = self.before.knowledge(self.before.frames[-1]).at_next_visit() if self.before else WearerKnowledge()
+        out: dict[int, WearerKnowledge] = {}
+        earlier = self._earlier_glimpses
+        for k, glimpse in self.glimpses.items():
+            knowledge = after_glimpse(knowledge, glimpse, self.world_at(k), self.time_of(k), self.pixels[k], earlier)
+            out[k] = knowledge
         return out
 
-    def memory(self, until: int) -> Memory:
+    def knowledge(self, until: int) -> WearerKnowledge:
         """What frames 0..``until`` and earlier visits have shown of each thing."""
-        return self._memories[max(k for k in self.frames if k <= until)]
+        return self._knowledge_after[max(k for k in self.frames if k <= until)]
 
     def known(self, until: int) -> SceneGraph:
         """Things where they were last seen, rooms that were entered or seen into; ``present`` is False for things
@@ -136,15 +136,15 @@ class Visit:
         return self._known[until]
 
     def _known_until(self, until: int) -> SceneGraph:
-        places = self.memory(until).places
+        things = self.knowledge(until).things
         objects = {
             i: replace(
-                p.thing.to_scene_object(p.last_s),
-                first_seen_s=p.first_s,
+                t.thing.to_scene_object(t.last_s),
+                first_seen_s=t.first_s,
                 evidence_frames=self.best_frames(i, until),
-                present=not p.gone,
+                present=not t.gone,
             )
-            for i, p in places.items()
+            for i, t in things.items()
         }
         earlier = self.before.known(self.before.frames[-1]).rooms if self.before else {}
         entered = {*self.walk.rooms[: until + 1], *(o.room for o in objects.values()), *earlier}
@@ -152,22 +152,22 @@ class Visit:
             map_id=self.world.map_id,
             time_s=self.time_of(until),
             objects=objects,
-            relations=self._known_relations(places),
+            relations=self._known_relations(things),
             rooms={i: r for i, r in self.world.rooms.items() if i in entered},
-            changes=None if self.before is None else tuple(_change(i, p) for i, p in places.items() if p.change),
+            changes=None if self.before is None else tuple(_change(i, t) for i, t in things.items() if t.change),
         )
 
-    def _known_relations(self, places: Mapping[str, Place]) -> tuple[Relation, ...]:
+    def _known_relations(self, known: Mapping[str, KnownThing]) -> tuple[Relation, ...]:
         """Relations among things that are there, at the places where they were last seen."""
         if self.timeline is None and self.before is None:
             relations = self.truth.relations
         else:
-            things = {i: p.thing for i, p in places.items() if not p.gone}
+            things = {i: t.thing for i, t in known.items() if not t.gone}
             key = tuple(id(thing) for thing in things.values())
             if key not in self._relations:
                 self._relations[key] = self.world.relations(things)
             relations = self._relations[key]
-        return tuple(r for r in relations if r.subject in places and r.object in places)
+        return tuple(r for r in relations if r.subject in known and r.object in known)
 
     def gaze_at(self, object_id: str, frame: int, rng: np.random.Generator) -> tuple[float, float] | None:
         """A pixel of ``HEAD_CAMERA`` well inside the visible part of an object, or None where too little shows."""
@@ -185,20 +185,19 @@ class Visit:
         return (float(columns[k]) + 0.5) * scale, (float(rows[k]) + 0.5) * scale
 
 
-def _change(object_id: str, place: Place) -> Change:
-    box = None if place.earlier is None else place.earlier.box
+def _change(object_id: str, known: KnownThing) -> Change:
     return Change(
-        time_s=place.noticed_s,
-        kind=place.change,
+        time_s=known.noticed_s,
+        kind=known.change,
         object_id=object_id,
-        since_s=place.since_s,
-        from_box=box,
-        to_box=None if place.gone else place.thing.box,
+        since_s=known.since_s,
+        from_box=None if known.earlier is None else known.earlier.box,
+        to_box=None if known.gone else known.thing.box,
     )
 
 
 def make_visits(world: World, count: int, step: int = 4) -> Iterator[Visit]:
-    """The first visits to a world, each remembering those before; see ``scenes.worlds.dynamics.visiting``."""
+    """The first visits to a world, each remembering those before; see ``scenes.worlds.dynamics.visit_series``."""
     before: Visit | None = None
     for number, (timeline, walk) in enumerate(iter_visits(world, count)):
         visit = Visit(

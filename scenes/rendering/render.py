@@ -29,6 +29,10 @@ class RenderedFrame:
 
     frame: Frame
     """With exact depth and pose, colour and depth from the same camera."""
+    depth_m: Tensor
+    """(H, W) float32: the frame's exact depth."""
+    world_from_camera: Tensor
+    """(4, 4) float64: the frame's exact pose."""
     instance_ids: NDArray[np.int32]
     """(H, W) instance numbers; 0 structure, -1 nothing hit."""
     glossy: NDArray[np.bool_]
@@ -93,17 +97,23 @@ class Renderer:
         # Rays have z = 1 in the camera, so the ray parameter is the z-depth.
         depth = np.where(np.isfinite(hits.depth_m), hits.depth_m, 0).astype(np.float32).reshape(shape)
         rgb = self.shade(pose[:3, 3], directions, hits).reshape(*shape, 3)
+        depth_m, exact_pose = torch.from_numpy(depth), world_from_camera.to(torch.float64)
         frame = Frame(
             id=id,
             time_s=time_s,
             camera=camera,
             rgb=torch.from_numpy(rgb),
-            world_from_camera=world_from_camera.to(torch.float64),
-            depth_m=torch.from_numpy(depth),
+            world_from_camera=exact_pose,
+            depth_m=depth_m,
             depth_camera=camera,
         )
-        glossy = (self._shader.glossy[hits.face] & (hits.face >= 0)).reshape(shape)
-        return RenderedFrame(frame=frame, instance_ids=self.numbers(hits).reshape(shape), glossy=glossy)
+        return RenderedFrame(
+            frame=frame,
+            depth_m=depth_m,
+            world_from_camera=exact_pose,
+            instance_ids=self.numbers(hits).reshape(shape),
+            glossy=(self._shader.glossy[hits.face] & (hits.face >= 0)).reshape(shape),
+        )
 
 
 def camera_rays(camera: Camera) -> Floats:

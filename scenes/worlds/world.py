@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -16,12 +17,14 @@ from scenes.rendering.mesh import Finish, Mesh, Vec3, box, join
 from scenes.rendering.render import Renderer
 from scenes.rendering.shading import Instance
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
+from scenes.vocabulary import ColorTerm, RelationWord
+from scenes.worlds.layout.door_leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
 from scenes.worlds.layout.floorplan import HEIGHT_M, FloorPlan, Opening, make_plan
-from scenes.worlds.layout.furnish import Furnisher
-from scenes.worlds.layout.leaves import DOOR, OPEN, Leaf, hang_leaves, leaf_generator
+from scenes.worlds.layout.furnish import furnish
+from scenes.worlds.layout.furniture_layout import FurnitureLayout
 from scenes.worlds.layout.placing import Placed
 from scenes.worlds.layout.programme import choose_rooms
-from scenes.worlds.layout.relations import geometric_relations, wall_relations
+from scenes.worlds.layout.true_relations import geometric_relations, wall_relations
 from scenes.worlds.layout.tucking import tuck, tucking_generator
 from scenes.worlds.layout.walls import room_shell
 from scenes.worlds.things.catalogue import CATEGORY
@@ -38,13 +41,13 @@ class WorldObject:
 
     number: int
     category: str
-    color: str
+    color: ColorTerm | Literal[""]
     box: Box3D
     """The tight yaw-aligned box of the mesh."""
     room: str
     support: str
     """Id of the object that carries it, ``""`` for floor or wall."""
-    predicate: str
+    predicate: RelationWord | Literal[""]
     """``on`` or ``in`` the support, ``""`` without one."""
     mesh: Mesh
     """In the world frame."""
@@ -116,13 +119,13 @@ class World:
         support = [
             Relation(subject=o.id, predicate=o.predicate, object=o.support, time_s=time_s)
             for o in objects.values()
-            if o.support in objects
+            if o.predicate and o.support in objects
         ]
         geometric = geometric_relations(objects, time_s)
         return (*support, *geometric, *wall_relations(objects, self.plan, time_s))
 
     def scene_graph(self, time_s: float = 0.0) -> SceneGraph:
-        """The true scene graph. ``attached to`` relates things to walls (``layout.relations.wall_id``)."""
+        """The true scene graph. ``attached to`` relates things to walls (``layout.true_relations.wall_id``)."""
         objects = {id: o.to_scene_object(time_s) for id, o in self.objects.items()}
         relations = self.relations(self.objects, time_s)
         return SceneGraph(map_id=self.map_id, time_s=time_s, objects=objects, relations=relations, rooms=self.rooms)
@@ -243,16 +246,16 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
     chosen = choose_rooms(count, style or "apartment", rng)
     plan = make_plan(chosen, rng)
     shells = {room.id: room_shell(plan, room, rng) for room in plan.rooms}
-    furnisher = Furnisher(plan=plan, rng=rng)
-    furnisher.run(clutter)
+    layout = FurnitureLayout(plan=plan, rng=rng)
+    furnish(layout, clutter)
     lights: list[Vec3] = []
     for room in plan.rooms:
         x, z = room.rect.center
         lights.append((x + float(rng.uniform(-0.4, 0.4)), HEIGHT_M - 0.15, z + float(rng.uniform(-0.4, 0.4))))
-    windows = _windows(plan, furnisher.next_number)
-    furnisher.rng, furnisher.next_number = tucking_generator(seed), furnisher.next_number + len(windows)
-    tuck(furnisher)
-    leaves = hang_leaves(furnisher, leaf_generator(seed))
+    windows = _windows(plan, layout.next_number)
+    layout.rng, layout.next_number = tucking_generator(seed), layout.next_number + len(windows)
+    tuck(layout)
+    leaves = hang_leaves(layout, leaf_generator(seed))
     world = World(
         seed=seed,
         style=style or "apartment",
@@ -262,7 +265,7 @@ def make_world(seed: int, *, rooms: int | None = None, style: str | None = None,
         lights=tuple(lights),
         leaves=leaves,
     )
-    return with_things(world, furnisher.placed, furnisher.next_number)
+    return with_things(world, layout.placed, layout.next_number)
 
 
 def with_things(world: World, placed: Sequence[Placed], next_number: int) -> World:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
+from agent.model.interface import Reply
 from agent.model.protocol import Message, ToolCall, ToolSchema, hermes
 from agent.model.recogniser import Recogniser
-from agent.model.vlm import Reply
+from agent.prompts import UNCLEAR
 from finetune.language.embedded import embedded_config, new_model, save_embedded
 from finetune.language.tokenizer import generated_text, save_tokenizer, train_tokenizer
 from finetune.recipes.base import load_tokenizer
@@ -55,6 +56,12 @@ class ScriptedVlm:
         if isinstance(said, str):
             return Reply(text=said, problem="expected one tool call")
         return Reply(text=hermes(said), call=said, prefill_ms=1.0, decode_ms=2.0)
+
+    def replies(
+        self, messages: Sequence[Message], pictures: Sequence[Tensor], *, grammar: str, limit: int
+    ) -> list[Reply]:
+        """It names nothing; what it says of pictures is no part of its script."""
+        return [Reply(text=UNCLEAR) for _ in pictures]
 
 
 @pytest.fixture

@@ -9,21 +9,21 @@ from itertools import groupby
 import pytest
 import torch
 
-from agent.conversation.turn import Outcome, grounded
-from agent.conversation.turn import Question as Asked
+from agent.conversation.turn import Outcome, TurnInput, to_grounded_answer
 from evals.items import Item
 from evals.predictions import Header, Prediction, new_header
-from evals.stages.moment import short_id, true_context
+from evals.stages.moment import map_object_id, true_context
 from evals.suites.answers import question_item
-from finetune.questions.writer import tell
+from finetune.questions.writer import write_dialog
 from scenes.questions.generate import visit_questions
 from scenes.questions.visits import Visit, make_visits
 from scenes.records import GroundedAnswer, ModelRef, Question, Timings, ToolCallRecord
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Frame
 from scenes.worlds.world import make_world
-from tools.toolbox.context import Fact, Gaze
-from tools.toolbox.snapshot import NO_GAZE, SnapshotContext
+from tools.toolbox.context import NO_GAZE, Gaze
+from tools.toolbox.facts import Fact
+from tools.toolbox.snapshot import SnapshotContext
 from tools.toolbox.toolbox import next_fact_number, run_tool
 
 SEED = 9009
@@ -55,7 +55,7 @@ def known() -> Known:
     for visit in make_visits(make_world(SEED), 2):
         for _, group in groupby(visit_questions(visit, 44), key=lambda q: q.dialog):
             dialog = list(group)
-            told = tell(dialog, visit)
+            told = write_dialog(dialog, visit)
             if told.disagreements:
                 continue
             moment = true_context(visit, dialog[0].frame_id)
@@ -64,9 +64,9 @@ def known() -> Known:
                 facts, records = _called(question, moment)
                 outcome = Outcome(status=said.status, text=said.text, reason=said.reason, cite=said.cite)
                 items.append(item)
-                answer = grounded(
+                answer = to_grounded_answer(
                     outcome,
-                    Asked(text=question.text, frame=_frame(visit, question)),
+                    TurnInput(text=question.text, frame=_frame(visit, question)),
                     facts,
                     moment,
                     calls=records,
@@ -78,7 +78,7 @@ def known() -> Known:
 
 
 def _called(question: Question, moment: SnapshotContext) -> tuple[Sequence[Fact], Sequence[ToolCallRecord]]:
-    moment.gazed = NO_GAZE if question.gaze_px is None else Gaze(object_id=short_id(question.objects[0]))
+    moment.gazed = NO_GAZE if question.gaze_px is None else Gaze(object_id=map_object_id(question.objects[0]))
     facts: list[Fact] = []
     records: list[ToolCallRecord] = []
     number = 1

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from agent.conversation.turn import Outcome, Turn, grounded
+from agent.conversation.turn import Outcome, Turn, to_grounded_answer
 from agent.model.vlm import ModelError
 from evals.items import Gold, Item
 from evals.predict import predict
@@ -85,7 +85,7 @@ class Counting:
         said = len(history) + 1 + (int(asked.item.text.split()[-1]) % 3 == 0)
         text = Outcome(status="answered", text=f"I count {said}.")
         model = ModelRef(base="counting", backend="test")
-        answer = grounded(text, asked.question, (), asked.context, calls=(), timings=Timings(), model=model)
+        answer = to_grounded_answer(text, asked.question, (), asked.context, calls=(), timings=Timings(), model=model)
         return Turn(answer=answer, messages=())
 
 

@@ -8,13 +8,14 @@ the prototype that is nearest in CIELAB (D65).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-BASIC_TERMS = ("black", "white", "gray", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
+from scenes.vocabulary import BASIC_COLORS, ColorTerm
 
-_PROTOTYPES: dict[str, tuple[int, ...]] = {
+_PROTOTYPES: dict[ColorTerm, tuple[int, ...]] = {
     "black": (0x000000, 0x101010, 0x202020),
     "white": (0xFFFFFF, 0xF5F5F5, 0xFFFAF0, 0xF5F5DC, 0xF8F8FF, 0xFAF0E6),
     "gray": (0x2F4F4F, 0x404040, 0x696969, 0x708090, 0x808080, 0xA9A9A9, 0xC0C0C0, 0xD3D3D3),
@@ -63,14 +64,14 @@ _XYZ_FROM_LINEAR = (
     np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
     / np.array([[0.95047], [1.0], [1.08883]])
 ).astype(np.float32)
-_TERM_OF_PROTOTYPE = np.array([BASIC_TERMS.index(t) for t, codes in _PROTOTYPES.items() for _ in codes])
+_TERM_OF_PROTOTYPE = np.array([BASIC_COLORS.index(t) for t, codes in _PROTOTYPES.items() for _ in codes])
 _PROTOTYPE_LAB = lab_from_rgb(
     np.array([[c >> 16, (c >> 8) & 255, c & 255] for codes in _PROTOTYPES.values() for c in codes])
 )
 
 
 def color_terms(lab: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(N, 3) CIELAB -> (N,) indices into ``BASIC_TERMS``."""
+    """(N, 3) CIELAB -> (N,) indices into ``BASIC_COLORS``."""
     distance = ((lab[:, None] - _PROTOTYPE_LAB[None]) ** 2).sum(-1)
     return _TERM_OF_PROTOTYPE[distance.argmin(-1)]
 
@@ -78,15 +79,15 @@ def color_terms(lab: NDArray[np.float32]) -> NDArray[np.int64]:
 def term_histogram(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, 3) CIELAB samples -> (11,) shares of the basic terms; zeros for no sample."""
     if len(lab) == 0:
-        return np.zeros(len(BASIC_TERMS), np.float32)
-    counts = np.bincount(color_terms(lab), minlength=len(BASIC_TERMS))
+        return np.zeros(len(BASIC_COLORS), np.float32)
+    counts = np.bincount(color_terms(lab), minlength=len(BASIC_COLORS))
     return (counts / counts.sum()).astype(np.float32)
 
 
-def dominant_color(histogram: Sequence[float] | NDArray[np.float32]) -> str:
+def dominant_color(histogram: Sequence[float] | NDArray[np.float32]) -> ColorTerm | Literal[""]:
     """The term with the largest share of a term histogram; ``""`` for an empty one."""
     shares = np.asarray(histogram)
-    return BASIC_TERMS[int(shares.argmax())] if shares.sum() > 0 else ""
+    return BASIC_COLORS[int(shares.argmax())] if shares.sum() > 0 else ""
 
 
 def lab_signature(lab: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from scenes.records import Reason
 from scenes.types import SceneGraph
 from tools.memory.memory import Memory
 from tools.memory.texts import Remembered
-from tools.search.matching import Query, fold, parse_query
+from tools.search.name_matching import NameQuery, fold, parse_query
 from tools.search.queries import GazeRay, Point, Region, Selection, abstention, search
 
 SAID = 5
@@ -59,7 +59,7 @@ def ask_both(
     )
 
 
-def _disagreement(selection: Selection, query: Query, texts: tuple[Remembered, ...]) -> str:
+def _disagreement(selection: Selection, query: NameQuery, texts: tuple[Remembered, ...]) -> str:
     """What a caption says that the objects contradict: a thing that is not among them, or that has left before."""
     if selection.matches or not query.words:
         return ""

@@ -72,7 +72,7 @@ class TextEncoder:
         return out
 
     def similarity(self, query: str, names: Sequence[str]) -> list[float]:
-        """Cosines between a query and names; fills ``tools.search.matching.Similarity``. Names are encoded once."""
+        """Cosines between a query and names; a ``name_matching.Similarity``. Names are encoded once."""
         new = list(dict.fromkeys(n for n in names if n not in self._names))
         if len(self._names) + len(new) > KEPT_NAMES:
             self._names.clear()

@@ -19,7 +19,7 @@ from typing import Any
 
 from tools.memory import graph_store
 from tools.memory.memory_file import MapMemoryError, MemoryFile
-from tools.search.matching import fold
+from tools.search.name_matching import fold
 
 BY_OBJECT = ("intervals", "positions", "views", "parts", "events", "texts")
 """Tables whose rows belong to one thing, by their column ``object_id``."""

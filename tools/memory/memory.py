@@ -26,7 +26,7 @@ from tools.memory.retention import Retention, apply_retention, load_retention, s
 from tools.memory.texts import KINDS, Remembered, TextKind, TextMemory
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.naming import Namer
-from tools.search.matching import Similarity
+from tools.search.name_matching import Similarity
 from tools.segmentation.base import Segmenter
 
 __all__ = ["KINDS", "Keyframe", "Memory", "Remembered", "TextKind"]

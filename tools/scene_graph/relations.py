@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Box3D, Relation
+from scenes.vocabulary import RelationWord
 from tools.geometry.upright_boxes import contains, footprint, to_box_frame
 
 CONTACT_M = 0.06
@@ -57,6 +58,10 @@ class Body:
         return self.box.center[1] + self.box.size[1] / 2
 
 
+_Judged = tuple[RelationWord, float]
+"""A relation and its confidence."""
+
+
 def relations(bodies: Sequence[Body], time_s: float) -> tuple[Relation, ...]:
     """All relations between the bodies, each with a confidence; at most one per pair, and one support per thing."""
     out: list[Relation] = []
@@ -80,7 +85,8 @@ def relations(bodies: Sequence[Body], time_s: float) -> tuple[Relation, ...]:
 def _support(a: Body, b: Body, time_s: float) -> list[Relation]:
     """What carries what: in or on."""
     for subject, other in ((a, b), (b, a)):
-        for predicate, confidence in (("in", _inside(subject, other)), ("on", _on(subject, other))):
+        found: tuple[_Judged, ...] = (("in", _inside(subject, other)), ("on", _on(subject, other)))
+        for predicate, confidence in found:
             if confidence >= MIN_CONFIDENCE:
                 return [_relation(subject, predicate, other, confidence, time_s)]
     return []
@@ -89,7 +95,8 @@ def _support(a: Body, b: Body, time_s: float) -> list[Relation]:
 def _beside(a: Body, b: Body, time_s: float, support: Mapping[str, str]) -> list[Relation]:
     """Under, attached to, above and below, or next to."""
     for subject, other in ((a, b), (b, a)):
-        for predicate, confidence in (("under", _under(subject, other)), ("attached to", _attached(subject, other))):
+        found: tuple[_Judged, ...] = (("under", _under(subject, other)), ("attached to", _attached(subject, other)))
+        for predicate, confidence in found:
             if confidence >= MIN_CONFIDENCE and not (predicate == "attached to" and subject.id in support):
                 return [_relation(subject, predicate, other, confidence, time_s)]
     for subject, other in ((a, b), (b, a)):
@@ -106,7 +113,7 @@ def _beside(a: Body, b: Body, time_s: float, support: Mapping[str, str]) -> list
     return [_relation(a, "next to", b, confidence, time_s), _relation(b, "next to", a, confidence, time_s)]
 
 
-def _relation(subject: Body, predicate: str, other: Body, confidence: float, time_s: float) -> Relation:
+def _relation(subject: Body, predicate: RelationWord, other: Body, confidence: float, time_s: float) -> Relation:
     return Relation(
         subject=subject.id, predicate=predicate, object=other.id, confidence=round(confidence, 3), time_s=time_s
     )

@@ -51,23 +51,23 @@ class Rejected:
     """In words, e.g. ``blue, not red``."""
 
 
-Verdict = Callable[[Rows], NDArray[np.bool_]]
+RowTest = Callable[[Rows], NDArray[np.bool_]]
 """Which of some rows pass."""
 
 
 class Conditions:
-    """Conditions on candidates: each a verdict on rows, what it says of a match, and what of a failure."""
+    """Conditions on candidates: for each a test of rows, and the words for a match and for a failure."""
 
     def __init__(self, index: GraphIndex) -> None:
         self.index = index
-        self.verdicts: list[Verdict] = []
-        self.conditions: list[str] = []
+        self.row_tests: list[RowTest] = []
+        self.words: list[str] = []
         self.failures: list[str] = []
 
-    def add(self, verdict: Verdict, condition: str, failure: str) -> None:
+    def add(self, row_test: RowTest, condition: str, failure: str) -> None:
         """``failure`` may hold ``{color}``, which is the candidate's own."""
-        self.verdicts.append(verdict)
-        self.conditions.append(condition)
+        self.row_tests.append(row_test)
+        self.words.append(condition)
         self.failures.append(failure)
 
     def color(self, color: str) -> None:
@@ -116,11 +116,11 @@ class Conditions:
 
     def split(self, rows: Rows) -> tuple[Rows, tuple[Rejected, ...]]:
         """Rows that pass every test, and the others with the first test that each failed."""
-        if not self.verdicts:
+        if not self.row_tests:
             return rows, ()
         failed = np.full(len(rows), -1, np.int64)
-        for number in range(len(self.verdicts) - 1, -1, -1):
-            failed[~self.verdicts[number](rows)] = number
+        for number in range(len(self.row_tests) - 1, -1, -1):
+            failed[~self.row_tests[number](rows)] = number
         kept = [np.flatnonzero(failed == number)[:REASONS_KEPT] for number in range(len(self.failures))]
         rejected = [self._rejected(int(rows[k]), int(failed[k])) for k in np.sort(np.concatenate(kept)).tolist()]
         return rows[failed < 0], tuple(rejected)

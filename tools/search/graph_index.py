@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.types import Room, SceneGraph, SceneObject
-from tools.search.matching import FUZZY, bare_words, name_tier
+from tools.search.name_matching import FUZZY, bare_words, name_tier
 
 HOLDING = ("on", "in", "attached to", "under")
 """Relations that say what holds a thing, the most telling first."""
@@ -243,7 +243,7 @@ class GraphIndex:
         return {s: (predicate, self.graph.objects[o]) for s, (_, predicate, o) in best.items()}
 
 
-class _Same:
+class _ByIdentity:
     """A graph as a key of a cache: itself, not its content."""
 
     def __init__(self, graph: SceneGraph) -> None:
@@ -253,14 +253,14 @@ class _Same:
         return id(self.graph)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.graph is self.graph
+        return isinstance(other, _ByIdentity) and other.graph is self.graph
 
 
 def index_of(graph: SceneGraph) -> GraphIndex:
     """The index of a graph, kept for the graphs that were asked last."""
-    return _index(_Same(graph))
+    return _index(_ByIdentity(graph))
 
 
 @lru_cache(maxsize=4)
-def _index(key: _Same) -> GraphIndex:
+def _index(key: _ByIdentity) -> GraphIndex:
     return GraphIndex(key.graph)

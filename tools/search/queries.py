@@ -19,13 +19,13 @@ from tools.search.conditions import (
     off_gaze_deg,
 )
 from tools.search.graph_index import GraphIndex, Rows, index_of, names_of, taught_name
-from tools.search.matching import (
+from tools.search.name_matching import (
     DESCRIBED_MIN,
     EXACT,
     FUZZY,
     SIMILARITY_MIN,
     SIMILARITY_SLACK,
-    Query,
+    NameQuery,
     Similarity,
     name_tier,
     parse_query,
@@ -41,7 +41,7 @@ STALE_S = 12 * 3600.0
 class Selection:
     """The result of a search."""
 
-    query: Query
+    query: NameQuery
     matches: tuple[SceneObject, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     reference: SceneObject | Room | None = None
@@ -81,7 +81,7 @@ def abstention(selection: Selection, time_s: float, *, one: bool = True) -> Reas
     return "not_reobserved" if all(time_s - o.last_seen_s > STALE_S for o in present) else None
 
 
-def match_tier(obj: SceneObject, query: Query) -> int:
+def match_tier(obj: SceneObject, query: NameQuery) -> int:
     """How well an object's names fit the query's words; 0 = not at all, ``TAUGHT`` is the best."""
     if not query.words:
         return EXACT
@@ -89,12 +89,12 @@ def match_tier(obj: SceneObject, query: Query) -> int:
     return TAUGHT if best and _owned(obj, query) else best
 
 
-def _spellings(query: Query) -> tuple[tuple[str, ...], ...]:
+def _spellings(query: NameQuery) -> tuple[tuple[str, ...], ...]:
     """The words of a query, and with its colour: a name may itself hold one, as "orange juice" does."""
     return (query.words, (query.color, *query.words)) if query.color else (query.words,)
 
 
-def _owned(obj: SceneObject, query: Query) -> bool:
+def _owned(obj: SceneObject, query: NameQuery) -> bool:
     """Whether the wearer asks by the name that they taught."""
     taught = taught_name(obj)
     possessive = query.possessive == taught.startswith("my ")
@@ -106,13 +106,13 @@ def has_color(obj: SceneObject, color: str) -> bool:
     return obj.color == color or any(color in n.split() for n in names_of(obj))
 
 
-def best_named(graph: SceneGraph, query: Query, similarity: Similarity | None) -> list[SceneObject]:
+def best_named(graph: SceneGraph, query: NameQuery, similarity: Similarity | None) -> list[SceneObject]:
     """Objects whose names fit best: only the best tier that occurs; else by text similarity, with an encoder."""
     index = index_of(graph)
     return [index.objects[row] for row in _named(index, query, similarity)[0].tolist()]
 
 
-def _named(index: GraphIndex, query: Query, similarity: Similarity | None) -> tuple[Rows, dict[str, float]]:
+def _named(index: GraphIndex, query: NameQuery, similarity: Similarity | None) -> tuple[Rows, dict[str, float]]:
     """Rows of the objects whose names fit best, in the graph's order; and cosines of labels matched by meaning."""
     if not query.words:
         return np.arange(len(index.objects)), {}
@@ -135,7 +135,7 @@ def _named(index: GraphIndex, query: Query, similarity: Similarity | None) -> tu
 
 def search(
     graph: SceneGraph,
-    query: Query,
+    query: NameQuery,
     *,
     room: str = "",
     when: When = "now",
@@ -152,41 +152,39 @@ def search(
     seen in a span of time; ``region`` and ``gaze`` what is there. Matches come nearest first where the wearer is
     localised, and nearest to the gaze where one is given.
     """
+    reference = find_reference(graph, query, similarity) if query.reference else None
+    place = find_room(graph, room) if room else None
+    if query.reference and reference is None:
+        return Selection(query=query, unknown_reference=query.reference)
+    if room and place is None:
+        return Selection(query=query, unknown_reference=room)
     index = index_of(graph)
-    tests = Conditions(index)
-    reference: SceneObject | Room | None = None
+    conditions = Conditions(index)
     if query.color:
-        tests.color(query.color)
-    if query.reference:
-        reference = find_reference(graph, query, similarity)
-        if reference is None:
-            return Selection(query=query, unknown_reference=query.reference)
-        tests.relation(query.relation, reference)
-    if room:
-        place = find_room(graph, room)
-        if place is None:
-            return Selection(query=query, unknown_reference=room)
-        reference = reference or place
-        tests.room(place)
+        conditions.color(query.color)
+    if reference is not None:
+        conditions.relation(query.relation, reference)
+    if place is not None:
+        conditions.room(place)
     if when != "ever":
-        tests.presence(when)
+        conditions.presence(when)
     if seen_s is not None:
-        tests.seen(*seen_s)
+        conditions.seen(*seen_s)
     if region is not None:
-        tests.region(region)
+        conditions.region(region)
     if gaze is not None:
-        tests.gaze(gaze)
+        conditions.gaze(gaze)
     rows, cosines = _named(index, query, similarity)
     if isinstance(reference, SceneObject):
         rows = rows[rows != index.row_of[reference.id]]
-    passed, rejected = tests.split(rows)
+    passed, rejected = conditions.split(rows)
     order = _ranked(index, passed, query.rank, wearer, gaze)
     return Selection(
         query=query,
         matches=tuple(index.objects[row] for row in order.tolist()),
         rejected=rejected,
-        reference=reference,
-        conditions=tuple(tests.conditions),
+        reference=reference or place,
+        conditions=tuple(conditions.words),
         cosines=cosines,
     )
 
@@ -208,7 +206,7 @@ def _ranked(index: GraphIndex, rows: Rows, rank: str, wearer: Point | None, gaze
     return ordered[:1] if rank else ordered
 
 
-def find_reference(graph: SceneGraph, query: Query, similarity: Similarity | None) -> SceneObject | Room | None:
+def find_reference(graph: SceneGraph, query: NameQuery, similarity: Similarity | None) -> SceneObject | Room | None:
     """The thing or room that a relation points to. Of several, the one that something stands in that relation to."""
     if query.relation == "in" and (room := find_room(graph, query.reference)):
         return room

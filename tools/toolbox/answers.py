@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scenes.records import MAX_ANSWER_CHARS, Anchor, BoxRecord, Citation, Reason, Status, TypedValue
 from scenes.types import SceneGraph
 from tools.geometry.directions import Pose, direction_to
-from tools.toolbox.context import Fact, ToolContext
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import Fact
 
 ANSWER_NAME = "answer"
 ANSWER_DESCRIPTION = "end the turn"
@@ -84,7 +85,7 @@ def derive_value(cite: Sequence[str], facts: Sequence[Fact]) -> TypedValue | Non
 
 def derive_citations(cite: Sequence[str], facts: Sequence[Fact]) -> tuple[Citation, ...]:
     """One citation per cited line."""
-    return tuple(Citation(claim=f.text, source=f.id) for f in cited_facts(cite, facts))
+    return tuple(Citation(evidence=f.text, source=f.id) for f in cited_facts(cite, facts))
 
 
 def derive_anchors(

@@ -1,4 +1,4 @@
-"""What a tool may see and do: the session behind it, and the facts it hands back.
+"""What a tool may see and do: the session behind it.
 
 The live session implements ``ToolContext``; so does the synthetic world of the training traces, so that a model learns
 from the same tools that it will call.
@@ -6,15 +6,15 @@ from the same tools that it will call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
-from scenes.records import Reason, TypedValue
+from scenes.records import Reason
 from scenes.types import Camera, SceneGraph
-from tools.search.matching import Similarity
+from tools.search.name_matching import Similarity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,9 @@ class Gaze:
     """Why there is no object; None when there is one."""
     miss: str = ""
     """The same as a clause, e.g. ``no gaze was given``, ``there is no object where you look``."""
+
+
+NO_GAZE = Gaze(reason="unsupported", miss="no gaze was given")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,33 +98,3 @@ class ToolContext(Protocol):
     def look(self, object_id: str | None, question: str) -> str:
         """Ask the vision model about the crop of an object's best view (None = at the gaze); ``""`` = cannot say."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """One citable line of a tool result."""
-
-    id: str
-    """An object id (``o5``), or ``f`` and a number within the turn."""
-    text: str
-    """The line without its id."""
-    value: TypedValue | None = None
-    object_ids: tuple[str, ...] = ()
-    """The objects that the line is about; they become anchors when it is cited."""
-
-    @property
-    def line(self) -> str:
-        """The line as the model reads it."""
-        return f"{self.id} {self.text}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolResult:
-    """What a tool found: text for the model, facts for the checker, an artifact for the program."""
-
-    text: str
-    facts: tuple[Fact, ...] = ()
-    reason: Reason | None = None
-    """Why there is no plain answer, as an abstention would say it."""
-    artifact: Mapping[str, Any] = field(default_factory=dict)
-    """JSON-ready details: candidates and why each failed, exact numbers."""

@@ -7,62 +7,72 @@ Every tool function takes the context, the number of the next fact and its check
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from scenes.records import TypedValue
 from scenes.types import Room, SceneObject
+from scenes.vocabulary import GAZE
 from tools.errors import ToolError
 from tools.geometry.directions import Pose, direction_to, direction_words, length_words
-from tools.search.matching import parse_query, plural
+from tools.search.name_matching import parse_query, plural
 from tools.search.queries import MOVED_AWAY, STALE_S, Selection, When, find_room
-from tools.toolbox.change_facts import change_line, change_rows, group_facts
-from tools.toolbox.change_facts import listed as names_listed
-from tools.toolbox.context import Fact, ToolContext, ToolResult
+from tools.toolbox.change_facts import change_fact, change_rows, group_facts, names_fact, names_with_counts
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import Fact, Miss, ToolResult
 from tools.toolbox.phrases import (
-    a,
-    be,
     bearing_words,
     distinct_names,
     in_room,
+    is_or_are,
     is_plural,
     place_words,
     plain_name,
     room_name,
     seen_words,
     size_words,
-    the,
+    with_article,
+    with_the,
 )
-from tools.toolbox.references import GAZE, Found, Miss, find_many, find_one, never_seen, not_localised, wearer_position
-from tools.toolbox.results import moved_line, result_of
+from tools.toolbox.references import (
+    ResolvedReference,
+    UnresolvedReference,
+    find_many,
+    find_one,
+    never_seen,
+    not_localised,
+    wearer_position,
+)
+from tools.toolbox.results import miss_result, moved_away_fact, result_of
 from tools.toolbox.routes import room_center
 
 CHANGED = ("moved", "changed")
 """Searches for what is otherwise than when the visit began."""
-LISTED = 3
+MAX_OBJECT_LINES = 3
 """At most this many object lines in one result; the count says how many there are."""
 
 
 def where_is(ctx: ToolContext, number: int, object: str) -> ToolResult:
     """Place, distance and direction of one object, or of a room. Of a dormant thing only its place in its map."""
     found = find_one(ctx, object, dormant=ctx.world_from_camera is None)
-    if isinstance(found, Miss):
-        room = find_room(ctx.graph, object) if found.reason == "never_seen" else None
+    if isinstance(found, UnresolvedReference):
+        room = find_room(ctx.graph, object) if found.miss.reason == "never_seen" else None
         return _where_is_room(ctx, number, room) if room else found.result()
     obj, name = found.object, found.name
     place, bearing, seen = place_words(ctx.graph, obj), bearing_words(ctx, obj.box.center), seen_words(ctx, obj)
-    are = be(plain_name(obj))
     if not obj.present:
-        return result_of(moved_line(ctx, obj, name), reason="moved")
+        return result_of(moved_away_fact(ctx, obj, name), reason="moved")
+    are = is_or_are(plain_name(obj))
     if not bearing:
-        text = f"{name} {are} {place or 'on the map'}; not localised, so no direction"
-        return result_of(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="not_localised")
+        short = f"{name} {are} {place or 'on the map'}"
+        text = f"{short}; not localised, so no direction"
+        return result_of(_place(obj, text, short), reason="not_localised")
     where = ", ".join(x for x in (bearing, place) if x)
     if ctx.time_s - obj.last_seen_s > STALE_S:
-        text = f"{name} {'were' if are == 'are' else 'was'} {where}; {seen}; not seen again"
-        return result_of(Fact(id=obj.id, text=text, object_ids=(obj.id,)), reason="not_reobserved")
-    return result_of(
-        Fact(id=obj.id, text=f"{name} {are} {where}; {seen}", value=_direction(ctx, obj), object_ids=(obj.id,))
-    )
+        short = f"{name} {'were' if is_plural(plain_name(obj)) else 'was'} {where}; {seen}"
+        return result_of(_place(obj, f"{short}; not seen again", short), reason="not_reobserved")
+    short = f"{name} {are} {where}"
+    return result_of(_place(obj, f"{short}; {seen}", short, _direction(ctx, obj)))
 
 
 def find_objects(
@@ -85,87 +95,93 @@ def find_objects(
     if when == "moved" and ctx.graph.changes is not None and not parse_query(text).words:
         when = "changed"
     selection = find_many(ctx, text, when=when, room=room or "")
-    if isinstance(selection, Miss):
+    if isinstance(selection, UnresolvedReference):
         return selection.result()
-    suffix = _suffix(selection, when)
     matches, artifact = selection.matches, _search_artifact(selection)
     if not matches:
-        gone = [r.object for r in selection.rejected if r.reason == MOVED_AWAY]
-        if gone and selection.query.words:
-            name = the(plain_name(gone[0], selection.query.color))
-            return result_of(moved_line(ctx, gone[0], name), reason="moved", artifact=artifact)
-        if not selection.rejected and selection.query.words:
-            return never_seen(selection).result()
-        what = "no " + (_kind(selection) or "objects")
-        value = TypedValue(kind="count", value=0)
-        return result_of(Fact(id=f"f{number}", text=f"{what}{suffix}", value=value), artifact=artifact)
+        return _nothing_fits(ctx, number, selection, when)
     if selection.query.rank:
         name = f"the {selection.query.rank} {plain_name(matches[0], selection.query.color)}"
-        return result_of(_line(ctx, matches[0], name, when), artifact=artifact)
-    ids = tuple(o.id for o in matches)
+        return result_of(_object_fact(ctx, matches[0], name, when), artifact=artifact)
     what = _kind(selection) or "object"
-    counted = f"{len(matches)} {what if len(matches) == 1 else plural(what)}{suffix}"
-    facts: list[Fact] = []
-    value = TypedValue(kind="count", value=len(matches))
-    facts.append(Fact(id=f"f{number}", text=counted, value=value, object_ids=ids))
+    counted = f"{len(matches)} {what if len(matches) == 1 else plural(what)}{_suffix(selection, when)}"
+    facts = [_count(number, counted, matches)]
     if when in CHANGED:
         artifact["changes"] = change_rows(ctx, matches)
     if when in CHANGED and not selection.query.words:
         grouped, artifact["kinds"] = group_facts(ctx, number + 1, matches, _place_suffix(selection))
         facts += grouped
     elif not selection.query.words:
-        listed = f"{suffix.strip().removeprefix('that ') or 'I know'}: {names_listed(matches)}"
-        value = TypedValue(kind="text", value=", ".join(plain_name(o) for o in matches))
-        facts.append(Fact(id=f"f{number + 1}", text=listed, value=value, object_ids=ids))
-    near = matches[:LISTED]
-    names = distinct_names(ctx, near) if len(near) > 1 else [the(plain_name(o, selection.query.color)) for o in near]
-    facts += [_line(ctx, o, n, when) for o, n in zip(near, names, strict=True)]
+        listed = f"{_place_suffix(selection).strip() or 'I know'}: {names_with_counts(matches)}"
+        facts.append(names_fact(f"f{number + 1}", listed, matches))
+    near = matches[:MAX_OBJECT_LINES]
+    names = distinct_names(ctx, near) if len(near) > 1 else [plain_name(o, selection.query.color) for o in near]
+    facts += [_object_fact(ctx, o, with_the(n), when) for o, n in zip(near, names, strict=True)]
     return result_of(*facts, artifact=artifact)
+
+
+def _nothing_fits(ctx: ToolContext, number: int, selection: Selection, when: When) -> ToolResult:
+    """A search without a match: the things are elsewhere now, were never seen, or there are none at the place."""
+    artifact, named = _search_artifact(selection), bool(selection.query.words)
+    gone = [r.object for r in selection.rejected if r.reason == MOVED_AWAY]
+    if gone and named:
+        name = with_the(plain_name(gone[0], selection.query.color))
+        return result_of(moved_away_fact(ctx, gone[0], name), reason="moved", artifact=artifact)
+    if not selection.rejected and named:
+        return never_seen(selection).result()
+    text = f"no {_kind(selection) or 'objects'}{_suffix(selection, when)}"
+    return result_of(_count(number, text, ()), artifact=artifact)
 
 
 def describe(ctx: ToolContext, number: int, object: str) -> ToolResult:
     """Name, colour, size and place of one object; by name also its room and when it was seen."""
     found = find_one(ctx, object)
-    if isinstance(found, Miss):
+    if isinstance(found, UnresolvedReference):
         return found.result()
     obj, name, place = found.object, plain_name(found.object), place_words(ctx.graph, found.object)
-    value = TypedValue(kind="color", value=obj.color) if obj.color else None
     tail = ", ".join(x for x in (size_words(obj), place) if x)
-    if object.strip().lower() != GAZE:
-        look = f"{obj.color}, {tail}" if obj.color else tail
-        looks = Fact(id=obj.id, text=f"{found.name} {be(name)} {look}", value=value, object_ids=(obj.id,))
-        return result_of(looks, *_whereabouts(ctx, number, obj, found.name))
+    if object.strip().lower() == GAZE:
+        return result_of(*_gazed_facts(number, obj, tail))
+    color = TypedValue(kind="color", value=obj.color) if obj.color else None
+    short = f"{found.name} {is_or_are(name)} {obj.color}" if obj.color else ""
+    text = f"{short}, {tail}" if obj.color else f"{found.name} {is_or_are(name)} {tail}"
+    looks = Fact(id=obj.id, role="description", text=text, short=short, value=color, object_ids=(obj.id,))
+    return result_of(looks, *_room_and_time(ctx, number, obj, found.name))
+
+
+def _gazed_facts(number: int, obj: SceneObject, tail: str) -> list[Fact]:
+    """What the thing at the gaze is called, and its colour where that is known. ``tail``: its size and place."""
+    ids, many = (obj.id,), is_plural(plain_name(obj))
     if obj.label:
-        shown = a(plain_name(obj, obj.color))
-        text = f"{'these are' if is_plural(name) else 'this is'} {shown}, {tail}"
-        value = TypedValue(kind="label", value=name)
+        short = f"{'these are' if many else 'this is'} {with_article(plain_name(obj, obj.color))}"
+        value = TypedValue(kind="label", value=plain_name(obj))
+        facts = [Fact(id=obj.id, role="name", text=f"{short}, {tail}", short=short, value=value, object_ids=ids)]
     else:
-        text, value = f"this thing has no name; it is {tail}", None
-    facts = [Fact(id=obj.id, text=text, value=value, object_ids=(obj.id,))]
+        facts = [Fact(id=obj.id, role="unnamed", text=f"this thing has no name; it is {tail}", object_ids=ids)]
     if obj.color:
-        pronoun = "they are" if is_plural(name) else "it is"
-        value = TypedValue(kind="color", value=obj.color)
-        facts.append(Fact(id=f"f{number}", text=f"{pronoun} {obj.color}", value=value, object_ids=(obj.id,)))
-    return result_of(*facts)
+        text, value = f"{'they are' if many else 'it is'} {obj.color}", TypedValue(kind="color", value=obj.color)
+        facts.append(Fact(id=f"f{number}", role="color", text=text, value=value, object_ids=ids))
+    return facts
 
 
-def _whereabouts(ctx: ToolContext, number: int, obj: SceneObject, name: str) -> list[Fact]:
+def _room_and_time(ctx: ToolContext, number: int, obj: SceneObject, name: str) -> list[Fact]:
     """The room of an object, where known, and when it was seen, as two facts of their own."""
-    facts, room, many = [], ctx.graph.rooms.get(obj.room), be(plain_name(obj)) == "are"
+    facts, room, many = [], ctx.graph.rooms.get(obj.room), is_plural(plain_name(obj))
     was, now = ("were", "are") if many else ("was", "is")
     if room and room.label:
         text = f"{name} {now if obj.present else was} in {room_name(room)}"
         value = TypedValue(kind="room", value=room.label)
-        facts.append(Fact(id=f"f{number}", text=text, value=value, object_ids=(obj.id,)))
+        facts.append(Fact(id=f"f{number}", role="room", text=text, value=value, object_ids=(obj.id,)))
     seen, age = seen_words(ctx, obj), max(0.0, ctx.time_s - obj.last_seen_s)
     text = f"{name} {now} in view now" if seen == "in view" else f"{name} {was} last {seen}"
     value = TypedValue(kind="duration_s", value=round(age, 1), unit="s")
-    facts.append(Fact(id=f"f{number + len(facts)}", text=text, value=value, object_ids=(obj.id,)))
+    fact_id = f"f{number + len(facts)}"
+    facts.append(Fact(id=fact_id, role="seen", text=text, value=value, object_ids=(obj.id,)))
     return facts
 
 
 def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
-    """The wearer's room and the nearest named thing."""
+    """The wearer's room and the nearest thing with a name."""
     position = wearer_position(ctx)
     if position is None:
         return not_localised().result()
@@ -174,48 +190,54 @@ def where_am_i(ctx: ToolContext, number: int) -> ToolResult:
     near = min(named, key=lambda o: math.dist(o.box.center, position), default=None)
     parts = [f"in {room_name(room)}"] if room else []
     if near:
-        parts.append(f"{length_words(math.dist(near.box.center, position))} from {the(plain_name(near))}")
+        parts.append(f"{length_words(math.dist(near.box.center, position))} from {with_the(plain_name(near))}")
     if not parts:
-        return Miss(reason="not_localised", clause="the map is still empty").result()
+        return miss_result(Miss(reason="not_localised", clause="the map is still empty"))
     value = TypedValue(kind="room", value=room.label) if room else None
     ids = (near.id,) if near else ()
-    return result_of(Fact(id=f"f{number}", text=f"you are {', '.join(parts)}", value=value, object_ids=ids))
+    text = f"you are {', '.join(parts)}"
+    return result_of(Fact(id=f"f{number}", role="wearer", text=text, value=value, object_ids=ids))
 
 
 def look(ctx: ToolContext, number: int, target: str, question: str) -> ToolResult:
-    """Ask the vision model about a crop."""
+    """Ask the vision model about a thing's best view, or about what is at the gaze."""
     found = find_one(ctx, target)
-    if isinstance(found, Miss) and not (target.strip().lower() == GAZE and ctx.gaze().point is not None):
+    if isinstance(found, UnresolvedReference) and not (target.strip().lower() == GAZE and ctx.gaze().point is not None):
         return found.result()
-    obj = found.object if isinstance(found, Found) else None
+    obj = found.object if isinstance(found, ResolvedReference) else None
     said = ctx.look(obj.id if obj else None, question).strip()
     if not said:
-        return Miss(reason="unsupported", clause="the picture does not show it").result()
+        return miss_result(Miss(reason="unsupported", asked=target, clause="the picture does not show it"))
     ids = (obj.id,) if obj else ()
-    return result_of(
-        Fact(
-            id=f"f{number}", text=f"the picture shows {said}", value=TypedValue(kind="text", value=said), object_ids=ids
-        )
-    )
+    text, value = f"the picture shows {said}", TypedValue(kind="text", value=said)
+    return result_of(Fact(id=f"f{number}", role="picture", text=text, value=value, object_ids=ids))
 
 
 def _where_is_room(ctx: ToolContext, number: int, room: Room) -> ToolResult:
     position = wearer_position(ctx)
     if position is None:
-        return not_localised().result()
+        return not_localised(room.label).result()
     value = TypedValue(kind="room", value=room.label)
     if in_room(room, position):
-        return result_of(Fact(id=f"f{number}", text=f"you are in {room_name(room)}", value=value))
-    center = room_center(room, position[1])
-    return result_of(Fact(id=f"f{number}", text=f"{room_name(room)} is {bearing_words(ctx, center)}", value=value))
+        return result_of(Fact(id=f"f{number}", role="wearer", text=f"you are in {room_name(room)}", value=value))
+    text = f"{room_name(room)} is {bearing_words(ctx, room_center(room, position[1]))}"
+    return result_of(Fact(id=f"f{number}", role="place", text=text, value=value))
 
 
-def _line(ctx: ToolContext, obj: SceneObject, name: str, when: When) -> Fact:
+def _place(obj: SceneObject, text: str, short: str = "", value: TypedValue | None = None) -> Fact:
+    return Fact(id=obj.id, role="place", text=text, short=short, value=value, object_ids=(obj.id,))
+
+
+def _count(number: int, text: str, objects: Sequence[SceneObject]) -> Fact:
+    value, ids = TypedValue(kind="count", value=len(objects)), tuple(o.id for o in objects)
+    return Fact(id=f"f{number}", role="count", text=text, value=value, object_ids=ids)
+
+
+def _object_fact(ctx: ToolContext, obj: SceneObject, name: str, when: When) -> Fact:
     where = bearing_words(ctx, obj.box.center) or place_words(ctx.graph, obj) or "on the map"
     if when in CHANGED:
-        return change_line(ctx, obj, name, where)
-    text = f"{name} {be(plain_name(obj))} {where}"
-    return Fact(id=obj.id, text=text, value=_direction(ctx, obj), object_ids=(obj.id,))
+        return change_fact(ctx, obj, name, where)
+    return _place(obj, f"{name} {is_or_are(plain_name(obj))} {where}", value=_direction(ctx, obj))
 
 
 def _direction(ctx: ToolContext, obj: SceneObject) -> TypedValue | None:
@@ -241,7 +263,7 @@ def _place_suffix(selection: Selection) -> str:
         return ""
     if isinstance(reference, Room):
         return f" in {room_name(reference)}"
-    return f" {query.relation} {the(plain_name(reference))}"
+    return f" {query.relation} {with_the(plain_name(reference))}"
 
 
 def _search_artifact(selection: Selection) -> dict[str, Any]:

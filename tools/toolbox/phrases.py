@@ -6,16 +6,17 @@ import math
 from collections.abc import Sequence
 
 from scenes.types import Box3D, Room, SceneGraph, SceneObject
+from scenes.vocabulary import ARTICLES, QUANTIFIERS, RANK_OF_WORD
 from tools.geometry.box_measures import nearest_point, width_depth_height
 from tools.geometry.directions import Pose, ago_words, direction_to, direction_words, length_words
 from tools.search.graph_index import taught_name
-from tools.search.matching import RANKS, fold, singular
+from tools.search.name_matching import singular
 from tools.search.queries import support_of
 from tools.toolbox.context import ToolContext
 
-UNDER_M = 0.06
+MAX_SUPPORT_GAP_M = 0.06
 """What carries a thing is at most this far from its foot."""
-MANY = 3
+MAX_ALTERNATIVES = 3
 """More alternatives than this are counted, not listed."""
 
 
@@ -28,17 +29,17 @@ def plain_name(obj: SceneObject, color: str = "") -> str:
     return f"{first} {color} {rest}" if rest and _is_owner(first) else f"{color} {name}"
 
 
-def the(name: str) -> str:
-    """``the mug``, ``your bag`` (taught as "my bag"), ``bob's mug``."""
+def with_the(name: str) -> str:
+    """A name as a known thing is called: ``the mug``, ``your bag`` (taught as "my bag"), ``bob's mug``."""
     first = name.split(" ", 1)[0]
     if first == "my":
         return "your" + name[2:]
     return name if first == "the" or _is_owner(first) else f"the {name}"
 
 
-def a(name: str) -> str:
-    """``a mug``, ``an oven``, ``your bag``, ``scissors``."""
-    defined = the(name)
+def with_article(name: str) -> str:
+    """A name as any thing of the kind is called: ``a mug``, ``an oven``, ``your bag``, ``scissors``."""
+    defined = with_the(name)
     if not defined.startswith("the ") or is_plural(name):
         return defined.removeprefix("the ") if defined.startswith("the ") else defined
     name = defined[4:]
@@ -56,35 +57,35 @@ def is_plural(name: str) -> bool:
     return head in ("glasses", "scissors", "headphones", "keys") or singular(head) != head
 
 
-def be(name: str) -> str:
-    """``is`` or ``are``."""
+def is_or_are(name: str) -> str:
+    """The verb that a name takes."""
     return "are" if is_plural(name) else "is"
 
 
 def joined(parts: Sequence[str], last: str = "and") -> str:
-    """``a, b and c``."""
+    """Parts as one list in words: ``a, b and c``."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
 
 
-def asked_for(text: str) -> str:
-    """What an argument asked for, as it is said back: ``a red mug``, ``your bag``."""
+def asked_name(text: str) -> str:
+    """The name in an argument, as it is said back: ``a red mug``, ``your bag``."""
     words = text.strip().lower().split()
-    name = " ".join(w for w in words if w not in ("the", "a", "an", "any", "some") and w not in RANKS)
-    return a(name) if name else "anything"
+    name = " ".join(w for w in words if w not in (*ARTICLES, *QUANTIFIERS) and w not in RANK_OF_WORD)
+    return with_article(name) if name else "anything"
 
 
 def place_words(graph: SceneGraph, obj: SceneObject) -> str:
-    """``on the sofa in the kitchen``, or what of it is known."""
+    """What carries a thing and its room, as far as they are known: ``on the sofa in the kitchen``."""
     support, room = support_of(graph, obj), graph.rooms.get(obj.room)
-    parts = [f"{support[0]} {the(plain_name(support[1]))}"] if support and support[1].label else []
+    parts = [f"{support[0]} {with_the(plain_name(support[1]))}"] if support and support[1].label else []
     parts += [f"in {room_name(room)}"] if room and room.label else []
     return " ".join(parts)
 
 
-def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
+def place_text(box: Box3D | None, own_id: str, graph: SceneGraph) -> str:
     """Where a box is, in words: the named thing that carries it, else its room; ``""`` when neither is known.
 
-    ``but`` is the id of the thing that the box is of.
+    ``own_id`` is the id of the thing that the box is of.
     """
     if box is None:
         return ""
@@ -93,14 +94,14 @@ def place_text(box: Box3D | None, but: str, graph: SceneGraph) -> str:
     under = [
         o
         for o in graph.objects.values()
-        if o.id != but
+        if o.id != own_id
         and o.label
         and o.box.volume > box.volume
-        and math.dist(nearest_point(o.box, foot), foot) <= UNDER_M
+        and math.dist(nearest_point(o.box, foot), foot) <= MAX_SUPPORT_GAP_M
     ]
     if under:
         # Of several, such as a table on a rug, the thing whose top is nearest carries it.
-        return the(plain_name(min(under, key=lambda o: abs(o.box.center[1] + o.box.size[1] / 2 - foot[1]))))
+        return with_the(plain_name(min(under, key=lambda o: abs(o.box.center[1] + o.box.size[1] / 2 - foot[1]))))
     room = next((r for r in graph.rooms.values() if r.label and in_room(r, box.center)), None)
     return room_name(room) if room else ""
 
@@ -117,15 +118,22 @@ def in_room(room: Room, position: tuple[float, float, float]) -> bool:
 
 
 def bearing_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
-    """``2.4 m away, behind you to the left``, or ``""`` when the wearer is not localised."""
+    """Distance and direction of a point: ``2.4 m away, behind you to the left``; ``""`` when not localised."""
     if ctx.world_from_camera is None:
         return ""
     direction = direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, point)
     return f"{length_words(direction.distance_m)} away, {direction_words(direction)}"
 
 
+def side_words(ctx: ToolContext, point: tuple[float, float, float]) -> str:
+    """Direction of a point from the wearer: ``behind you to the left``; ``""`` when not localised."""
+    if ctx.world_from_camera is None:
+        return ""
+    return direction_words(direction_to(Pose.from_matrix(ctx.world_from_camera), ctx.camera, point))
+
+
 def seen_words(ctx: ToolContext, obj: SceneObject) -> str:
-    """``in view`` or ``seen 12 s ago``."""
+    """When a thing was last seen: ``in view`` or ``seen 12 s ago``."""
     if ctx.world_from_camera is not None:
         pose = Pose.from_matrix(ctx.world_from_camera)
         if direction_to(pose, ctx.camera, obj.box.center).in_view and ctx.time_s - obj.last_seen_s < 1.5:
@@ -134,33 +142,30 @@ def seen_words(ctx: ToolContext, obj: SceneObject) -> str:
 
 
 def size_words(obj: SceneObject) -> str:
-    """``2.1 m wide, 90 cm deep and 80 cm tall``."""
+    """The three lengths of a thing: ``2.1 m wide, 90 cm deep and 80 cm tall``."""
     width, depth, height = (length_words(x) for x in width_depth_height(obj.box))
     return f"{width} wide, {depth} deep and {height} tall"
 
 
 def distinct_names(ctx: ToolContext, objects: Sequence[SceneObject]) -> list[str]:
-    """Names with article that tell objects apart: by name, colour, place or direction; by id as a last resort."""
+    """Names without article that tell objects apart: by name, colour, place or direction; by id as a last resort."""
     base = [plain_name(o) for o in objects]
     colored = [plain_name(o, o.color) for o in objects]
     held = [support_of(ctx.graph, o) for o in objects]
-    placed = [f"{n} {s[0]} {the(plain_name(s[1]))}" if s and s[1].label else n for n, s in zip(base, held, strict=True)]
-    bearings = [bearing_words(ctx, o.box.center) for o in objects]
-    turned = [f"{n} {b.split(', ', 1)[1]}" if b else n for n, b in zip(base, bearings, strict=True)]
+    placed = [
+        f"{n} {s[0]} {with_the(plain_name(s[1]))}" if s and s[1].label else n for n, s in zip(base, held, strict=True)
+    ]
+    sides = [side_words(ctx, o.box.center) for o in objects]
+    turned = [f"{n} {s}" if s else n for n, s in zip(base, sides, strict=True)]
     # A colour tells apart only if nobody is left with the bare name that they all share.
     all_colored = all(c != b or base.count(b) == 1 for c, b in zip(colored, base, strict=True))
     schemes = (base, *((colored,) if all_colored else ()), placed, turned)
     names = next((s for s in schemes if len(set(s)) == len(s)), None)
     if names is None:
         names = [f"{n} {o.id}" for n, o in zip(base, objects, strict=True)]
-    return [the(n) for n in names]
+    return names
 
 
 def room_name(room: Room) -> str:
-    """``the kitchen``."""
+    """A room with its article: ``the kitchen``; by its id while it has no name."""
     return f"the {room.label or room.id}"
-
-
-def same_name(x: str, y: str) -> bool:
-    """Whether two names are the same but for articles, case and number."""
-    return fold(x) == fold(y)

@@ -14,7 +14,7 @@ MAX_LEGS = 3
 
 
 def path_length(path: Sequence[Point]) -> float:
-    """Metres along the corners, in the floor plane."""
+    """Length of a path along its corners in the floor plane, metres."""
     return sum(math.dist((a[0], a[2]), (b[0], b[2])) for a, b in pairwise(path))
 
 
@@ -25,7 +25,10 @@ def room_center(room: Room, y: float) -> Point:
 
 
 def route_words(pose: Pose, path: Sequence[Point]) -> str:
-    """``walk 2 m ahead to the left, then turn right and walk 3.1 m`` (the first leg from the wearer's heading)."""
+    """A path in words: ``walk 2 m ahead to the left, then turn right and walk 3.1 m``.
+
+    The first leg is said from the wearer's heading, each later one from the leg before it.
+    """
     eye = pose.origin
     corners = [(x, eye[1], z) for x, _, z in path]
     first = direction_to(pose, None, corners[1]) if len(corners) > 1 else None

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field, replace
 from torch import Tensor
 
 from scenes.types import Camera, SceneGraph, SceneObject
-from tools.search.matching import Similarity, fold
-from tools.toolbox.context import Gaze, Note
-
-NO_GAZE = Gaze(reason="unsupported", miss="no gaze was given")
+from tools.search.name_matching import Similarity, fold
+from tools.toolbox.context import NO_GAZE, Gaze, Note
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scenes.vocabulary import RelationWord
 from tools.errors import ToolError
 from tools.toolbox import finding, measuring, remembering
-from tools.toolbox.context import ToolContext, ToolResult
-
-RelationWord = Literal["on", "in", "under", "next to", "above", "below", "attached to"]
+from tools.toolbox.context import ToolContext
+from tools.toolbox.facts import ToolResult
 
 
 class Arguments(BaseModel):

@@ -1,4 +1,6 @@
-"""Decoder of LZFSE (github.com/lzfse/lzfse), the compression of Record3D's depth, without a dependency.
+"""Decoder of LZFSE (github.com/lzfse/lzfse), the compression of Record3D's depth.
+
+Written here because its Python bindings come as source only: they would need a C compiler to install.
 
 A stream is a row of blocks: raw ``bvx-``, ``bvxn`` (LZVN, for small inputs) and ``bvx2`` (Lempel-Ziv triplets of
 literal length, match length and distance, entropy-coded by tabled asymmetric numeral systems), closed by ``bvx$``.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,7 +23,8 @@ from scenes.geometry import look_at
 from scenes.rendering.mesh import Floats
 from scenes.rendering.render import HEAD_CAMERA, Renderer
 from scenes.rendering.shading import Instance
-from scenes.worlds.dynamics.space import free_space
+from scenes.vocabulary import ColorTerm
+from scenes.worlds.dynamics.clearance import clearance_map
 from scenes.worlds.world import World, WorldObject, make_world
 
 _COARSE = 40
@@ -39,7 +41,7 @@ class Crop:
     """(size, size, 3) uint8."""
     category: str
     """Name in the catalogue; ``""`` for a negative: a wall or floor patch, or an unrecognisable part."""
-    color: str
+    color: ColorTerm | Literal[""]
     """Colour term, ``""`` for a negative."""
     visible_fraction: float
     """Share of the object's silhouette that is in the crop and not hidden, 0..1."""
@@ -71,7 +73,7 @@ class CropMaker:
     def __init__(self, world: World, *, size: int = 128) -> None:
         self.world, self.size = world, size
         self._renderer = world.renderer()
-        self._places = free_space(world).standing_places()
+        self._places = clearance_map(world).standing_places()
         self._alone: dict[str, Renderer] = {}
         by_category: dict[str, list[WorldObject]] = {}
         for o in (o for o in world.objects.values() if not o.tucked):

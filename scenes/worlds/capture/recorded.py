@@ -14,12 +14,12 @@ import torch
 from scenes.rendering.render import HEAD_CAMERA, RenderedFrame, Renderer
 from scenes.types import Camera, Frame
 from scenes.worlds.capture.sensors import Sensor, exposure_gains, record
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import Walk
 from scenes.worlds.world import World
 
 KEPT_RENDERERS = 2
-"""Of the world now and the one before a change, which a late depth camera may still show."""
+"""One of the world now, and one of the world before a change, which a delayed depth camera may still show."""
 
 
 class Recorder:
@@ -48,12 +48,12 @@ class Recorder:
         self._sensor, self._camera = sensor, camera
         self._seed = (8, timeline.moments[0][1].seed, visit)
         self._gains = exposure_gains(len(walk), sensor.color, sensor.fps, np.random.default_rng(self._seed))
-        self._stage = _Stage(timeline, threads)
+        self._renderers = _RendererCache(timeline, threads)
 
     def frame(self, index: int) -> tuple[Frame, RenderedFrame]:
         """(as recorded, exact) frame at a position of the walk; its id is the position."""
         walk, time_s = self.walk, float(self.walk.times_s[index])
-        renderer = self._stage.renderer(time_s)
+        renderer = self._renderers.renderer(time_s)
         colour = renderer.render(self._camera, walk.world_from_camera[index], id=index, time_s=time_s)
         recorded = record(
             colour,
@@ -78,7 +78,7 @@ class Recorder:
         time_s = float(self.walk.times_s[taken])
         pose = self.walk.world_from_camera[taken] @ offset
         camera = depth.camera or colour.frame.camera
-        return self._stage.renderer(time_s).render(camera, pose, id=index, time_s=time_s)
+        return self._renderers.renderer(time_s).render(camera, pose, id=index, time_s=time_s)
 
 
 def iter_recorded(
@@ -92,18 +92,18 @@ def iter_recorded(
 
 def iter_visit(world: World, walk: Walk, camera: Camera = HEAD_CAMERA) -> Iterator[RenderedFrame]:
     """Frames of a walk through an unchanging world, with exact ground truth; ids count from 0."""
-    return iter_timeline(Timeline(moments=((0.0, world),)), walk, camera)
+    return iter_timeline(Timeline.unchanging(world), walk, camera)
 
 
 def iter_timeline(timeline: Timeline, walk: Walk, camera: Camera = HEAD_CAMERA) -> Iterator[RenderedFrame]:
     """Frames of a walk through a world that may change on the way."""
-    stage = _Stage(timeline)
+    stage = _RendererCache(timeline)
     for index, time_s in enumerate(walk.times_s):
         renderer = stage.renderer(float(time_s))
         yield renderer.render(camera, walk.world_from_camera[index], id=index, time_s=float(time_s))
 
 
-class _Stage:
+class _RendererCache:
     """The renderer of what holds at a time; builds one only when the world has changed."""
 
     def __init__(self, timeline: Timeline, threads: int = 0) -> None:

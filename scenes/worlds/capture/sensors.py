@@ -248,14 +248,11 @@ def record(
     if sensor.depth is None or depth is None:
         return replace(frame, rgb=rgb, depth_m=None, depth_camera=None)
     other = depth.frame
-    assert other.depth_m is not None
-    measured = measure(other.depth_m.numpy(), other.camera, depth.glossy, sensor.depth, rng)
+    measured = measure(depth.depth_m.numpy(), other.camera, depth.glossy, sensor.depth, rng)
     if other is frame:
         return replace(frame, rgb=rgb, depth_m=measured)
-    assert frame.world_from_camera is not None
-    assert other.world_from_camera is not None
     # The head moved between the two captures: the transform holds the way from one to the other.
-    between = torch.linalg.inv(frame.world_from_camera) @ other.world_from_camera
+    between = torch.linalg.inv(colour.world_from_camera) @ depth.world_from_camera
     return replace(
         frame,
         rgb=rgb,

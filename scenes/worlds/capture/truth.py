@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,9 +12,10 @@ from scenes.recordings.reading.base import RecordingError
 from scenes.records import BoxRecord, Record
 from scenes.types import Relation, SceneGraph, SceneObject
 from scenes.types import Room as SceneRoom
-from scenes.worlds.dynamics.changes import Event, EventKind
+from scenes.vocabulary import ColorTerm, RelationWord
+from scenes.worlds.dynamics.timeline import Event, EventKind
 from scenes.worlds.layout.floorplan import HALF_WALL_M, Opening, RoomPlan
-from scenes.worlds.layout.relations import wall_id
+from scenes.worlds.layout.true_relations import wall_id
 from scenes.worlds.world import World
 
 FOLDER = "ground_truth"
@@ -30,11 +31,11 @@ class ObjectTruth(Record):
     number: int
     """Its value in the instance images."""
     category: str
-    color: str
+    color: ColorTerm | Literal[""]
     box: BoxRecord
     room: str
     support: str
-    predicate: str
+    predicate: RelationWord | Literal[""]
     open_front: str = ""
     """Name of its drawer or door that stands open."""
     behind: str = ""
@@ -45,7 +46,7 @@ class RelationTruth(Record):
     """``subject predicate object``; what is ``attached to`` something has a wall's id there."""
 
     subject: str
-    predicate: str
+    predicate: RelationWord
     object: str
 
 

@@ -26,7 +26,7 @@ from scenes.types import Camera
 from scenes.worlds.capture.recorded import Recorder
 from scenes.worlds.capture.sensors import DepthSensor, Sensor
 from scenes.worlds.capture.truth import FOLDER, NOTHING, FrameTruth
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import Walk
 
 MAX_WORKERS = 64
@@ -103,8 +103,7 @@ class _FrameWriter:
 
 def _write_exact_depth(path: Path, exact: RenderedFrame) -> None:
     """Perfect depth beside an imperfect recording, in millimetres."""
-    assert exact.frame.depth_m is not None
-    millimetres = np.clip(np.rint(exact.frame.depth_m.numpy() * 1000.0), 0, 65535).astype(np.uint16)
+    millimetres = np.clip(np.rint(exact.depth_m.numpy() * 1000.0), 0, 65535).astype(np.uint16)
     write_png(path, millimetres)
 
 
@@ -121,5 +120,6 @@ def _start(job: VisitJob) -> None:
 
 
 def _write(index: int) -> Written:
-    assert _writer is not None
+    if _writer is None:
+        raise RuntimeError("expected a process that was started with _start")
     return _writer.write(index)

@@ -27,8 +27,8 @@ from scenes.worlds.capture.truth import (
     world_truth,
 )
 from scenes.worlds.capture.workers import VisitJob, usable_workers, written_frames
-from scenes.worlds.dynamics.changes import Timeline
-from scenes.worlds.dynamics.visiting import iter_visits
+from scenes.worlds.dynamics.timeline import Timeline
+from scenes.worlds.dynamics.visit_series import iter_visits
 from scenes.worlds.dynamics.walk import Walk, WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
 
@@ -86,7 +86,7 @@ def write_still_world(
 ) -> Path:
     """One visit to any world, generated or described, in which nothing changes. Arguments and errors as above."""
     walk = make_walk(world, settings=WalkSettings(fps=fps or sensor.fps))
-    timeline = Timeline(moments=((0.0, world),))
+    timeline = Timeline.unchanging(world)
     return write_visit(
         timeline,
         walk,
@@ -112,7 +112,7 @@ def write_visits(
 ) -> tuple[Path, ...]:
     """Several visits to one world, each by another way and after a change: ``visit_0``, ``visit_1``, ...
 
-    See ``scenes.worlds.dynamics.visiting`` for what changes when. Each folder has its events beside its truth.
+    See ``scenes.worlds.dynamics.visit_series`` for what changes when. Each folder has its events beside its truth.
     ``progress`` counts the frames of each visit anew. Arguments and errors as ``write_world``.
     """
     return tuple(

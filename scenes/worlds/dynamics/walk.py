@@ -17,8 +17,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from scenes.geometry import look_at
-from scenes.worlds.dynamics.space import FreeSpace, Point, free_space
-from scenes.worlds.layout.leaves import most_rooms
+from scenes.worlds.dynamics.clearance import ClearanceMap, Point, clearance_map
+from scenes.worlds.layout.door_leaves import largest_connected_rooms
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World, WorldObject
 
@@ -26,7 +26,7 @@ SIM_HZ = 30.0
 """Step of the simulation; frames are taken from it at their own rate."""
 MAX_TURN_RAD_S = math.radians(130.0)
 """Comfortable head turns; people can go faster, but images blur."""
-STOP_M = (0.75, 1.6)
+STOP_DISTANCE_M = (0.75, 1.6)
 """How far from a thing people stop to look at it."""
 
 
@@ -75,7 +75,7 @@ def _interesting(world: World, room: str) -> list[WorldObject]:
     return sorted(mine, key=lambda o: (o.id not in carriers, -o.box.volume))
 
 
-def _stand(space: FreeSpace, world: World, thing: WorldObject, rng: Generator) -> Point | None:
+def _viewing_place(space: ClearanceMap, world: World, thing: WorldObject, rng: Generator) -> Point | None:
     """A place in the same room from which a person looks at a thing, in front of it if possible."""
     x, z = thing.box.center[0], thing.box.center[2]
     reach = max(thing.box.size[0], thing.box.size[2]) / 2
@@ -83,7 +83,7 @@ def _stand(space: FreeSpace, world: World, thing: WorldObject, rng: Generator) -
     places = space.standing_places(BODY_RADIUS_M + 0.03)
     offset = places - np.array([x, z])
     distance = np.hypot(offset[:, 0], offset[:, 1])
-    near = (distance > STOP_M[0]) & (distance < STOP_M[1] + reach)
+    near = (distance > STOP_DISTANCE_M[0]) & (distance < STOP_DISTANCE_M[1] + reach)
     in_room = np.array([world.plan.room_at(float(a), float(b)) == thing.room for a, b in places[near]], dtype=bool)
     candidates, ahead = places[near][in_room], (offset[near][in_room] @ front) / distance[near][in_room]
     if len(candidates) == 0:
@@ -120,7 +120,7 @@ def _room_order(world: World, entry: str) -> list[str]:
     return order
 
 
-def _plan(world: World, space: FreeSpace, entry: str, settings: WalkSettings, rng: Generator) -> list[_Leg]:
+def _plan(world: World, space: ClearanceMap, entry: str, settings: WalkSettings, rng: Generator) -> list[_Leg]:
     """All legs of a visit."""
     legs: list[_Leg] = []
     here: Point | None = None
@@ -132,7 +132,7 @@ def _plan(world: World, space: FreeSpace, entry: str, settings: WalkSettings, rn
         for thing in (candidates[i] for i in order):
             if stops >= settings.stops_per_room:
                 break
-            goal = _stand(space, world, thing, rng)
+            goal = _viewing_place(space, world, thing, rng)
             path = None if goal is None else [goal] if here is None else space.path(here, goal)
             if goal is None or path is None:
                 continue
@@ -143,7 +143,7 @@ def _plan(world: World, space: FreeSpace, entry: str, settings: WalkSettings, rn
     return legs
 
 
-def _smooth(space: FreeSpace, path: list[Point]) -> NDArray[np.float64]:
+def _smooth(space: ClearanceMap, path: list[Point]) -> NDArray[np.float64]:
     """(N, 2) evenly spaced points 2 cm apart, rounded at corners as far as the furniture allows."""
     points = np.asarray(path, np.float64)
     if len(points) < 3:
@@ -166,7 +166,7 @@ def _limited(current: float, wanted: float, step: float) -> float:
     return current + max(-step, min(step, 0.14 * error))
 
 
-class _Body:
+class _Walker:
     """The walker's state while legs are played; collects one pose per simulation step."""
 
     def __init__(self, settings: WalkSettings, start: Point, rng: Generator) -> None:
@@ -228,7 +228,7 @@ class _Body:
 
 def _entry(world: World, visit: int) -> str:
     """The room by which a visit enters: each another one, but none that is shut off from most others."""
-    rooms, joined = [room.id for room in world.plan.rooms], most_rooms(world.plan, world.leaves)
+    rooms, joined = [room.id for room in world.plan.rooms], largest_connected_rooms(world.plan, world.leaves)
     return next(r for k in range(len(rooms)) if (r := rooms[(visit + k) % len(rooms)]) in joined)
 
 
@@ -256,22 +256,22 @@ def make_walk(
     rooms = [room.id for room in world.plan.rooms]
     if entry is not None and entry not in rooms:
         raise ValueError(f"expected an entry room of {rooms}, got {entry!r}")
-    space = free_space(world)
+    space = clearance_map(world)
     legs = _plan(world, space, entry or _entry(world, visit), settings, rng)
-    body = _Body(settings, legs[0].path[0], rng)
+    walker = _Walker(settings, legs[0].path[0], rng)
     for leg in legs:
         if len(leg.path) > 1:
-            body.follow(_smooth(space, leg.path))
+            walker.follow(_smooth(space, leg.path))
         for target in leg.targets:
-            body.look(target)
-    return _sampled(world, body, settings, start_s)
+            walker.look(target)
+    return _sampled(world, walker, settings, start_s)
 
 
-def _sampled(world: World, body: _Body, settings: WalkSettings, start_s: float) -> Walk:
+def _sampled(world: World, walker: _Walker, settings: WalkSettings, start_s: float) -> Walk:
     """Poses at the frame rate."""
-    index = np.arange(0, len(body.eyes), SIM_HZ / settings.fps).astype(int)
-    eyes = np.array(body.eyes)
-    gazes = ndimage.gaussian_filter1d(np.array(body.gazes), 2.0, axis=0, mode="nearest")
+    index = np.arange(0, len(walker.eyes), SIM_HZ / settings.fps).astype(int)
+    eyes = np.array(walker.eyes)
+    gazes = ndimage.gaussian_filter1d(np.array(walker.gazes), 2.0, axis=0, mode="nearest")
     yaw, pitch = gazes[index, 0], gazes[index, 1]
     ahead = np.stack([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)], axis=1)
     eye = torch.from_numpy(eyes[index])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from scenes.vocabulary import ColorTerm, RelationWord
 from scenes.worlds.layout.floorplan import Rect, Side
 from scenes.worlds.things.shapes import Shape, Surface
 
@@ -37,7 +39,7 @@ class Placed:
 
     number: int
     category: str
-    color: str
+    color: ColorTerm | Literal[""]
     shape_seed: int
     shape: Shape
     position: tuple[float, float, float]
@@ -46,7 +48,7 @@ class Placed:
     room: str
     support: int = 0
     """Number of the thing that carries it; 0 for the floor or a wall."""
-    predicate: str = ""
+    predicate: RelationWord | Literal[""] = ""
     """``on`` or ``in`` the support, ``""`` without one."""
     behind: str = ""
     """Name of the support's front that must be open to see it, ``""`` for none."""
@@ -110,6 +112,5 @@ def occupancy(area: Rect, hulls: list[Hull], cell: float, radius: float) -> NDAr
             True
         )
     reach = math.ceil(radius / cell)
-    grown = ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True))
-    assert isinstance(grown, np.ndarray)
+    grown = np.asarray(ndimage.distance_transform_edt(~np.pad(grid, 1, constant_values=True)))
     return grown[1:-1, 1:-1] <= reach - 0.5

@@ -8,30 +8,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from scenes.worlds.layout.furnish import Furnisher
+from scenes.worlds.layout.furniture_layout import FurnitureLayout
 from scenes.worlds.things.catalogue import CATEGORY
 
 TUCKED = ("box", "shoe", "backpack", "basket", "ball", "bin")
 """What people keep under furniture."""
-CHANCE = 0.6
-"""That something lies under a thing with room beneath; a second one half as often."""
+TUCKED_PROBABILITY = 0.6
+"""Probability that something lies under a thing with room beneath; half of it for a second thing."""
 
 
-def tuck(furnisher: Furnisher) -> None:
-    """Put things under what has free floor beneath, with the furnisher's generator."""
-    rng = furnisher.rng
-    for host in [p for p in furnisher.placed if p.shape.beneath is not None]:
-        surface, room = host.shape.beneath, furnisher.room(host.room)
-        assert surface is not None
-        for chance in (CHANCE, CHANCE / 2):
+def tuck(layout: FurnitureLayout) -> None:
+    """Put things under what has free floor beneath, with the layout's generator."""
+    rng = layout.rng
+    for host, surface in [(p, p.shape.beneath) for p in layout.placed if p.shape.beneath is not None]:
+        room = layout.room(host.room)
+        for chance in (TUCKED_PROBABILITY, TUCKED_PROBABILITY / 2):
             if rng.random() >= chance:
                 break
             category = CATEGORY[TUCKED[rng.integers(len(TUCKED))]]
-            color, seed, shape = furnisher.choose(category.name)
-            place = furnisher.place_on(category, shape, host, surface, room)
+            color, seed, shape = layout.choose(category.name)
+            place = layout.place_on(category, shape, host, surface, room)
             if place is not None:
                 position, yaw = place
-                furnisher.add(category.name, color, seed, shape, position, yaw, room.id, tucked=True)
+                layout.add(category.name, color, seed, shape, position, yaw, room.id, tucked=True)
 
 
 def tucking_generator(seed: int) -> np.random.Generator:

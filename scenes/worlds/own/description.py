@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -17,6 +18,7 @@ from scenes.errors import InputError
 from scenes.records import Record
 from scenes.rendering.materials import MATERIAL_INDEX
 from scenes.rendering.mesh import Mesh, Paint
+from scenes.vocabulary import BASIC_COLORS, ColorTerm
 from scenes.worlds.layout.floorplan import (
     DOOR_HEIGHT_M,
     HEIGHT_M,
@@ -33,7 +35,7 @@ from scenes.worlds.own.gltf import read_gltf
 from scenes.worlds.own.obj import read_obj
 from scenes.worlds.own.own_mesh import MeshFileError, OwnMesh, plain
 from scenes.worlds.things.catalogue import CATEGORY, build
-from scenes.worlds.things.colors import COLOR_TERMS, albedo
+from scenes.worlds.things.colors import albedo
 from scenes.worlds.things.shapes import Shape
 from scenes.worlds.world import World, with_things
 
@@ -88,9 +90,14 @@ class ObjectDescription(Record):
             raise ValueError("expected either category or mesh")
         if self.category is not None and self.category not in CATEGORY:
             raise ValueError(f"expected a category of the catalogue, got {self.category!r}")
-        if self.color and self.color not in COLOR_TERMS:
-            raise ValueError(f"expected a colour of {', '.join(COLOR_TERMS)}, got {self.color!r}")
+        if self.color and not self.term:
+            raise ValueError(f"expected a colour of {', '.join(BASIC_COLORS)}, got {self.color!r}")
         return self
+
+    @property
+    def term(self) -> ColorTerm | Literal[""]:
+        """The colour as a checked term."""
+        return self.color if self.color in BASIC_COLORS else ""
 
 
 class SceneDescription(Record):
@@ -188,11 +195,12 @@ def _placed(
         raise DescriptionError(f"objects.{index}.on: expected the place of an earlier object, got {d.on}")
     carrier = None if d.on is None else earlier[d.on]
     seed = int(rng.integers(2**31))
-    color = d.color or ("" if d.category is None else CATEGORY[d.category].colors[0])
+    color = d.term
     if d.category is not None:
+        color = d.term or CATEGORY[d.category].colors[0]
         shape = build(d.category, color, seed)
     else:
-        shape = Shape(mesh=read_mesh(folder, d.mesh or "", d.color, rng))
+        shape = Shape(mesh=read_mesh(folder, d.mesh or "", color, rng))
     return Placed(
         number=index + 1,
         category=d.label,
@@ -215,7 +223,7 @@ def _top(carrier: Placed | None) -> float:
     return carrier.position[1] + (max(surfaces) if surfaces else float(carrier.shape.mesh.bounds[1][1]))
 
 
-def read_mesh(folder: Path, name: str, color: str, rng: Generator) -> Mesh:
+def read_mesh(folder: Path, name: str, color: ColorTerm | Literal[""], rng: Generator) -> Mesh:
     """An own mesh, grounded, with its textures. ``color`` paints what has no texture; without one the file's colours
     are kept.
 

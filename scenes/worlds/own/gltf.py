@@ -1,7 +1,9 @@
 """glTF 2.0 files (.gltf, .glb) as triangles: node transforms, vertex colours, base colours and their pictures.
 
-Read here and not by Open3D, whose reader gives no pictures. Sources: the glTF 2.0 specification of the Khronos Group,
-and its extension KHR_texture_transform. What else a file requires (compression, sparse accessors) is refused.
+Read here and not by Open3D, whose reader gives no pictures, nor by trimesh (5.2), which ignores texture transforms,
+drops triangle fans, and passes over missing files and damaged parts without a word. Sources: the glTF 2.0
+specification of the Khronos Group, and its extension KHR_texture_transform. What else a file requires (compression,
+sparse accessors) is refused.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
 _KNOWN = frozenset({"KHR_texture_transform", "KHR_materials_unlit", "KHR_mesh_quantization"})
 MAX_DEPTH = 64
-"""Of nested nodes."""
+"""Deepest nesting of nodes."""
 
 
 def read_gltf(path: Path, folder: Path) -> OwnMesh:
@@ -103,12 +105,12 @@ class _File:
         order = self._accessor(primitive["indices"]).ravel() if "indices" in primitive else np.arange(len(points))
         triangles = _triangles(order.astype(np.int64), mode)
         material = self.table.get("materials", [])[primitive["material"]] if "material" in primitive else {}
-        look = material.get("pbrMetallicRoughness", {})
-        colors = np.tile(np.asarray(look.get("baseColorFactor", (1, 1, 1, 1))[:3], np.float32), (len(points), 1))
-        has_color = "baseColorFactor" in look or "COLOR_0" in attributes
+        surface = material.get("pbrMetallicRoughness", {})
+        colors = np.tile(np.asarray(surface.get("baseColorFactor", (1, 1, 1, 1))[:3], np.float32), (len(points), 1))
+        has_color = "baseColorFactor" in surface or "COLOR_0" in attributes
         if "COLOR_0" in attributes:
             colors = colors * self._accessor(attributes["COLOR_0"])[:, :3]
-        uv, picture = self._picture(look.get("baseColorTexture"), attributes, triangles)
+        uv, picture = self._picture(surface.get("baseColorTexture"), attributes, triangles)
         return OwnMesh(
             vertices=(points @ world[:3, :3].T + world[:3, 3]).astype(np.float32),
             triangles=triangles.astype(np.int32),

@@ -1,6 +1,7 @@
 """Wavefront OBJ files with their MTL materials as triangles: polygons, base colours (Kd) and their pictures (map_Kd).
 
-Read here and not by Open3D, whose reader drops all meshes that hold a polygon.
+Read here and not by Open3D, whose reader drops all meshes that hold a polygon, nor by trimesh (5.2), which takes 1.5 s
+to import, reads a missing texture as none, and names no line of a damaged file.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ import math
 
 from scenes.rendering.mesh import Finish, box, cushion, cylinder, ellipsoid, join, lathe, prism, tube
 from scenes.worlds.things.fronts import door, spans
-from scenes.worlds.things.shapes import Look, Shape, Surface, top
+from scenes.worlds.things.shapes import Appearance, Shape, Surface, top
 
 
-def fridge(look: Look) -> Shape:
+def fridge(look: Appearance) -> Shape:
     """Two doors one above the other, with long handles."""
     w, d, height = look.u(0.58, 0.7), look.u(0.6, 0.68), look.u(1.5, 1.9)
     finish, split = look.main("metal" if look.term == "gray" else "plastic"), look.u(0.35, 0.62)
@@ -36,7 +36,7 @@ def fridge(look: Look) -> Shape:
     return Shape(mesh=join(*parts), fronts=fronts)
 
 
-def oven(look: Look) -> Shape:
+def oven(look: Appearance) -> Shape:
     """Cooker: dark glass door, handle bar, knobs, four rings on top."""
     w, d, height = 0.6, 0.6, look.u(0.86, 0.92)
     finish = look.main("plastic")
@@ -54,7 +54,7 @@ def oven(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height + 0.024, margin=0.06, headroom=0.5),))
 
 
-def sink(look: Look) -> Shape:
+def sink(look: Appearance) -> Shape:
     """Wash cabinet with a basin sunk into it and a bent tap."""
     w, d, height = look.u(0.55, 0.85), look.u(0.48, 0.56), look.u(0.82, 0.88)
     body = look.body("plastic")
@@ -79,7 +79,7 @@ def sink(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def toilet(look: Look) -> Shape:
+def toilet(look: Appearance) -> Shape:
     """Bowl on a foot, seat ring, cistern at the back."""
     finish = look.light("ceramic")
     foot = cushion((0.24, 0.36, 0.42), finish, (0, 0, 0.02), roundness=0.5)
@@ -97,7 +97,7 @@ def toilet(look: Look) -> Shape:
     return Shape(mesh=join(foot, *parts, cistern, lid, button).scaled((look.u(0.93, 1.05), look.u(0.93, 1.05), 1.0)))
 
 
-def bathtub(look: Look) -> Shape:
+def bathtub(look: Appearance) -> Shape:
     """Long basin with a rim, open at the top."""
     w, d, height = look.u(1.5, 1.75), look.u(0.7, 0.8), look.u(0.52, 0.6)
     finish = look.light("ceramic")
@@ -120,7 +120,7 @@ def bathtub(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def washing_machine(look: Look) -> Shape:
+def washing_machine(look: Appearance) -> Shape:
     """White cube with a round glass door and a control strip."""
     w, height = look.u(0.58, 0.62), look.u(0.82, 0.88)
     finish = look.main("plastic")
@@ -135,7 +135,7 @@ def washing_machine(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, 0.55, height),))
 
 
-def bin_(look: Look) -> Shape:
+def bin_(look: Appearance) -> Shape:
     """Waste bin: an open tapered pail, or one with a dome lid and a pedal."""
     r, height = look.u(0.12, 0.18), look.u(0.28, 0.6)
     finish = look.main("metal" if look.term == "gray" else "plastic")
@@ -159,7 +159,7 @@ def bin_(look: Look) -> Shape:
     return Shape(mesh=join(lathe(profile, finish, segments=24), paper))
 
 
-def floor_lamp(look: Look) -> Shape:
+def floor_lamp(look: Appearance) -> Shape:
     """Disc foot, tall pole, fabric shade."""
     height, r = look.u(1.4, 1.7), look.u(0.15, 0.22)
     pole = look.metal(0.3) if look.chance(0.6) else look.wood()
@@ -170,7 +170,7 @@ def floor_lamp(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def radiator(look: Look) -> Shape:
+def radiator(look: Appearance) -> Shape:
     """Ribbed heater."""
     w, height = look.u(0.7, 1.2), look.u(0.5, 0.62)
     finish = look.light("metal")
@@ -181,7 +181,7 @@ def radiator(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def box_(look: Look) -> Shape:
+def box_(look: Appearance) -> Shape:
     """Carton, closed with tape or open with flaps."""
     w, d, height = look.u(0.25, 0.5), look.u(0.22, 0.4), look.u(0.18, 0.36)
     finish = look.main("paper")
@@ -203,7 +203,7 @@ def box_(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(inside,))
 
 
-def basket(look: Look) -> Shape:
+def basket(look: Appearance) -> Shape:
     """Woven pot with two handles, open."""
     r, height = look.u(0.16, 0.24), look.u(0.2, 0.34)
     finish = look.main("wicker")
@@ -215,7 +215,7 @@ def basket(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def suitcase(look: Look) -> Shape:
+def suitcase(look: Appearance) -> Shape:
     """Upright trolley case with ribs, wheels and a pulled-out handle."""
     w, d, height = look.u(0.36, 0.48), look.u(0.2, 0.28), look.u(0.5, 0.7)
     finish = look.main("plastic")
@@ -239,7 +239,7 @@ def suitcase(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def guitar(look: Look) -> Shape:
+def guitar(look: Appearance) -> Shape:
     """Acoustic guitar, upright in a stand, a little tilted back."""
     scale = look.u(0.92, 1.08)
     outline = []
@@ -270,7 +270,7 @@ def guitar(look: Look) -> Shape:
     return Shape(mesh=join(body.moved((0, 0.04, 0.03)), stand).grounded())
 
 
-def plant(look: Look) -> Shape:
+def plant(look: Appearance) -> Shape:
     """Pot with earth and leaves: a bush, or long drooping blades."""
     r, pot_h = look.u(0.07, 0.16), look.u(0.1, 0.26)
     size = r * look.u(2.6, 4.2)

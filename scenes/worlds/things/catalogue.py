@@ -10,23 +10,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from scenes.vocabulary import ColorTerm
 from scenes.worlds.things import appliances as app
 from scenes.worlds.things import decor, gadgets
 from scenes.worlds.things import furniture as fur
 from scenes.worlds.things import tableware as ware
-from scenes.worlds.things.shapes import Look, Shape
+from scenes.worlds.things.shapes import Appearance, Shape
 
-ALL = ("black", "gray", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
-BRIGHT = ("white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "gray")
-WOODEN = ("brown", "brown", "white", "black", "gray")
-DEVICE = ("black", "black", "gray", "white")
-METAL = ("gray", "gray", "white", "black", "red")
-CLOTH = ("gray", "blue", "green", "red", "brown", "purple", "yellow", "white", "black", "pink", "orange")
+Palette = tuple[ColorTerm, ...]
+"""Colours of a kind of thing; one that stands twice is twice as common."""
+ALL: Palette = ("black", "gray", "white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
+BRIGHT: Palette = ("white", "red", "orange", "yellow", "green", "blue", "purple", "pink", "black", "gray")
+WOODEN: Palette = ("brown", "brown", "white", "black", "gray")
+DEVICE: Palette = ("black", "black", "gray", "white")
+METAL: Palette = ("gray", "gray", "white", "black", "red")
+CLOTH: Palette = ("gray", "blue", "green", "red", "brown", "purple", "yellow", "white", "black", "pink", "orange")
 
 TABLES = {"table": 1.0, "coffee table": 0.8, "desk": 0.7}
 WORKTOP = {"counter": 1.0, "table": 0.4}
 STORAGE = {"cabinet": 1.0, "dresser": 1.0, "nightstand": 0.7, "tv stand": 0.4, "wall shelf": 0.5}
-DESKS = {"desk": 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +36,8 @@ class Category:
     """One kind of thing."""
 
     name: str
-    build: Callable[[Look], Shape]
-    colors: tuple[str, ...]
+    build: Callable[[Appearance], Shape]
+    colors: Palette
     place: str
     """``wall``: on the floor, back to a wall; ``free``: on the floor anywhere; ``top``: on or in another thing;
     ``hung``: on a wall above the floor."""
@@ -50,8 +52,8 @@ class Category:
 
 def _top(
     name: str,
-    build: Callable[[Look], Shape],
-    colors: tuple[str, ...],
+    build: Callable[[Appearance], Shape],
+    colors: Palette,
     hosts: Mapping[str, float],
     spot: str = "any",
     *,
@@ -190,12 +192,12 @@ CATEGORIES = (
 CATEGORY = {category.name: category for category in CATEGORIES}
 
 
-def build(name: str, color: str, seed: int) -> Shape:
+def build(name: str, color: ColorTerm, seed: int) -> Shape:
     """One instance of a category. Same arguments, same shape.
 
     The footprint is centred on the origin and the lowest point is at y = 0.
     """
-    look = Look(np.random.default_rng((11, seed)), color)
+    look = Appearance(np.random.default_rng((11, seed)), color)
     shape = CATEGORY[name].build(look)
     low, high = shape.mesh.bounds
     dx, dy, dz = float(low[0] + high[0]) / 2, float(low[1]), float(low[2] + high[2]) / 2

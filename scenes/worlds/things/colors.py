@@ -1,4 +1,4 @@
-"""The basic colour terms (Berlin and Kay 1969) and the albedos that each term covers here."""
+"""The albedos that each basic colour term covers in generated worlds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import colorsys
 from numpy.random import Generator
 
 from scenes.rendering.mesh import RGB
+from scenes.vocabulary import ColorTerm
 
 # term: (hue low, hue high in degrees, saturation low, high, value low, high); ranges do not touch each other.
-_RANGES = {
+_RANGES: dict[ColorTerm, tuple[float, float, float, float, float, float]] = {
     "black": (0, 360, 0.0, 0.15, 0.05, 0.12),
     "gray": (0, 360, 0.0, 0.05, 0.38, 0.58),
     "white": (0, 360, 0.0, 0.04, 0.88, 0.97),
@@ -23,10 +24,8 @@ _RANGES = {
     "brown": (18, 30, 0.5, 0.7, 0.3, 0.48),
 }
 
-COLOR_TERMS = tuple(_RANGES)
 
-
-def albedo(term: str, rng: Generator) -> RGB:
+def albedo(term: ColorTerm, rng: Generator) -> RGB:
     """A random albedo that people would call by this term."""
     h0, h1, s0, s1, v0, v1 = _RANGES[term]
     hue = rng.uniform(h0, h1) % 360 / 360

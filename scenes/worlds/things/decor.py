@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from scenes.rendering.mesh import Finish, Mesh, box, cushion, cylinder, ellipsoid, join, lathe, prism, tube
-from scenes.worlds.things.shapes import Look, Shape, Surface
+from scenes.worlds.things.shapes import Appearance, Shape, Surface
 
 
-def book(look: Look) -> Shape:
+def book(look: Appearance) -> Shape:
     """A closed book lying down: two covers, a spine and pages that stand back a little."""
     w, d, h = look.u(0.13, 0.2), look.u(0.19, 0.26), look.u(0.018, 0.045)
     cover, t = look.main("paper"), 0.003
@@ -22,7 +22,7 @@ def book(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def books(look: Look) -> Shape:
+def books(look: Appearance) -> Shape:
     """A row of standing books of different heights and colours; the first has the main colour."""
     x, parts = 0.0, []
     for i in range(int(look.rng.integers(4, 8))):
@@ -36,7 +36,7 @@ def books(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def vase(look: Look) -> Shape:
+def vase(look: Appearance) -> Shape:
     """Bellied vessel with a narrow neck; flowers in it now and then."""
     h, r = look.u(0.16, 0.32), look.u(0.05, 0.085)
     neck = r * look.u(0.3, 0.55)
@@ -56,7 +56,7 @@ def vase(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def candle(look: Look) -> Shape:
+def candle(look: Appearance) -> Shape:
     """Wax cylinder with a wick and a flame on a saucer."""
     r, h = look.u(0.025, 0.04), look.u(0.08, 0.16)
     parts = [cylinder(r * 1.6, 0.008, look.metal(0.7)), cylinder(r, h, look.main("plain"), (0, 0.008, 0))]
@@ -65,7 +65,7 @@ def candle(look: Look) -> Shape:
     return Shape(mesh=join(*parts, flame.moved((0, h + 0.016, 0))))
 
 
-def pillow(look: Look) -> Shape:
+def pillow(look: Appearance) -> Shape:
     """Square cushion, leaning back."""
     w, t = look.u(0.36, 0.48), look.u(0.12, 0.17)
     finish = look.main("knit" if look.chance(0.4) else "fabric")
@@ -80,7 +80,7 @@ def pillow(look: Look) -> Shape:
     return Shape(mesh=join(body, piping).turned("x", -look.u(0.3, 0.6)).grounded())
 
 
-def ball(look: Look) -> Shape:
+def ball(look: Appearance) -> Shape:
     """Ball with a stripe."""
     r = look.u(0.07, 0.12)
     angles = [math.pi * i / 16 for i in range(17)]
@@ -91,7 +91,7 @@ def ball(look: Look) -> Shape:
     return Shape(mesh=join(*bands).moved((0, -r, 0)).turned("x", look.u(0, 3)).turned("z", look.u(0, 3)).grounded())
 
 
-def toy_car(look: Look) -> Shape:
+def toy_car(look: Appearance) -> Shape:
     """Car with cabin, windows and four wheels."""
     s = look.u(0.8, 1.4)
     body = look.main("plastic")
@@ -111,7 +111,7 @@ def toy_car(look: Look) -> Shape:
     return Shape(mesh=join(*parts).scaled((s, s, s)).grounded())
 
 
-def teddy(look: Look) -> Shape:
+def teddy(look: Appearance) -> Shape:
     """Sitting bear of ellipsoids."""
     s = look.u(0.8, 1.5)
     fur, light = look.main("carpet"), look.light("carpet")
@@ -127,7 +127,7 @@ def teddy(look: Look) -> Shape:
     return Shape(mesh=join(*parts).scaled((s, s, s)).grounded())
 
 
-def shoe(look: Look) -> Shape:
+def shoe(look: Appearance) -> Shape:
     """A pair of shoes: sole, upper, opening, laces."""
     parts: list[Mesh] = []
     side_view = [
@@ -149,7 +149,7 @@ def shoe(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def backpack(look: Look) -> Shape:
+def backpack(look: Appearance) -> Shape:
     """Rucksack: body, front pocket, top loop, straps at the back."""
     w, h, d = look.u(0.28, 0.34), look.u(0.4, 0.48), look.u(0.16, 0.2)
     finish = look.main("fabric")
@@ -168,7 +168,7 @@ def backpack(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def handbag(look: Look) -> Shape:
+def handbag(look: Appearance) -> Shape:
     """Hand bag: tapered body, flap, buckle and an arched handle."""
     w, h, d = look.u(0.26, 0.36), look.u(0.2, 0.26), look.u(0.1, 0.14)
     finish = look.main("plastic")
@@ -181,7 +181,7 @@ def handbag(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def hat(look: Look) -> Shape:
+def hat(look: Appearance) -> Shape:
     """Brimmed hat with a band."""
     r = look.u(0.085, 0.1)
     profile = [(r * 1.75, 0.004), (r * 1.1, 0.008), (r, 0.02), (r * 0.92, 0.1), (r * 0.7, 0.12), (0, 0.115)]
@@ -189,7 +189,7 @@ def hat(look: Look) -> Shape:
     return Shape(mesh=join(lathe(profile, look.main("fabric"), segments=28), band).grounded())
 
 
-def towel(look: Look) -> Shape:
+def towel(look: Appearance) -> Shape:
     """Folded towel: three soft layers."""
     w, d = look.u(0.26, 0.36), look.u(0.2, 0.26)
     finish = look.main("knit" if look.chance(0.4) else "carpet")
@@ -200,7 +200,7 @@ def towel(look: Look) -> Shape:
     )
 
 
-def tissue_box(look: Look) -> Shape:
+def tissue_box(look: Appearance) -> Shape:
     """Carton with a slot and a white tissue coming out."""
     w, h, d = look.u(0.2, 0.24), look.u(0.07, 0.1), look.u(0.11, 0.13)
     slot = box((w * 0.6, 0.002, 0.035), look.dark("plain"), (0, h, 0))
@@ -208,7 +208,7 @@ def tissue_box(look: Look) -> Shape:
     return Shape(mesh=join(box((w, h, d), look.main("rug")), slot, tissue.scaled((1.2, 1, 0.5))))
 
 
-def picture(look: Look) -> Shape:
+def picture(look: Appearance) -> Shape:
     """Framed art; the frame has the main colour. The back is at z = -depth/2."""
     w, h = look.u(0.35, 0.9), look.u(0.3, 0.7)
     art = Finish((look.u(0.6, 1), look.u(0.6, 1), look.u(0.6, 1)), ("art_a", "art_b", "art_c")[look.rng.integers(3)])
@@ -222,7 +222,7 @@ def picture(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def clock(look: Look) -> Shape:
+def clock(look: Appearance) -> Shape:
     """Round wall clock: rim, face, twelve marks, two hands."""
     r = look.u(0.12, 0.19)
     rim = lathe(
@@ -239,7 +239,7 @@ def clock(look: Look) -> Shape:
     return Shape(mesh=join(*parts).turned("x", math.pi / 2).grounded())
 
 
-def mirror(look: Look) -> Shape:
+def mirror(look: Appearance) -> Shape:
     """Glass in a frame; shows a bright plain face."""
     w, h = look.u(0.45, 0.7), look.u(0.6, 1.1)
     pane = box((w - 0.06, h - 0.06, 0.006), Finish((0.72, 0.8, 0.84), "mirror"), (0, 0.03, 0.013))
@@ -250,7 +250,7 @@ def mirror(look: Look) -> Shape:
     return Shape(mesh=join(box((w, h, 0.025), look.body()), pane, *glints).grounded())
 
 
-def wall_shelf(look: Look) -> Shape:
+def wall_shelf(look: Appearance) -> Shape:
     """A board on two brackets."""
     w, d = look.u(0.6, 1.0), look.u(0.18, 0.24)
     parts = [box((w, 0.025, d), look.body(), (0, 0.15, 0))]

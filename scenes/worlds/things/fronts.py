@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from scenes.rendering.mesh import Finish, Mesh, Vec3, axis_rotation, box, join
-from scenes.worlds.things.shapes import Front, Look, Shape, Span, Surface
+from scenes.worlds.things.shapes import Appearance, Front, Shape, Span, Surface
 
 OPEN_RAD = math.radians(100.0)
 """How far a door stands open: a little more than square, as hinges of cupboards allow."""
@@ -126,7 +126,7 @@ class Panels:
 
 
 def doors(
-    look: Look,
+    look: Appearance,
     body: tuple[Vec3, Vec3],
     finish: Finish,
     inner: Finish,
@@ -173,7 +173,7 @@ def doors(
 
 
 def drawers(
-    look: Look, body: tuple[Vec3, Vec3], finish: Finish, inner: Finish, panels: Panels
+    look: Appearance, body: tuple[Vec3, Vec3], finish: Finish, inner: Finish, panels: Panels
 ) -> tuple[list[Mesh], tuple[Front, ...]]:
     """A body (size, middle of the base) with drawers one above the other: its parts and its fronts."""
     (w, _, depth), z, step = body[0], panels.z, panels.height / panels.count

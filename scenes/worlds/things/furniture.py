@@ -6,10 +6,10 @@ import math
 
 from scenes.rendering.mesh import Finish, Mesh, box, cushion, cylinder, ellipsoid, join, lathe, tube
 from scenes.worlds.things.fronts import Panels, doors, drawer, drawers, spans
-from scenes.worlds.things.shapes import Front, Look, Shape, Surface, beneath, legs, top
+from scenes.worlds.things.shapes import Appearance, Front, Shape, Surface, beneath, legs, top
 
 
-def table(look: Look) -> Shape:
+def table(look: Appearance) -> Shape:
     """Dining table, rectangular or round."""
     height, wood = look.u(0.71, 0.77), look.body()
     if look.chance(0.3):
@@ -30,7 +30,7 @@ def table(look: Look) -> Shape:
     return Shape(mesh=join(board, apron, stand), surfaces=(top(w, d, height),), beneath=below)
 
 
-def coffee_table(look: Look) -> Shape:
+def coffee_table(look: Appearance) -> Shape:
     """Low table in front of a sofa, with a lower shelf now and then."""
     w, d, height = look.u(0.8, 1.15), look.u(0.45, 0.65), look.u(0.36, 0.46)
     finish = look.body()
@@ -44,7 +44,7 @@ def coffee_table(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), beneath=below)
 
 
-def desk(look: Look) -> Shape:
+def desk(look: Appearance) -> Shape:
     """Writing desk: a board, panels or legs, a drawer block on one side."""
     w, d, height = look.u(1.1, 1.6), look.u(0.6, 0.75), look.u(0.72, 0.76)
     finish = look.body()
@@ -72,7 +72,7 @@ def desk(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), beneath=below, fronts=tuple(fronts))
 
 
-def chair(look: Look) -> Shape:
+def chair(look: Appearance) -> Shape:
     """Dining chair: seat, four legs, slatted or solid back."""
     w, d, seat_y, back_h = look.u(0.4, 0.48), look.u(0.4, 0.48), look.u(0.43, 0.48), look.u(0.38, 0.52)
     finish, r = look.body("plain"), look.u(0.015, 0.022)
@@ -92,7 +92,7 @@ def chair(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w * 0.8, d * 0.7, seat_y + 0.01),))
 
 
-def office_chair(look: Look) -> Shape:
+def office_chair(look: Appearance) -> Shape:
     """Swivel chair: star foot with castors, column, cushioned seat and back, arm rests."""
     seat_y, w = look.u(0.44, 0.52), look.u(0.48, 0.54)
     finish = look.main("fabric")
@@ -113,7 +113,7 @@ def office_chair(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def stool(look: Look) -> Shape:
+def stool(look: Appearance) -> Shape:
     """Backless round seat on splayed legs."""
     r, height = look.u(0.15, 0.19), look.u(0.44, 0.68)
     parts = [cylinder(r, 0.04, look.body(), (0, height - 0.04, 0), segments=24)]
@@ -125,7 +125,7 @@ def stool(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(r * 1.3, r * 1.3, height),))
 
 
-def sofa(look: Look, *, seats: int | None = None) -> Shape:
+def sofa(look: Appearance, *, seats: int | None = None) -> Shape:
     """Upholstered seat with arm rests, back and cushions."""
     seats = seats or int(look.rng.integers(2, 4))
     seat_w, arm = look.u(0.58, 0.7), look.u(0.13, 0.22)
@@ -146,12 +146,12 @@ def sofa(look: Look, *, seats: int | None = None) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(seat,))
 
 
-def armchair(look: Look) -> Shape:
+def armchair(look: Appearance) -> Shape:
     """A sofa for one."""
     return sofa(look, seats=1)
 
 
-def bed(look: Look) -> Shape:
+def bed(look: Appearance) -> Shape:
     """Frame, mattress, blanket, headboard, two flat sleeping pillows; the head is at the back."""
     w, d, seat_y = look.u(1.0, 1.75), look.u(1.95, 2.1), look.u(0.42, 0.55)
     wood, head = look.wood(), look.u(0.85, 1.15)
@@ -170,7 +170,7 @@ def bed(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(surface,))
 
 
-def bench(look: Look) -> Shape:
+def bench(look: Appearance) -> Shape:
     """Long plain seat."""
     w, d, height = look.u(0.9, 1.3), look.u(0.32, 0.4), look.u(0.43, 0.48)
     finish = look.body()
@@ -181,7 +181,7 @@ def bench(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), beneath=below)
 
 
-def cabinet(look: Look) -> Shape:
+def cabinet(look: Appearance) -> Shape:
     """Low sideboard with doors."""
     w, d, height = look.u(0.8, 1.4), look.u(0.38, 0.45), look.u(0.7, 0.9)
     finish = look.body()
@@ -193,7 +193,7 @@ def cabinet(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), fronts=fronts)
 
 
-def dresser(look: Look) -> Shape:
+def dresser(look: Appearance) -> Shape:
     """Chest of drawers."""
     w, d, height = look.u(0.7, 1.2), look.u(0.4, 0.5), look.u(0.75, 1.05)
     finish = look.body()
@@ -204,7 +204,7 @@ def dresser(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height + 0.025),), fronts=fronts)
 
 
-def nightstand(look: Look) -> Shape:
+def nightstand(look: Appearance) -> Shape:
     """Bedside box with two drawers."""
     w, d, height = look.u(0.38, 0.5), look.u(0.36, 0.42), look.u(0.48, 0.6)
     finish = look.body()
@@ -215,7 +215,7 @@ def nightstand(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), fronts=fronts)
 
 
-def wardrobe(look: Look) -> Shape:
+def wardrobe(look: Appearance) -> Shape:
     """Tall closet with doors."""
     w, d, height = look.u(0.9, 1.6), look.u(0.55, 0.62), look.u(1.85, 2.15)
     finish = look.body()
@@ -225,7 +225,7 @@ def wardrobe(look: Look) -> Shape:
     return Shape(mesh=join(*parts), fronts=fronts)
 
 
-def bookshelf(look: Look) -> Shape:
+def bookshelf(look: Appearance) -> Shape:
     """Open shelf with boards."""
     w, d, height = look.u(0.7, 1.1), look.u(0.28, 0.34), look.u(1.3, 1.95)
     finish, t = look.body(), 0.022
@@ -242,7 +242,7 @@ def bookshelf(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=inside)
 
 
-def counter(look: Look) -> Shape:
+def counter(look: Appearance) -> Shape:
     """Kitchen base units under one worktop."""
     w, d, height = look.u(1.2, 2.2), 0.6, look.u(0.88, 0.93)
     finish = look.body("plastic")
@@ -255,7 +255,7 @@ def counter(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height, headroom=0.5),), fronts=fronts)
 
 
-def tv_stand(look: Look) -> Shape:
+def tv_stand(look: Appearance) -> Shape:
     """Low long cabinet for a television."""
     w, d, height = look.u(1.2, 1.7), look.u(0.36, 0.42), look.u(0.42, 0.52)
     finish = look.body()
@@ -266,7 +266,7 @@ def tv_stand(look: Look) -> Shape:
     return Shape(mesh=join(*parts), surfaces=(top(w, d, height),), fronts=fronts)
 
 
-def rug(look: Look) -> Shape:
+def rug(look: Appearance) -> Shape:
     """Flat mat, rectangular or round, with a border."""
     if look.chance(0.3):
         radius = look.u(0.6, 0.9)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from scenes.rendering.mesh import Finish, Mesh, box, cushion, cylinder, ellipsoid, join, lathe, tube
-from scenes.worlds.things.shapes import Look, Shape
+from scenes.worlds.things.shapes import Appearance, Shape
 
 
-def laptop(look: Look) -> Shape:
+def laptop(look: Appearance) -> Shape:
     """Open notebook: base with keys and touchpad, tilted screen."""
     w, d = look.u(0.3, 0.37), look.u(0.21, 0.25)
     shell = look.main("metal" if look.term == "gray" else "plastic")
@@ -24,7 +24,7 @@ def laptop(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def _keys(w: float, d: float, rows: int, columns: int, y: float, look: Look, at: tuple[float, float]) -> Mesh:
+def _keys(w: float, d: float, rows: int, columns: int, y: float, look: Appearance, at: tuple[float, float]) -> Mesh:
     """A field of key caps."""
     cap = Finish((0.22, 0.22, 0.24)) if look.chance(0.7) else look.light()
     sx, sz = w / columns, d / rows
@@ -37,7 +37,7 @@ def _keys(w: float, d: float, rows: int, columns: int, y: float, look: Look, at:
     )
 
 
-def monitor(look: Look) -> Shape:
+def monitor(look: Appearance) -> Shape:
     """Computer screen on a foot."""
     w = look.u(0.5, 0.66)
     h, lift = w * look.u(0.55, 0.62), look.u(0.1, 0.16)
@@ -51,7 +51,7 @@ def monitor(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def tv(look: Look) -> Shape:
+def tv(look: Appearance) -> Shape:
     """Wide dark screen with a thin frame on two feet."""
     w = look.u(0.85, 1.25)
     h = w * 0.57
@@ -64,14 +64,14 @@ def tv(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def keyboard(look: Look) -> Shape:
+def keyboard(look: Appearance) -> Shape:
     """Flat board with rows of keys."""
     w, d = look.u(0.36, 0.45), look.u(0.13, 0.16)
     body = look.main("plastic")
     return Shape(mesh=join(box((w, 0.016, d), body), _keys(w * 0.96, d * 0.86, 5, 15, 0.016, look, (0, 0))))
 
 
-def mouse(look: Look) -> Shape:
+def mouse(look: Appearance) -> Shape:
     """Computer mouse: a low egg with a wheel."""
     body = cushion((0.062, 0.036, 0.108), look.main("plastic"), roundness=0.75)
     wheel = cylinder(0.01, 0.008, look.dark()).turned("z", math.pi / 2).moved((0.004, 0.034, 0.028))
@@ -80,14 +80,14 @@ def mouse(look: Look) -> Shape:
     return Shape(mesh=join(body, wheel, line).scaled(scale))
 
 
-def phone(look: Look) -> Shape:
+def phone(look: Appearance) -> Shape:
     """Slab with a screen, lying on its back."""
     w, d = look.u(0.068, 0.078), look.u(0.14, 0.16)
     panel = box((w * 0.93, 0.002, d * 0.95), Finish((0.5, 0.6, 0.8), "screen"), (0, 0.008, 0))
     return Shape(mesh=join(box((w, 0.009, d), look.main("plastic")), panel))
 
 
-def remote(look: Look) -> Shape:
+def remote(look: Appearance) -> Shape:
     """Narrow bar with buttons."""
     w, d = look.u(0.042, 0.052), look.u(0.16, 0.2)
     parts = [box((w, 0.018, d), look.main("plastic"))]
@@ -99,7 +99,7 @@ def remote(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def lamp(look: Look) -> Shape:
+def lamp(look: Appearance) -> Shape:
     """Table lamp: a foot, a stem and a shade, or a jointed desk lamp."""
     if look.chance(0.4):
         finish = look.main("plastic")
@@ -124,7 +124,7 @@ def lamp(look: Look) -> Shape:
     return Shape(mesh=join(lathe(foot, base), shade, bulb))
 
 
-def headphones(look: Look) -> Shape:
+def headphones(look: Appearance) -> Shape:
     """Band and two ear cups, lying down."""
     r = look.u(0.075, 0.085)
     arc = [(r * math.cos(a), 0.03, -r * math.sin(a)) for a in [math.pi * i / 10 for i in range(11)]]
@@ -136,7 +136,7 @@ def headphones(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def speaker(look: Look) -> Shape:
+def speaker(look: Appearance) -> Shape:
     """Upright box with two round cones."""
     w, d, h = look.u(0.13, 0.2), look.u(0.14, 0.2), look.u(0.22, 0.34)
     parts = [box((w, h, d), look.body("plain"))]
@@ -149,7 +149,7 @@ def speaker(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def printer(look: Look) -> Shape:
+def printer(look: Appearance) -> Shape:
     """Block with a paper tray behind, a sheet in front and a small panel."""
     w, d, h = look.u(0.38, 0.46), look.u(0.3, 0.36), look.u(0.15, 0.22)
     finish = look.main("plastic")
@@ -161,7 +161,7 @@ def printer(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def pen(look: Look) -> Shape:
+def pen(look: Appearance) -> Shape:
     """Pencil cup: pens standing in a pot."""
     r, h = look.u(0.035, 0.045), look.u(0.09, 0.11)
     profile = [(0, 0), (r, 0), (r, h), (r * 0.92, h), (r * 0.9, 0.01), (0, 0.01)]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from numpy.random import Generator
 
 from scenes.rendering.mesh import RGB, Finish, Mesh, Vec3, box, cylinder, join
+from scenes.vocabulary import ColorTerm, RelationWord
 from scenes.worlds.things.colors import albedo
 
 Span = tuple[int, int]
 """First vertex of a part of a mesh, and one past its last."""
+ACCENTS: tuple[ColorTerm, ...] = ("white", "gray", "black", "red", "blue", "yellow", "green", "orange")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +25,8 @@ class Surface:
     z: tuple[float, float]
     headroom: float = 1.2
     """Free height above it, metres."""
-    predicate: str = "on"
-    """``on``, or ``in`` for the inside of a shelf or a container."""
+    predicate: RelationWord | Literal[""] = "on"
+    """``on``, ``in`` for the inside of a shelf or a container, ``""`` for the floor beneath something."""
     front: str = ""
     """Name of the front that must be open to reach it, ``""`` where none is in the way."""
 
@@ -91,11 +94,11 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """Random choices for one instance. Builders draw sizes from ``rng`` and finishes from here."""
 
     rng: Generator
-    term: str
+    term: ColorTerm
     """Colour term of the main part."""
     rgb: RGB = field(init=False)
     wood_rgb: RGB = field(init=False)
@@ -106,8 +109,7 @@ class Look:
         object.__setattr__(self, "rgb", albedo(self.term, rng))
         tone = rng.uniform(0.75, 1.5)
         object.__setattr__(self, "wood_rgb", (min(0.5 * tone, 0.9), min(0.34 * tone, 0.7), min(0.2 * tone, 0.5)))
-        accents = ("white", "gray", "black", "red", "blue", "yellow", "green", "orange")
-        object.__setattr__(self, "accent_rgb", albedo(accents[rng.integers(len(accents))], rng))
+        object.__setattr__(self, "accent_rgb", albedo(ACCENTS[rng.integers(len(ACCENTS))], rng))
 
     def main(self, material: str = "plain") -> Finish:
         """The finish that gives the object its colour term."""

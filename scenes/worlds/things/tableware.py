@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from scenes.rendering.mesh import Finish, Mesh, box, cylinder, ellipsoid, join, lathe, tube
-from scenes.worlds.things.shapes import Look, Shape
+from scenes.worlds.things.shapes import Appearance, Shape
 
 
 def _handle(radius: float, low: float, high: float, finish: Finish, thickness: float = 0.006) -> Mesh:
@@ -17,7 +17,7 @@ def _handle(radius: float, low: float, high: float, finish: Finish, thickness: f
     return tube(arc, thickness, finish)
 
 
-def mug(look: Look) -> Shape:
+def mug(look: Appearance) -> Shape:
     """Straight cup with a handle and a drink in it now and then."""
     r, h = look.u(0.036, 0.047), look.u(0.085, 0.115)
     finish, wall = look.main("ceramic"), 0.004
@@ -35,7 +35,7 @@ def mug(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def cup(look: Look) -> Shape:
+def cup(look: Appearance) -> Shape:
     """Paper or plastic cup without a handle: a taper with a lid or a rim."""
     r, h = look.u(0.036, 0.045), look.u(0.09, 0.14)
     finish = look.main("plain")
@@ -51,7 +51,7 @@ def cup(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def glass(look: Look) -> Shape:
+def glass(look: Appearance) -> Shape:
     """Wine glass: foot, stem, bowl."""
     r, h = look.u(0.033, 0.043), look.u(0.15, 0.21)
     finish = look.main("mirror")
@@ -71,7 +71,7 @@ def glass(look: Look) -> Shape:
     return Shape(mesh=lathe(profile, finish))
 
 
-def bottle(look: Look) -> Shape:
+def bottle(look: Appearance) -> Shape:
     """Body, shoulder, neck, cap, and a label."""
     r, h = look.u(0.03, 0.043), look.u(0.2, 0.32)
     finish = look.main("ceramic")
@@ -95,7 +95,7 @@ def bottle(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def bowl(look: Look) -> Shape:
+def bowl(look: Appearance) -> Shape:
     """Open half sphere, filled now and then."""
     r, h = look.u(0.06, 0.13), look.u(0.05, 0.08)
     arc = [math.pi / 2 * i / 6 for i in range(7)]
@@ -108,7 +108,7 @@ def bowl(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def plate(look: Look) -> Shape:
+def plate(look: Appearance) -> Shape:
     """Flat dish with a raised rim and perhaps a painted border."""
     r = look.u(0.09, 0.14)
     h = 0.02
@@ -120,7 +120,7 @@ def plate(look: Look) -> Shape:
     return Shape(mesh=join(*parts))
 
 
-def kettle(look: Look) -> Shape:
+def kettle(look: Appearance) -> Shape:
     """Electric kettle: conical body, spout, big handle, lid knob, base."""
     r, h = look.u(0.075, 0.09), look.u(0.19, 0.23)
     finish = look.main("metal")
@@ -132,7 +132,7 @@ def kettle(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def teapot(look: Look) -> Shape:
+def teapot(look: Appearance) -> Shape:
     """Round pot with lid, curved spout and ear."""
     r = look.u(0.065, 0.085)
     finish = look.main("ceramic")
@@ -145,7 +145,7 @@ def teapot(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def pot(look: Look) -> Shape:
+def pot(look: Appearance) -> Shape:
     """Cooking pot with two ears and a lid with a knob."""
     r, h = look.u(0.09, 0.13), look.u(0.1, 0.16)
     finish = look.main("metal")
@@ -164,7 +164,7 @@ def pot(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def pan(look: Look) -> Shape:
+def pan(look: Appearance) -> Shape:
     """Frying pan with one long handle."""
     r, h = look.u(0.1, 0.14), look.u(0.035, 0.05)
     profile = [(0, 0), (r * 0.8, 0), (r, h), (r * 0.97, h), (r * 0.76, 0.006), (0, 0.006)]
@@ -173,7 +173,7 @@ def pan(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def toaster(look: Look) -> Shape:
+def toaster(look: Appearance) -> Shape:
     """Rounded block with two slots, bread, and a lever."""
     w, d, h = look.u(0.26, 0.32), look.u(0.15, 0.19), look.u(0.17, 0.2)
     parts = [box((w * 0.94, h * 0.96, d), look.main("metal"), (0, 0.012, 0)), box((w, 0.02, d * 0.96), look.dark())]
@@ -187,7 +187,7 @@ def toaster(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def microwave(look: Look) -> Shape:
+def microwave(look: Appearance) -> Shape:
     """Box with a dark window at the left and keys at the right."""
     w, d, h = look.u(0.44, 0.52), look.u(0.32, 0.38), look.u(0.26, 0.3)
     parts = [box((w, h, d), look.main("plastic"))]
@@ -201,7 +201,7 @@ def microwave(look: Look) -> Shape:
     return Shape(mesh=join(*parts).grounded())
 
 
-def fruit(look: Look) -> Shape:
+def fruit(look: Appearance) -> Shape:
     """Apple: a dented ball with a stem and a leaf."""
     r = look.u(0.034, 0.044)
     angles = [math.pi * i / 12 for i in range(13)]
@@ -218,7 +218,7 @@ def fruit(look: Look) -> Shape:
     return Shape(mesh=join(lathe(profile, look.main("ceramic"), segments=20), stem, leaf).grounded())
 
 
-def banana(look: Look) -> Shape:
+def banana(look: Appearance) -> Shape:
     """A bent tapered bar lying on its side."""
     radius, bend = look.u(0.015, 0.019), look.u(0.075, 0.095)
     parts: list[Mesh] = []

@@ -86,7 +86,9 @@ def test_a_kernel_says_how_it_will_run(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
     assert {check.text for check in doctor._kernels()} == {"eager"}
     args = (torch.zeros(4, 4), torch.ones(4))
-    what = packages.description(COMPILED.backproject_normals.eager, args, ())
+    kernel = COMPILED.backproject_normals
+    assert isinstance(kernel, compiled.Kernel)
+    what = packages.description(kernel.eager, args, ())
     path = packages._path(what)
     path.write_bytes(b"")
     path.with_suffix(".json").write_text(json.dumps(what))

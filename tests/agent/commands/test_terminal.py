@@ -31,7 +31,7 @@ def test_the_pause_is_exactly_the_wait_for_a_line(monkeypatch: pytest.MonkeyPatc
         return next(lines)
 
     monkeypatch.setattr("builtins.input", typed)
-    session = cast(Session, SimpleNamespace(frame=SimpleNamespace(id=0)))
+    session = cast(Session, SimpleNamespace(asked_frame=SimpleNamespace(id=0)))
     events = []
     for event in typed_events(session, waiting):
         assert not waiting_now

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from agent.conversation.graph import MAX_CALLS, answer_question, build_assistant
-from agent.conversation.turn import Question
+from agent.conversation.turn import TurnInput
+from agent.model.interface import ModelError
 from agent.model.protocol import ToolCall, text_of
-from agent.model.vlm import ModelError
 from scenes.geometry import look_at
 from scenes.types import Box3D, Camera, Frame, Relation, SceneGraph, SceneObject
 from tools.toolbox.snapshot import SnapshotContext
@@ -34,10 +34,10 @@ def world() -> SnapshotContext:
 
 
 @pytest.fixture
-def question() -> Question:
+def question() -> TurnInput:
     rgb = torch.zeros(48, 64, 3, dtype=torch.uint8)
     frame = Frame(id=7, time_s=9.0, camera=CAMERA, rgb=rgb, world_from_camera=POSE)
-    return Question(text="where is the mug?", frame=frame)
+    return TurnInput(text="where is the mug?", frame=frame)
 
 
 WHERE = ToolCall(name="where_is", arguments={"object": "mug"})
@@ -48,7 +48,7 @@ def answer(text: str, *cite: str, status: str = "answered", **more: Any) -> Tool
 
 
 def test_a_cited_answer_carries_value_anchor_and_citation(
-    scripted: Any, world: SnapshotContext, question: Question
+    scripted: Any, world: SnapshotContext, question: TurnInput
 ) -> None:
     vlm = scripted([WHERE, answer("The mug is on the table.", "o1")])
     turn = answer_question(build_assistant(vlm), question, world)
@@ -65,7 +65,7 @@ def test_a_cited_answer_carries_value_anchor_and_citation(
 
 
 def test_the_model_sees_the_frame_and_may_cite_only_what_came_back(
-    scripted: Any, world: SnapshotContext, question: Question
+    scripted: Any, world: SnapshotContext, question: TurnInput
 ) -> None:
     vlm = scripted([WHERE, answer("The mug is on the table.", "o1")])
     answer_question(build_assistant(vlm), question, world)
@@ -87,7 +87,7 @@ def test_the_model_sees_the_frame_and_may_cite_only_what_came_back(
     ],
 )
 def test_a_bad_answer_is_sent_back_once_with_the_complaint(
-    scripted: Any, world: SnapshotContext, question: Question, wrong: ToolCall, complaint: str
+    scripted: Any, world: SnapshotContext, question: TurnInput, wrong: ToolCall, complaint: str
 ) -> None:
     vlm = scripted([WHERE, wrong, answer("The mug is on the table.", "o1")])
     turn = answer_question(build_assistant(vlm), question, world)
@@ -95,7 +95,7 @@ def test_a_bad_answer_is_sent_back_once_with_the_complaint(
     assert complaint in vlm.shown[2][0][-1]["content"]
 
 
-def test_a_second_bad_answer_becomes_an_abstention(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_a_second_bad_answer_becomes_an_abstention(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     bad = answer("The mug is 77 m away.", "o1")
     turn = answer_question(build_assistant(scripted([WHERE, bad, bad])), question, world)
     assert (turn.answer.status, turn.answer.reason) == ("abstained", "unsupported")
@@ -104,7 +104,7 @@ def test_a_second_bad_answer_becomes_an_abstention(scripted: Any, world: Snapsho
 
 
 def test_what_was_returned_in_an_earlier_turn_cannot_be_cited(
-    scripted: Any, world: SnapshotContext, question: Question
+    scripted: Any, world: SnapshotContext, question: TurnInput
 ) -> None:
     vlm = scripted([WHERE, answer("The mug is on the table.", "o1"), *[answer("On the table.", "o1")] * 2])
     assistant = build_assistant(vlm)
@@ -113,7 +113,7 @@ def test_what_was_returned_in_an_earlier_turn_cannot_be_cited(
     assert second.answer.status == "abstained"
 
 
-def test_history_is_read_without_its_pictures(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_history_is_read_without_its_pictures(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     vlm = scripted([WHERE, answer("The mug is on the table.", "o1")] * 2)
     assistant = build_assistant(vlm)
     first = answer_question(assistant, question, world)
@@ -124,7 +124,7 @@ def test_history_is_read_without_its_pictures(scripted: Any, world: SnapshotCont
     assert messages[3]["tool_calls"][0]["function"]["name"] == "answer"
 
 
-def test_a_tool_error_goes_back_to_the_model(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_a_tool_error_goes_back_to_the_model(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     vlm = scripted([ToolCall(name="where_is", arguments={}), WHERE, answer("On the table.", "o1")])
     turn = answer_question(build_assistant(vlm), question, world)
     assert turn.answer.status == "answered"
@@ -132,30 +132,30 @@ def test_a_tool_error_goes_back_to_the_model(scripted: Any, world: SnapshotConte
     assert vlm.shown[1][0][-1]["content"].startswith("error: Expected")
 
 
-def test_a_model_that_never_answers_is_stopped(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_a_model_that_never_answers_is_stopped(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     vlm = scripted([WHERE] * (MAX_CALLS + 3))
     turn = answer_question(build_assistant(vlm), question, world)
     assert turn.answer.status == "abstained"
     assert len(turn.answer.tool_calls) == MAX_CALLS
 
 
-def test_text_instead_of_a_call_is_sent_back(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_text_instead_of_a_call_is_sent_back(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     vlm = scripted(["hello", WHERE, answer("On the table.", "o1")])
     assert answer_question(build_assistant(vlm), question, world).answer.status == "answered"
 
 
-def test_a_failing_model_is_an_error_answer(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_a_failing_model_is_an_error_answer(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     turn = answer_question(build_assistant(scripted([ModelError("no server")])), question, world)
     assert (turn.answer.status, turn.answer.answer) == ("error", "no server")
 
 
-def test_an_empty_question_is_refused(scripted: Any, world: SnapshotContext, question: Question) -> None:
-    empty = Question(text="  ", frame=question.frame)
+def test_an_empty_question_is_refused(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
+    empty = TurnInput(text="  ", frame=question.frame)
     with pytest.raises(ValueError, match="expected a question"):
         answer_question(build_assistant(scripted([])), empty, world)
 
 
-def test_pixels_never_enter_the_state(scripted: Any, world: SnapshotContext, question: Question) -> None:
+def test_pixels_never_enter_the_state(scripted: Any, world: SnapshotContext, question: TurnInput) -> None:
     from langgraph.checkpoint.memory import InMemorySaver
 
     saver = InMemorySaver()

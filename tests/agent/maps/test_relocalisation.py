@@ -15,7 +15,7 @@ from agent.cli import main
 from agent.conversation.graph import build_assistant
 from agent.conversation.session import Session
 from agent.maps.map_store import MapStore
-from agent.maps.relocalisation import NotPlaced, Placement, frames_to_try, place
+from agent.maps.relocalisation import NotAligned, RecordingAlignment, align_recording, frames_to_try
 from agent.model.protocol import ToolCall
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import inverse, pose_error
@@ -79,7 +79,7 @@ def session_on(store: MapStore, recording: Recording, script: list[ToolCall | st
         recording=recording,
         assistant=build_assistant(model),
         looker=lambda crop, question: "",
-        known_poses=store.visit_of(recording) is not None,
+        known_poses=store.mapped(recording) is not None,
     )
 
 
@@ -109,7 +109,7 @@ def test_a_second_visit_that_entered_elsewhere_is_moved_into_the_map_s_frame(
         assert float(angle) < 0.03
         store.save()
     with MapStore.open(folder) as store:
-        assert store.visit_of(second) is not None
+        assert store.mapped(second) is not None
         again = store.frame_of(second, 0).world_from_camera
         assert again is not None
         assert float(pose_error(again, SECOND_VISIT[0])[0]) < 0.05
@@ -143,9 +143,9 @@ def test_what_is_stored_follows_when_a_place_is_corrected(map_folder: Path, seco
     with MapStore.open(copied(map_folder, tmp_path)) as store:
         wrong = inverse(OWN_FROM_MAP).clone()
         wrong[0, 3] += 0.1
-        store.place(second, wrong)
+        store.align(second, wrong)
         first = store.frame_of(second, 0).world_from_camera
-        store.place(second, inverse(OWN_FROM_MAP))
+        store.align(second, inverse(OWN_FROM_MAP))
         better = store.frame_of(second, 0).world_from_camera
         assert first is not None
         assert better is not None
@@ -156,8 +156,8 @@ def test_what_is_stored_follows_when_a_place_is_corrected(map_folder: Path, seco
 
 def test_one_wrong_pose_among_the_frames_places_nothing(map_folder: Path, second: Recording) -> None:
     with MapStore.open(map_folder) as store:
-        found = place(store.localiser(), second, 2)
-        assert isinstance(found, Placement)
+        found = align_recording(store.localiser(), second, 2)
+        assert isinstance(found, RecordingAlignment)
         assert len(found.frames) == 2
 
         class Drifting:
@@ -179,8 +179,8 @@ def test_one_wrong_pose_among_the_frames_places_nothing(map_folder: Path, second
             def __iter__(self):
                 return (self[i] for i in range(len(self)))
 
-        refused = place(store.localiser(), Drifting(), 2)
-        assert isinstance(refused, NotPlaced)
+        refused = align_recording(store.localiser(), Drifting(), 2)
+        assert isinstance(refused, NotAligned)
         assert "no two of them agree" in refused.reason
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from torch import Tensor
 
-from agent.maps.relocalisation import Placement, place
+from agent.maps.relocalisation import RecordingAlignment, align_recording
 from evals.suites.localisation import build_map
 from scenes.geometry import inverse, pose_error
 from scenes.recordings import open_recording
@@ -18,7 +18,7 @@ from scenes.recordings.reading.base import Gravity
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Frame
 from scenes.worlds.capture.recorded import iter_visit
-from scenes.worlds.dynamics.changes import between_visits
+from scenes.worlds.dynamics.timeline import between_visits
 from scenes.worlds.dynamics.walk import Walk, make_walk
 from scenes.worlds.world import make_world
 from tests.agent.maps.test_relocalisation import entered_at
@@ -26,7 +26,7 @@ from tools.localisation.features import PooledGradients
 from tools.localisation.localiser import Localiser
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Moved:
     """Frames in a world of their own: a ``Recording`` without files."""
 
@@ -53,7 +53,7 @@ class Moved:
         return tuple(range(len(self.frames)))
 
 
-def error_of(found: Placement, own_from_map: Tensor, world_from_camera: Tensor) -> tuple[float, float]:
+def error_of(found: RecordingAlignment, own_from_map: Tensor, world_from_camera: Tensor) -> tuple[float, float]:
     """Metres and degrees by which a placement puts a camera of the map's frame beside itself."""
     moved = found.map_from_world @ own_from_map @ world_from_camera
     distance, angle = pose_error(moved, world_from_camera)
@@ -76,8 +76,8 @@ def test_a_generated_world_is_recognised_after_things_have_moved() -> None:
     seen = [r.frame for r in iter_visit(changed, every(second, 10, 60), camera)]
     own_from_map = entered_at(4.0, 2.0, -75.0)
     visit = Moved(frames=[lambda f=f: f for f in seen], own_from_map=own_from_map)
-    found = place(Localiser(surface, index), visit, len(visit) - 1)
-    assert isinstance(found, Placement)
+    found = align_recording(Localiser(surface, index), visit, len(visit) - 1)
+    assert isinstance(found, RecordingAlignment)
     metres, degrees = error_of(found, own_from_map, second.world_from_camera[50])
     assert metres < 0.05
     assert degrees < 1.0
@@ -90,8 +90,8 @@ def test_the_other_half_of_a_real_recording_is_moved_into_the_map_s_frame(shared
     surface, index = build_map([kitchen[i] for i in range(92, 125, 4)], PooledGradients(), compile=False)
     own_from_map = entered_at(-2.0, 5.0, 40.0)
     half = Moved(frames=[lambda i=i: kitchen[i] for i in range(126, 156, 6)], own_from_map=own_from_map)
-    found = place(Localiser(surface, index), half, len(half) - 1)
-    assert isinstance(found, Placement)
+    found = align_recording(Localiser(surface, index), half, len(half) - 1)
+    assert isinstance(found, RecordingAlignment)
     pose = kitchen[150].world_from_camera
     assert pose is not None
     metres, degrees = error_of(found, own_from_map, pose)
@@ -100,4 +100,4 @@ def test_the_other_half_of_a_real_recording_is_moved_into_the_map_s_frame(shared
     assert degrees < 3.0
     other = open_recording(shared_data / "hololens")
     lost = Moved(frames=[lambda i=i: other[i] for i in (0, 40)], own_from_map=inverse(own_from_map))
-    assert not isinstance(place(Localiser(surface, index), lost, 1), Placement)
+    assert not isinstance(align_recording(Localiser(surface, index), lost, 1), RecordingAlignment)

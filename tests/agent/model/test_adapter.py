@@ -10,7 +10,8 @@ import torch
 from transformers import Idefics3ForConditionalGeneration
 
 from agent.model.adapter import merge_adapter
-from agent.model.vlm import LocalVlm, ModelError
+from agent.model.interface import ModelError
+from agent.model.vlm import LocalVlm
 from finetune.recipes.lora import LoraSettings, adapted, warm_start
 
 
@@ -24,7 +25,7 @@ def adapter_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) 
         if "lora_B" in name:
             parameter.data = torch.randn(parameter.shape, generator=generator) * 0.2
     folder = tmp_path_factory.mktemp("adapter")
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     return folder
 
 

@@ -42,7 +42,7 @@ def plain_greedy(vlm: LocalVlm, prompt: Prompt, count: int) -> list[int]:
 
 @pytest.mark.parametrize("first", ["where is the mug", "where is", "something else entirely"])
 def test_a_reused_prefix_changes_nothing(vlm: LocalVlm, first: str) -> None:
-    vlm.decoder.forget()
+    vlm.decoder.drop_cache()
     vlm.decoder.run(vlm.prompt(ask(first), [picture(1)], tool_schemas()), limit=4)
     prompt = vlm.prompt(ask("where is the mug now"), [picture(1)], tool_schemas())
     again = vlm.decoder.run(prompt, limit=8)
@@ -51,7 +51,7 @@ def test_a_reused_prefix_changes_nothing(vlm: LocalVlm, first: str) -> None:
 
 
 def test_another_picture_is_not_taken_from_the_cache(vlm: LocalVlm) -> None:
-    vlm.decoder.forget()
+    vlm.decoder.drop_cache()
     vlm.decoder.run(vlm.prompt(ask("what is it"), [picture(1)], ()), limit=4)
     prompt = vlm.prompt(ask("what is it"), [picture(2)], ())
     again = vlm.decoder.run(prompt, limit=8)
@@ -61,7 +61,7 @@ def test_another_picture_is_not_taken_from_the_cache(vlm: LocalVlm) -> None:
 
 
 def test_a_second_picture_is_read_behind_a_kept_first(vlm: LocalVlm) -> None:
-    vlm.decoder.forget()
+    vlm.decoder.drop_cache()
     vlm.decoder.run(vlm.prompt(ask("one"), [picture(1)], ()), limit=2)
     messages = [*ask("one"), {"role": "assistant", "content": "ok"}, *ask("two")]
     prompt = vlm.prompt(messages, [picture(1), picture(2)], ())

@@ -15,8 +15,10 @@ from agent.model.grammar import GrammarError, Grammars, Matcher, greedy_choice
 from agent.model.protocol import hermes, parse_call
 from finetune.recipes.base import load_tokenizer
 from tools.toolbox.answers import AnswerArguments
-from tools.toolbox.context import Fact
+from tools.toolbox.facts import Fact
 from tools.toolbox.toolbox import TOOLS, tool_schemas
+
+FACTS = [Fact(id="o5", role="place", text="the mug"), Fact(id="f1", role="count", text="2 mugs")]
 
 
 def write(matcher: Matcher, vocab: int, seed: int, limit: int = 400) -> list[int] | None:
@@ -46,7 +48,7 @@ def test_random_logits_never_give_an_invalid_call(grammars: Grammars, tiny_folde
     ids = write(grammars.calls(tool_schemas()), len(tokenizer), seed)
     if ids is None:
         return
-    call = parse_call(tokenizer.decode(ids))
+    call = parse_call(str(tokenizer.decode(ids)))
     models = {tool.name: tool.arguments for tool in TOOLS} | {"answer": AnswerArguments}
     try:
         models[call.name].model_validate(call.arguments)
@@ -58,19 +60,19 @@ def test_what_is_written_is_the_serialisation_of_training(grammars: Grammars, ti
     tokenizer = load_tokenizer(tiny_folder)
     ids = write(grammars.calls(tool_schemas()), len(tokenizer), seed=3)
     assert ids is not None
-    text = tokenizer.decode(ids)
+    text = str(tokenizer.decode(ids))
     assert hermes(parse_call(text)) == text
 
 
 def test_an_answer_can_cite_only_what_was_returned(grammars: Grammars, tiny_folder: Path) -> None:
     tokenizer = load_tokenizer(tiny_folder)
-    schemas = tools_for([Fact(id="o5", text="the mug"), Fact(id="f1", text="2 mugs"), Fact(id="o5", text="again")])
+    schemas = tools_for([*FACTS, Fact(id="o5", role="place", text="again")])
     answer = [schema for schema in schemas if schema["function"]["name"] == "answer"]
     cited: set[str] = set()
     for seed in range(12):
         ids = write(grammars.calls(answer), len(tokenizer), seed)
         if ids is not None:
-            cited.update(parse_call(tokenizer.decode(ids)).arguments.get("cite", []))
+            cited.update(parse_call(str(tokenizer.decode(ids))).arguments.get("cite", []))
     assert cited
     assert cited <= {"o5", "f1"}
 
@@ -80,12 +82,12 @@ def test_nothing_can_be_cited_before_a_tool_was_called(grammars: Grammars, tiny_
     answer = [schema for schema in tools_for([]) if schema["function"]["name"] == "answer"]
     for seed in range(6):
         ids = write(grammars.calls(answer), len(tokenizer), seed)
-        assert ids is None or not parse_call(tokenizer.decode(ids)).arguments.get("cite")
+        assert ids is None or not parse_call(str(tokenizer.decode(ids))).arguments.get("cite")
 
 
 def test_the_grammar_knows_the_rules_of_the_answer_contract(grammars: Grammars, tiny_folder: Path) -> None:
     tokenizer = load_tokenizer(tiny_folder)
-    facts = [Fact(id="o5", text="the mug"), Fact(id="f1", text="2 mugs")]
+    facts = FACTS
     statuses: set[str] = set()
     for seed in range(30):
         schemas = tools_for(facts if seed % 2 else [])
@@ -93,7 +95,7 @@ def test_the_grammar_knows_the_rules_of_the_answer_contract(grammars: Grammars, 
         ids = write(grammars.calls(answer), len(tokenizer), seed)
         if ids is None:
             continue
-        said = parse_call(tokenizer.decode(ids)).arguments
+        said = parse_call(str(tokenizer.decode(ids))).arguments
         statuses.add(said["status"])
         if said["status"] == "answered":
             assert seed % 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -68,7 +69,7 @@ def conversation() -> list[Message]:
 
 @pytest.mark.parametrize("tools", [[], tool_schemas()])
 @pytest.mark.parametrize("start", [0, 1])
-def test_python_and_the_chat_template_render_alike(tiny_folder: Path, tools: list[dict], start: int) -> None:
+def test_python_and_the_chat_template_render_alike(tiny_folder: Path, tools: list[Any], start: int) -> None:
     tokenizer = load_tokenizer(tiny_folder)
     messages = conversation()[start:]
     expected = tokenizer.apply_chat_template(messages, tools=tools or None, tokenize=False)

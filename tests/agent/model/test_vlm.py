@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from agent.model.interface import ModelError
 from agent.model.protocol import user_message
-from agent.model.vlm import LocalVlm, ModelError, load_vlm
+from agent.model.vlm import LocalVlm, load_vlm
 from tools.toolbox.toolbox import tool_schemas
 
 PICTURE = torch.arange(64 * 96 * 3).reshape(64, 96, 3).to(torch.uint8)
@@ -71,7 +72,8 @@ def tiny_qwen(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Lo
     tokenizer = load_tokenizer(tiny_folder)
     marks = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
     tokenizer.add_special_tokens({"additional_special_tokens": marks})
-    start, end, image, video = (tokenizer.convert_tokens_to_ids(mark) for mark in marks)
+    start, end, image, video = (tokenizer.get_vocab()[mark] for mark in marks)
+    assert isinstance(tokenizer.chat_template, str)
     tokenizer.chat_template = tokenizer.chat_template.replace(
         '"<image>"', '"<|vision_start|><|image_pad|><|vision_end|>"'
     )

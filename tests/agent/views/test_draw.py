@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from agent.views.draw import PALETTE, draw_answer
+from agent.views.draw import ANCHOR_COLOURS, draw_answer
 from agent.views.floor_plan import draw_plan
 from agent.views.plan_page import plan_html
 from scenes.boxes import corners
@@ -42,7 +42,7 @@ def answer_with(box: Box3D, direction: Direction) -> GroundedAnswer:
 
 def coloured(image: np.ndarray) -> np.ndarray:
     """(N, 2) pixels (u, v) of the first anchor's colour."""
-    rows, columns = np.nonzero((image == np.array(PALETTE[0])).all(-1))
+    rows, columns = np.nonzero((image == np.array(ANCHOR_COLOURS[0])).all(-1))
     return np.stack([columns, rows], 1)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from agent.views.floor_plan import TAUGHT, draw_plan, place_labels, plan_frame
+from agent.views.floor_plan import TAUGHT_COLOUR, draw_plan, place_labels, plan_projection
 from agent.views.plan_page import plan_html
 from scenes.types import Box3D, Room, SceneGraph, SceneObject
 
@@ -34,7 +34,7 @@ def graph() -> SceneGraph:
 
 
 def test_names_do_not_cover_each_other_and_taught_ones_are_always_there(graph: SceneGraph) -> None:
-    frame = plan_frame(NO_POINTS, graph)
+    frame = plan_projection(NO_POINTS, graph)
     labels = place_labels(frame, graph)
     for a, b in itertools.combinations(labels, 2):
         apart = a.box[2] < b.box[0] or b.box[2] < a.box[0] or a.box[3] < b.box[1] or b.box[3] < a.box[1]
@@ -44,10 +44,10 @@ def test_names_do_not_cover_each_other_and_taught_ones_are_always_there(graph: S
 
 def test_the_picture_shows_what_was_taught_in_its_own_colour(graph: SceneGraph) -> None:
     image = draw_plan(graph, NO_POINTS, NO_COLOURS, 0.0, [(0.0, 0.0), (1.0, 1.0)])
-    frame = plan_frame(NO_POINTS, graph)
+    frame = plan_projection(NO_POINTS, graph)
     assert image.size == (frame.width_px, frame.height_px)
     colours = {colour for _, colour in image.getcolors(1_000_000) or []}
-    assert TAUGHT in colours
+    assert TAUGHT_COLOUR in colours
 
 
 def test_the_page_needs_nothing_from_outside_and_escapes_names(graph: SceneGraph) -> None:

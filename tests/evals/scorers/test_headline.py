@@ -11,8 +11,8 @@ from evals.items import Item
 from evals.scorers.headline import HEADLINE, ItemScores, score_item
 from scenes.questions.lexicon import ROOMS
 from scenes.records import Citation, GroundedAnswer
+from scenes.vocabulary import BASIC_COLORS
 from tests.evals.conftest import Known
-from tools.geometry.colors import BASIC_TERMS
 
 
 def judged(known: Known, item: Item, answer: GroundedAnswer) -> ItemScores:
@@ -40,14 +40,14 @@ def test_small_talk_is_judged_by_its_status_and_has_no_headline(known: Known):
         assert (scores.value(HEADLINE), scores.value("answer")) == (None, 1.0)
 
 
-EVERYTHING = "Yes, no, 1, 2, 3, 1 m, 2 m, left, right, " + ", ".join((*BASIC_TERMS, *ROOMS)) + "."
+EVERYTHING = "Yes, no, 1, 2, 3, 1 m, 2 m, left, right, " + ", ".join((*BASIC_COLORS, *ROOMS)) + "."
 CHEATS: dict[str, Callable[[Item, GroundedAnswer], dict[str, object]]] = {
     "echo the question": lambda item, a: {"answer": item.text, "citations": (), "anchors": (), "tool_calls": ()},
     "echo with the right evidence": lambda item, a: {"answer": item.text},
     "list every option": lambda item, a: {"answer": EVERYTHING},
     "empty": lambda item, a: {"answer": "", "citations": (), "anchors": (), "value": None, "tool_calls": ()},
     "cite what does not exist": lambda item, a: {
-        "citations": tuple(Citation(claim=c.claim, source="o999") for c in a.citations) or (_nothing(),),
+        "citations": tuple(Citation(evidence=c.evidence, source="o999") for c in a.citations) or (_nothing(),),
         "status": "answered",
         "reason": None,
         "anchors": tuple(x.model_copy(update={"object_id": "o999"}) for x in a.anchors),
@@ -66,7 +66,7 @@ CHEATS: dict[str, Callable[[Item, GroundedAnswer], dict[str, object]]] = {
 
 
 def _nothing() -> Citation:
-    return Citation(claim="nothing", source="o999")
+    return Citation(evidence="nothing", source="o999")
 
 
 @pytest.mark.parametrize("cheat", CHEATS)

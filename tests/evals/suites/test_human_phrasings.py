@@ -19,8 +19,8 @@ from evals.suites.human_phrasings import (
     load_human_phrasings,
     normalised,
 )
+from scenes.questions.about_one_object import FOLLOW_UP_ROWS
 from scenes.questions.generate import FAMILIES
-from scenes.questions.one_thing import FOLLOW_UP_ROWS
 from scenes.questions.patterns import FOLLOW_UPS, PATTERNS
 from scenes.questions.phrasing import SPLITS, expansions, patterns_of, phrase
 

@@ -11,12 +11,12 @@ from transformers import Idefics3ForConditionalGeneration
 
 from agent.model.protocol import render
 from finetune.language.collate import Encoder, attention_mask, make_batch
-from finetune.language.data import Chat, CopySource, GenericSource, Group, Mixture, group_from_json, group_to_json
+from finetune.language.data import Chat, CopySource, GenericSource, Group, Mixture
 from finetune.language.embedded import IMAGE_TOKENS
 from finetune.language.train import PackedLoss
 from finetune.recipes.base import load_tokenizer
+from finetune.vision.crop_chats import naming_chat
 from finetune.vision.crops import LabelledCrop
-from finetune.vision.naming import naming_chat
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,12 @@ def test_a_batch_depends_on_seed_step_and_row_only(encoder: Encoder) -> None:
     assert not torch.equal(other.ids, second.ids)
 
 
-def test_a_prepared_group_survives_the_disk() -> None:
-    group = GenericSource(3)(random.Random(2))
-    assert group_from_json(group_to_json(group)) == group
+def test_a_conversation_that_does_not_fit_a_row_is_left_out_whole(encoder: Encoder) -> None:
+    group = GenericSource(8)(random.Random(2))
+    whole = {tuple(encoder.chat(chat).ids) for chat in group.chats}
+    length = len(encoder.prefix(group).ids) + sum(map(len, whole)) // 2
+    batch = make_batch(Mixture([(Fixed(group), 1.0)]), encoder, seed=0, step=0, rows=range(1), length=length)
+    ids, segments = batch.ids[0][batch.groups[0] == 0], batch.segments[0][batch.groups[0] == 0]
+    packed = [tuple(ids[segments == n].tolist()) for n in range(1, int(segments.max()) + 1)]
+    assert 0 < len(packed) < len(whole)
+    assert set(packed) <= whole

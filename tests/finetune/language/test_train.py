@@ -27,10 +27,9 @@ def run(folder: Path, out: Path, *stops: int | None) -> dict[str, torch.Tensor]:
     def batch_at(step: int, rows: range) -> Batch:
         return make_batch(mixture, encoder, seed=0, step=step, rows=rows, length=CONFIG.row_tokens)
 
+    model = torch.nn.Module()
     for number, stop in enumerate(stops):
         model = new_model(embedded_config(tokenizer, hidden=64, layers=1, vision_hidden=64, vision=1), seed=number)
-        if number == 0:
-            model = new_model(embedded_config(tokenizer, hidden=64, layers=1, vision_hidden=64, vision=1), seed=0)
         module = PackedLoss(model, image_id=encoder.image_id, compile_text=False)
         train(module, batch_at, CONFIG, out, stop_after=stop)
     return {name: value.detach().clone() for name, value in model.named_parameters()}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from finetune.questions.command import main, table
-from finetune.questions.data import QuestionSummary, judged, majority_baseline, write_questions
+from finetune.questions.command import main, summary_table
+from finetune.questions.data import QuestionSummary, answer_key, majority_baseline, write_questions
 from scenes.errors import InputError
 from scenes.records import Question, TypedValue
 
@@ -40,6 +41,19 @@ def test_each_line_is_a_dialog_with_frames_calls_results_tools_and_gold(written:
         assert {t["function"]["name"] for t in line["tools"]} >= {"where_is", "answer"}
 
 
+def test_questions_stay_the_same_when_every_line_of_every_tool_is_worded_otherwise(
+    written: tuple[Path, QuestionSummary], tmp_path: Path, reword_tools: Callable[[], None]
+) -> None:
+    out, summary = written
+    reword_tools()
+    again = write_questions(tmp_path / "reworded.jsonl", [4], dialogs_per_world=110)
+    assert (again.disagreements, again.families) == ((), summary.families)
+    lines = (out.read_text(encoding="utf-8"), (tmp_path / "reworded.jsonl").read_text(encoding="utf-8"))
+    gold, reworded = ([json.loads(line)["questions"] for line in text.splitlines()] for text in lines)
+    assert gold == reworded
+    assert lines[0] != lines[1]
+
+
 def test_a_question_cannot_be_guessed_from_its_family(written: tuple[Path, QuestionSummary]) -> None:
     assert written[1].majority < 0.4
 
@@ -64,7 +78,7 @@ def test_the_majority_baseline_is_right_on_a_family_with_one_answer() -> None:
     varied = [question(k, "b", k) for k in range(4)]
     assert majority_baseline(same) == 1.0
     assert majority_baseline([*same, *varied]) == pytest.approx((1.0 + 0.0) / 2)
-    assert judged(same[0]) != judged(varied[0])
+    assert answer_key(same[0]) != answer_key(varied[0])
 
 
 def test_the_command_shows_the_baseline_of_each_family(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +108,7 @@ def test_the_table_shows_a_family_that_was_left_out_altogether_and_one_that_was_
         majority=0.5,
         majority_by_family={"count": 0.2, "exist": 0.6},
     )
-    lines = [line.split() for line in table(Path("out.jsonl"), summary).splitlines()]
+    lines = [line.split() for line in summary_table(Path("out.jsonl"), summary).splitlines()]
     rows = {line[0]: line[1:] for line in lines if line}
     assert rows["changed"][:2] == ["0", "2"]
     assert rows["count"][:2] == ["3", "1"]

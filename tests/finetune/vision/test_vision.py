@@ -22,14 +22,14 @@ from finetune.recipes.vision import (
     CropBatch,
     VisionLoss,
     VisionSettings,
+    deepened,
     export_vision,
-    grown,
     mimetic_start,
     train_vision,
 )
 from finetune.vision.augment import augmented, augmented_batch
+from finetune.vision.crop_chats import COLOR_QUESTIONS, THING_QUESTIONS, naming_chat
 from finetune.vision.crops import CropFile, LabelledCrop, save_shard
-from finetune.vision.naming import COLOR_QUESTIONS, THING_QUESTIONS, naming_chat
 
 SIZE = 128
 
@@ -115,14 +115,14 @@ def test_the_tower_learns_two_things_and_is_exported(tiny_folder: Path, crops: P
 
 def test_a_grown_tower_sees_the_same(tiny_folder: Path) -> None:
     tower = Idefics3ForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32).model.vision_model
-    deeper = grown(tower, 3, seed=0)
+    deeper = deepened(tower, 3, seed=0)
     pixels = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     assert len(deeper.encoder.layers) == 3
     assert torch.allclose(
         deeper(pixel_values=pixels).last_hidden_state, tower(pixel_values=pixels).last_hidden_state, atol=1e-5
     )
     with pytest.raises(ValueError, match="at least the 3 layers"):
-        grown(deeper, 2, seed=0)
+        deepened(deeper, 2, seed=0)
 
 
 def test_vision_loss_falls_on_a_fixed_batch(tiny_folder: Path) -> None:

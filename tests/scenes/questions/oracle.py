@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from scenes.questions.memory import BEHIND_M, CLEAR_PIXELS, DOUBT_PIXELS, MIN_PIXELS, MOVED_M
 from scenes.questions.visits import CAMERA, Visit
+from scenes.questions.wearer_knowledge import BEHIND_M, CLEAR_PIXELS, DOUBT_PIXELS, MIN_PIXELS, MOVED_M
 from scenes.records import Question
 from scenes.rendering.render import Renderer
 from scenes.rendering.shading import Instance
-from scenes.worlds.layout.relations import NEXT_TO_M
+from scenes.worlds.layout.true_relations import NEXT_TO_M
 from scenes.worlds.world import World, WorldObject
 
 Floats = NDArray[np.float64]
@@ -93,7 +93,7 @@ class Oracle:
             missed = sum(
                 self._empty_pixels(visit, k, thing, alone)
                 for visit in self._chain[self._chain.index(seen_in) :]
-                for k in visit.looks
+                for k in visit.glimpses
                 if (visit is not seen_in or k > seen_at) and (visit is not self.visit or k <= frame)
             )
             self._left[i, frame] = missed > (DOUBT_PIXELS + CLEAR_PIXELS) / 2
@@ -173,7 +173,7 @@ class Oracle:
         alone = Renderer([Instance(number=1, mesh=thing.mesh)], [(0.0, 2.0, 0.0)])
         empty = 0.0
         for visit in self._chain[:-1]:
-            for k in visit.looks:
+            for k in visit.glimpses:
                 empty += self._empty_pixels(visit, k, thing, alone)
                 if empty > CLEAR_PIXELS:
                     return True

@@ -7,9 +7,10 @@ import string
 
 import pytest
 
-from scenes.questions.lexicon import COLORS, NOUNS, invented_word
+from scenes.questions.lexicon import NOUNS, invented_word
 from scenes.questions.patterns import FOLLOW_UPS, PATTERNS
 from scenes.questions.phrasing import SPLITS, expansions, patterns_of, phrase, phrasings, say, split_of
+from scenes.vocabulary import COLOR_WORDS
 
 ALL = (*PATTERNS, *FOLLOW_UPS)
 
@@ -64,7 +65,7 @@ def test_slots_survive_typos_and_mishearing() -> None:
 
 def test_the_lexicon_is_large_and_clean() -> None:
     assert len(NOUNS) >= 400
-    for name in (*NOUNS, *COLORS):
+    for name in (*NOUNS, *COLOR_WORDS):
         assert name == " ".join(name.lower().split())
 
 

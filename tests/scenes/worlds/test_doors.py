@@ -15,10 +15,10 @@ import torch
 from scenes.geometry import look_at
 from scenes.types import Camera
 from scenes.worlds.capture.truth import world_truth
-from scenes.worlds.dynamics.changes import between_visits
-from scenes.worlds.dynamics.space import free_space
+from scenes.worlds.dynamics.clearance import clearance_map
+from scenes.worlds.dynamics.timeline import between_visits
 from scenes.worlds.dynamics.walk import make_walk
-from scenes.worlds.layout.leaves import DOOR, OPEN, most_rooms, reachable, turned_between_visits
+from scenes.worlds.layout.door_leaves import DOOR, OPEN, largest_connected_rooms, leaves_at_visit, reachable_rooms
 from scenes.worlds.layout.placing import BODY_RADIUS_M
 from scenes.worlds.world import World, make_world, with_things
 
@@ -40,7 +40,7 @@ def standing(w: World, number: int, *, is_open: bool) -> World:
 def shut(w: World) -> World | None:
     """A closed door that keeps some rooms apart, if this world has such a one."""
     worlds = (standing(w, leaf.number, is_open=False) for leaf in w.leaves)
-    return next((x for x in worlds if len(most_rooms(x.plan, x.leaves)) < len(x.plan.rooms)), None)
+    return next((x for x in worlds if len(largest_connected_rooms(x.plan, x.leaves)) < len(x.plan.rooms)), None)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -97,12 +97,12 @@ def test_a_walk_passes_no_leaf(seed: int) -> None:
 
 def test_nobody_walks_through_a_closed_door() -> None:
     found = next(x for seed in (*SEEDS, 30, 31) if (x := shut(world(seed))))
-    rooms = most_rooms(found.plan, found.leaves)
+    rooms = largest_connected_rooms(found.plan, found.leaves)
     assert set(make_walk(found).rooms) <= rooms
     assert all(set(make_walk(found, visit=k).rooms) <= rooms for k in range(1, len(found.plan.rooms)))
     (closed,) = [leaf for leaf in found.leaves if not leaf.open]
     a, b = (next(r.rect.center for r in found.plan.rooms if r.id == room) for room in closed.opening.rooms)
-    space, before = free_space(found), free_space(standing(found, closed.number, is_open=True))
+    space, before = clearance_map(found), clearance_map(standing(found, closed.number, is_open=True))
     places = before.standing_places()
     near = [tuple(places[np.hypot(*(places - np.array(c)).T).argmin()].tolist()) for c in (a, b)]
     assert before.path(near[0], near[1]) is not None
@@ -133,14 +133,14 @@ def test_doors_change_between_visits_and_the_log_says_so() -> None:
         w = world(seed)
         for visit in range(1, 12):
             before = standing(w, w.leaves[0].number, is_open=visit % 2 == 0).leaves
-            after = turned_between_visits(w.plan, before, seed, visit)
-            assert after == turned_between_visits(w.plan, before, seed, visit)
+            after = leaves_at_visit(w.plan, before, seed, visit)
+            assert after == leaves_at_visit(w.plan, before, seed, visit)
             kinds |= {(a.open, b.open) for a, b in zip(before, after, strict=True)}
             if all(leaf.open for leaf in before):
-                assert len(most_rooms(w.plan, after)) >= len(w.plan.rooms) - 1
+                assert len(largest_connected_rooms(w.plan, after)) >= len(w.plan.rooms) - 1
     assert {(True, True), (True, False), (False, True)} <= kinds
     shut_first = standing(world(7), world(7).leaves[0].number, is_open=False)
-    visit = next(k for k in range(1, 9) if turned_between_visits(shut_first.plan, shut_first.leaves, 7, k)[0].open)
+    visit = next(k for k in range(1, 9) if leaves_at_visit(shut_first.plan, shut_first.leaves, 7, k)[0].open)
     after, events = between_visits(shut_first, visit, time_s=5.0)
     (event,) = [e for e in events if e.object_id == shut_first.leaves[0].id]
     assert (event.kind, event.front, event.time_s) == ("opened", OPEN, 5.0)
@@ -154,7 +154,7 @@ def test_the_truth_says_which_door_can_be_passed() -> None:
     (closed,) = [d for d in truth["doors"] if not d["open"]]
     thing = next(o for o in truth["objects"] if o["id"] == closed["leaf"])
     assert (thing["category"], thing["open_front"]) == ("door", "")
-    assert reachable(found.plan, found.leaves, closed["rooms"][0]).isdisjoint({closed["rooms"][1]})
+    assert reachable_rooms(found.plan, found.leaves, closed["rooms"][0]).isdisjoint({closed["rooms"][1]})
 
 
 def test_a_seed_hangs_the_same_leaves_again() -> None:

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from scenes.worlds.dynamics.changes import Event, change_world, during_visit
+from scenes.worlds.dynamics.timeline import Event, change_world, during_visit
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.layout.placing import BODY_RADIUS_M, hull_of
 from scenes.worlds.things.catalogue import CATEGORIES, build

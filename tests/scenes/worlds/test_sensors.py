@@ -17,10 +17,10 @@ from scenes.worlds.capture.recorded import iter_recorded
 from scenes.worlds.capture.sensors import SENSOR, SENSORS, ColorSensor, DepthSensor, expose, exposure_gains, measure
 from scenes.worlds.capture.truth import read_events_truth, read_world_truth
 from scenes.worlds.capture.writing import write_visits
-from scenes.worlds.dynamics.changes import Timeline, between_visits, change_world, during_visit
+from scenes.worlds.dynamics.timeline import Timeline, between_visits, change_world, during_visit
 from scenes.worlds.dynamics.walk import Walk, WalkSettings, make_walk
-from scenes.worlds.layout.boxes import footprint_overlap_m
-from scenes.worlds.layout.relations import vertical
+from scenes.worlds.layout.footprints import footprint_overlap_m
+from scenes.worlds.layout.true_relations import vertical
 from scenes.worlds.world import make_world
 
 SMALL = Camera(width=96, height=72, fx=69.0, fy=69.0, cx=48.0, cy=36.0)
@@ -115,7 +115,7 @@ def test_separate_depth_camera_measures_the_same_surfaces() -> None:
     assert sensor.depth is not None
     sensor = replace(sensor, depth=replace(sensor.depth, noise=0.0, edge_px=0, glossy_holes=0.0))
     walk = head(make_walk(WORLD, settings=WalkSettings(fps=30)), 16)
-    pairs = list(iter_recorded(Timeline(moments=((0.0, WORLD),)), walk, sensor, SMALL))
+    pairs = list(iter_recorded(Timeline.unchanging(WORLD), walk, sensor, SMALL))
     with_depth = [frame for frame, _ in pairs if frame.depth_m is not None]
     assert [frame.id for frame in with_depth] == [2, 8, 14]
     renderer = WORLD.renderer()
@@ -139,7 +139,7 @@ def test_separate_depth_camera_measures_the_same_surfaces() -> None:
 @pytest.mark.parametrize("sensor", SENSORS, ids=lambda s: s.name)
 def test_every_sensor_records_frames_that_repeat(sensor) -> None:
     walk = head(make_walk(WORLD, settings=WalkSettings(fps=sensor.fps)), 3)
-    timeline = Timeline(moments=((0.0, WORLD),))
+    timeline = Timeline.unchanging(WORLD)
     first, again = (list(iter_recorded(timeline, walk, sensor, SMALL)) for _ in range(2))
     for (a, exact), (b, _) in zip(first, again, strict=True):
         assert torch.equal(a.rgb, b.rgb)

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from scenes.geometry import backproject, pixel_grid, quaternion_to_matrix, transform
-from scenes.types import PREDICATES, Box3D, Camera
-from scenes.worlds.dynamics.space import free_space
+from scenes.types import Box3D, Camera
+from scenes.vocabulary import BASIC_COLORS, RELATIONS
+from scenes.worlds.dynamics.clearance import clearance_map
 from scenes.worlds.dynamics.walk import MAX_TURN_RAD_S, WalkSettings, make_walk
-from scenes.worlds.layout.boxes import footprint_gap_m, footprint_overlap_m
+from scenes.worlds.layout.footprints import footprint_gap_m, footprint_overlap_m
 from scenes.worlds.layout.placing import BODY_RADIUS_M
-from scenes.worlds.layout.relations import vertical, wall_id
+from scenes.worlds.layout.true_relations import vertical, wall_id
 from scenes.worlds.things.catalogue import CATEGORIES, build
-from scenes.worlds.things.colors import COLOR_TERMS
 from scenes.worlds.world import World, WorldObject, make_world
 
 SEEDS = (1, 2, 7)
@@ -51,7 +51,7 @@ def surface_points(o: WorldObject, count: int = 3000) -> np.ndarray:
 @pytest.mark.parametrize("category", CATEGORIES, ids=lambda c: c.name)
 def test_every_category_builds_grounded_finite_and_of_plausible_size(category) -> None:
     for color in sorted(set(category.colors)):
-        assert color in COLOR_TERMS
+        assert color in BASIC_COLORS
         shape = build(category.name, color, 5)
         low, high = shape.mesh.bounds
         assert np.isfinite(shape.mesh.vertices).all()
@@ -126,7 +126,7 @@ def test_relations_are_geometrically_true(seed: int) -> None:
     assert counts["on"] > 5
     assert counts["next to"] > 0
     for r in graph.relations:
-        assert r.predicate in PREDICATES
+        assert r.predicate in RELATIONS
         if r.predicate == "attached to":
             assert r.object in walls
             continue
@@ -193,7 +193,7 @@ def test_the_same_seed_gives_the_same_world_and_walk_and_another_seed_does_not()
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_walk_stays_in_free_space_and_passes_every_room(seed: int) -> None:
     w = world(seed)
-    walk, space = make_walk(w, settings=WalkSettings(fps=15)), free_space(w)
+    walk, space = make_walk(w, settings=WalkSettings(fps=15)), clearance_map(w)
     eyes = walk.world_from_camera[:, :3, 3].numpy()
     clearance = np.array([space.clearance(float(x), float(z)) for x, _, z in eyes])
     # The head sways a little over the feet.

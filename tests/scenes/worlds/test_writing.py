@@ -17,7 +17,7 @@ from scenes.worlds.capture.recorded import Recorder, iter_visit
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.truth import read_frames_truth, read_world_truth
 from scenes.worlds.capture.writing import write_visit, write_world
-from scenes.worlds.dynamics.changes import Timeline
+from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import Walk, make_walk
 from scenes.worlds.world import make_world
 
@@ -99,7 +99,7 @@ def test_any_number_of_processes_writes_the_same_bytes(tmp_path: Path) -> None:
     world = make_world(7)
     walk = make_walk(world)
     short = Walk(times_s=walk.times_s[:9], world_from_camera=walk.world_from_camera[:9], rooms=walk.rooms[:9])
-    timeline = Timeline(moments=((0.0, world),))
+    timeline = Timeline.unchanging(world)
     done: list[tuple[int, int]] = []
     contents = []
     for workers in (1, 2):
@@ -121,7 +121,7 @@ def test_any_number_of_processes_writes_the_same_bytes(tmp_path: Path) -> None:
 def test_a_frame_is_the_same_whatever_came_before_it() -> None:
     world = make_world(7)
     walk = make_walk(world)
-    recorder = Recorder(Timeline(moments=((0.0, world),)), walk, SENSOR["headset"], SMALL)
+    recorder = Recorder(Timeline.unchanging(world), walk, SENSOR["headset"], SMALL)
     first, _ = recorder.frame(5)
     recorder.frame(9)
     again, _ = recorder.frame(5)

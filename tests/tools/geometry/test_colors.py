@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from scenes.vocabulary import BASIC_COLORS
 from tools.geometry.colors import (
-    BASIC_TERMS,
     color_terms,
     dominant_color,
     lab_from_rgb,
@@ -42,13 +42,13 @@ def test_lab_of_the_primaries_is_the_published_one() -> None:
 
 @pytest.mark.parametrize("name", CSS)
 def test_a_css_colour_named_by_a_basic_term_gets_that_term(name: str) -> None:
-    assert BASIC_TERMS[color_terms(lab_from_rgb(np.array([CSS[name]])))[0]] == name
+    assert BASIC_COLORS[color_terms(lab_from_rgb(np.array([CSS[name]])))[0]] == name
 
 
 @pytest.mark.parametrize("name", ["red", "green", "blue"])
 def test_a_colour_keeps_its_term_in_dimmer_light(name: str) -> None:
     linear = (np.array(CSS[name]) / 255.0) ** 2.2 * 0.5
-    assert BASIC_TERMS[color_terms(lab_from_rgb(np.array([255 * linear ** (1 / 2.2)])))[0]] == name
+    assert BASIC_COLORS[color_terms(lab_from_rgb(np.array([255 * linear ** (1 / 2.2)])))[0]] == name
 
 
 def test_the_dominant_colour_is_that_of_most_samples() -> None:

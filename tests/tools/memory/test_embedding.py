@@ -17,7 +17,7 @@ from tools.memory.captions import ask_both
 from tools.memory.embedding import EncoderError, TextEncoder, installed_encoder, lexical_only
 from tools.memory.memory import Memory
 from tools.memory.text_index import CANDIDATES, SignIndex, sign_code
-from tools.search.matching import parse_query
+from tools.search.name_matching import parse_query
 from tools.search.queries import search
 from tools.toolbox.snapshot import SnapshotContext
 from tools.toolbox.toolbox import run_tool

@@ -10,7 +10,7 @@ import pytest
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from tools.geometry.box_measures import width_depth_height
 from tools.search.graph_index import names_of, taught_name
-from tools.search.matching import EXACT, Query, name_tier, parse_query
+from tools.search.name_matching import EXACT, NameQuery, name_tier, parse_query
 from tools.search.queries import STALE_S, GazeRay, Region, abstention, search
 from tools.toolbox.snapshot import SnapshotContext
 
@@ -52,7 +52,7 @@ def random_graph(rng: random.Random, count: int = 60) -> SceneGraph:
     return SceneGraph(map_id="m", time_s=20.0, objects=objects, relations=relations, rooms=rooms)
 
 
-def tier(obj: SceneObject, query: Query) -> int:
+def tier(obj: SceneObject, query: NameQuery) -> int:
     """How well an object's names fit, by the definition."""
     if not query.words:
         return EXACT
@@ -73,7 +73,7 @@ def stands(graph: SceneGraph, subject: str, predicate: str, reference: str) -> b
 
 
 def slow_search(
-    graph: SceneGraph, query: Query, room: str, when: str, wearer: tuple[float, float, float]
+    graph: SceneGraph, query: NameQuery, room: str, when: str, wearer: tuple[float, float, float]
 ) -> tuple[list[str], dict[str, str]]:
     """Ids of the matches in order, and why each other candidate failed: object by object."""
     tiers = {o.id: tier(o, query) for o in graph.objects.values()}

@@ -8,12 +8,12 @@ import pytest
 
 from scenes.records import TypedValue
 from tools.toolbox.answers import AnswerArguments, check_answer, derive_anchors, derive_citations, derive_value
-from tools.toolbox.context import Fact
+from tools.toolbox.facts import Fact
 from tools.toolbox.snapshot import SnapshotContext
 
 FACTS = (
-    Fact(id="f1", text="2 mugs", value=TypedValue(kind="count", value=2), object_ids=("o2", "o3")),
-    Fact(id="o5", text="your bag is 2.4 m away, behind you", object_ids=("o5",)),
+    Fact(id="f1", role="count", text="2 mugs", value=TypedValue(kind="count", value=2), object_ids=("o2", "o3")),
+    Fact(id="o5", role="place", text="your bag is 2.4 m away, behind you", object_ids=("o5",)),
 )
 
 
