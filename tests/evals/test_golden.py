@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evals import golden
+from evals.command import main
 from evals.scorers.official.cases.check import Check, decoded, difference
 from evals.scorers.official.geometry import localisation
 from scenes.errors import InputError
@@ -69,6 +70,15 @@ def test_a_difference_is_named_and_fails(tmp_path: Path, capsys: pytest.CaptureF
     assert "1/2" in out
     assert "differs: c-2" in out
     assert "official 'two', port 'one'" in out
+
+
+def test_the_command_writes_the_page_and_one_json_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    golden_file(tmp_path, "sqa3d_em", [clean_case("c-1", "1", "one")])
+    page = tmp_path / "page.md"
+    assert main(["golden", str(tmp_path), "--out", str(page), "--json"]) == golden.EXIT_EQUAL
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["metric"], found["equal"], found["cases"]) == ("sqa3d_em", 1, 1)
+    assert "| sqa3d_em | 1/1 | exact |" in page.read_text()
 
 
 def test_an_exception_is_an_output(tmp_path: Path) -> None:
