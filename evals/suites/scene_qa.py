@@ -91,9 +91,15 @@ class SceneQaPlan:
 
 
 def short_answer(answer: GroundedAnswer | None) -> str | None:
-    """What an answer says in a word or two: its value where it has one; None where the question was not answered."""
+    """What an answer says in a word or two; None where the question was not answered.
+
+    A sentence that begins with yes or no says that; otherwise it is the answer's value, or the whole sentence.
+    """
     if answer is None or answer.status != "answered":
         return None
+    first = answer.answer.strip().lower().partition(" ")[0].strip(",.!")
+    if first in ("yes", "no"):
+        return first
     value = answer.value
     if value is None:
         return answer.answer

@@ -83,6 +83,7 @@ def test_a_value_is_the_short_answer() -> None:
     one = item()
     assert short_answer(reply(one, "I see 2.", TypedValue(kind="count", value=2)).answer) == "2"
     assert short_answer(reply(one, "Yes.", TypedValue(kind="bool", value=True)).answer) == "yes"
+    assert short_answer(reply(one, "Yes, I have seen 2.", TypedValue(kind="count", value=2)).answer) == "yes"
     behind = TypedValue(kind="direction", value="behind you to the left")
     assert short_answer(reply(one, "Behind you.", behind).answer) == "backward"
     assert short_answer(reply(one, "Two.").answer) == "Two."
