@@ -17,7 +17,7 @@ from typing import Protocol
 from agent.conversation.turn import Turn, TurnInput
 from agent.model.vlm import ModelError
 from evals.items import Item, dialogs
-from evals.predictions import Header, Prediction, append, open_to_append, read_run, write_start
+from evals.predictions import Appender, Header, Prediction, open_to_append, read_run, write_start
 from evals.stages.base import Moment, Stage
 from evals.systems.base import Asked, System
 from scenes.errors import InputError
@@ -80,12 +80,13 @@ def predict(
     open_dialogs = [d for d in dialogs(items) if any(item.id not in done for item in d)]
     start, spent = time.perf_counter(), _Spent()
     with open_to_append(path) as file:
-        count = 0
+        count, lines = 0, Appender(file)
         for prediction in _answers(plan, header, open_dialogs, done, jobs, spent):
-            append(file, prediction)
+            lines.append(prediction)
             count += 1
             if follow is not None:
                 follow(len(done) + count, len(items))
+        lines.sync()
     return Answered(
         asked=count, kept=len(done), wall_s=time.perf_counter() - start, agent_s=spent.agent_s, stage_s=spent.stage_s
     )

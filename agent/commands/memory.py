@@ -16,7 +16,7 @@ from scenes.errors import InputError
 if TYPE_CHECKING:
     from agent.maps.map_store import MapStore
     from scenes.types import SceneObject
-    from tools.memory.captions import JointAnswer
+    from tools.memory.joint_search import JointAnswer
 
 FORMATS = ("dsg-json", "text", "ply")
 CHOICES_SHOWN = 8
@@ -70,13 +70,13 @@ def add_commands(commands: Any) -> None:
 def run_find(args: argparse.Namespace) -> int:
     """Search the scene graph and the texts for a query."""
     from agent.maps.map_store import MapStore
-    from tools.memory.captions import ask_both
+    from tools.memory.joint_search import search_both
     from tools.search.queries import Region
 
     region = None if args.near is None else Region(center=args.near[:3], radius_m=args.near[3])
     with MapStore.open(args.map) as store:
         graph = store.builder.snapshot()
-        answer = ask_both(graph, store.memory, args.query, room=args.room, seen_s=args.seen, region=region)
+        answer = search_both(graph, store.memory, args.query, room=args.room, seen_s=args.seen, region=region)
     print(json.dumps(_answer_record(answer)) if args.json else _answer_text(answer))
     return 0
 

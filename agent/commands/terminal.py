@@ -64,7 +64,7 @@ def show(answer: GroundedAnswer, as_json: bool) -> None:
 
 def tell_forgotten(session: Session, way_back: str) -> None:
     """Say on standard error what the turn forgot, and how it comes back."""
-    names = session.store.memory.aside().values()
+    names = session.store.memory.recoverable().values()
     if names:
         print(f"  forgotten: {', '.join(names)}; {way_back}", file=sys.stderr)
 

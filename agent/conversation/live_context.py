@@ -17,8 +17,8 @@ from scenes.types import Camera, Frame, SceneGraph
 from tools.depth.estimate import DepthEstimate, estimate_depth
 from tools.errors import ToolError
 from tools.mapping.navigation import NoRoute, free_space
-from tools.scene_graph.builder import Miss
 from tools.search.name_matching import Similarity
+from tools.segmentation.base import GazeMiss
 from tools.toolbox.context import NO_GAZE, Gaze, Note
 
 Looker = Callable[[Tensor, str], str]
@@ -26,7 +26,7 @@ Looker = Callable[[Tensor, str], str]
 
 CROP_PX = 128
 MISS_REASONS: Mapping[str, Reason] = {"no_pose": "not_localised", "no_depth": "no_depth", "outside": "out_of_range"}
-"""Reasons of ``tools.segmentation.base`` in the words of the answer contract; any other: nothing stands there."""
+"""Reasons of ``tools.segmentation.geometric`` in the words of the answer contract; any other: nothing stands there."""
 
 
 class LiveContext:
@@ -85,7 +85,7 @@ class LiveContext:
     def _find_gaze(self, uv_px: tuple[float, float]) -> Gaze:
         point = self._surface_point(*uv_px)
         found = self._store.builder.object_at(self._frame, uv_px)
-        if isinstance(found, Miss):
+        if isinstance(found, GazeMiss):
             return Gaze(point=point, reason=MISS_REASONS.get(found.reason, "unsupported"), miss=found.text)
         self._store.builder.name_pending()  # a thing that was pinned by this look has a picture now, but no name yet
         return Gaze(object_id=found, point=point)

@@ -10,7 +10,7 @@ def bring_back(store: MapStore) -> tuple[str, ...]:
 
     Frames that came since stay. Raises ``tools.memory.forgetting.NothingForgottenError`` when there is nothing.
     """
-    if store.memory.aside():
+    if store.memory.recoverable():
         store.save_graph()  # what came since goes into the file, from which all is then read again
     names = store.memory.bring_back()
     dormant = store.memory.dormant

@@ -23,7 +23,7 @@ from scenes.recordings import Recording, new_folder
 from tools.localisation.features import FeatureExtractor
 from tools.localisation.keyframes import FORMAT_VERSION as KEYFRAMES_VERSION
 from tools.segmentation.choose import EMBEDDED as EMBEDDED_SEGMENTER
-from tools.segmentation.embedded import WEIGHTS as SEGMENT_WEIGHTS
+from tools.segmentation.embedded_segmenter import WEIGHTS as SEGMENT_WEIGHTS
 
 OnFrames = Callable[[str], Progress]
 """Given what is about to be done, returns the callback that follows its progress."""

@@ -30,7 +30,7 @@ def caption_keyframes(
 ) -> int:
     """Describe ``count`` keyframes of a recording, evenly spread; returns how many captions were written."""
     ids = set(recording.frame_ids)
-    frames = [k for k in store.memory.keyframes() if k.frame_id in ids]
+    frames = [k for k in store.memory.frames() if k.frame_id in ids]
     done = {t.frame_id for t in store.memory.texts(("caption",), limit=1_000_000)}
     chosen = [frames[round(i * (len(frames) - 1) / max(count - 1, 1))] for i in range(min(count, len(frames)))]
     written = 0

@@ -3,7 +3,7 @@
     DIR/map.json               what this folder is; written last, so a folder without it is not a map
     DIR/surface.safetensors    the fused surface (tools.mapping.surface_map)
     DIR/keyframes.safetensors  views that an image can be recognised by (tools.localisation.keyframes)
-    DIR/memory.sqlite          objects, names, notes, turns (tools.memory.memory)
+    DIR/memory.sqlite          objects, names, notes, turns (tools.memory.map_memory)
     DIR/last_frame/            the newest frame, as a recording of one frame: where the wearer was last
 
 Knows nothing of models or of questions.
@@ -38,11 +38,11 @@ from tools.localisation.keyframes import stored_extractor
 from tools.localisation.learned import extractor_named
 from tools.localisation.localiser import Localiser
 from tools.mapping.surface_map import SurfaceMap
-from tools.memory.embedding import installed_encoder
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
+from tools.memory.text_encoder import installed_encoder
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.scene_graph.changes import changes_since
-from tools.scene_graph.naming import Namer
+from tools.scene_graph.object_names import Namer
 from tools.segmentation.choose import EMBEDDED, open_segmenter
 
 KEYFRAME_MOVE_M, KEYFRAME_TURN_DEG = 0.3, 15.0
@@ -61,7 +61,7 @@ class MapStore:
         folder: Path,
         header: MapHeader,
         surface: SurfaceMap,
-        memory: Memory,
+        memory: MapMemory,
         namer: Namer | None,
         index: KeyframeIndex,
     ) -> None:
@@ -93,7 +93,7 @@ class MapStore:
         surface = SurfaceMap()
         header = MapHeader(map_id=surface.map_id, gravity=gravity, segmenter=segmenter)
         index = KeyframeIndex(features or PooledGradients(), map_id=surface.map_id)
-        memory = Memory(folder / MEMORY, encoder=installed_encoder())
+        memory = MapMemory(folder / MEMORY, encoder=installed_encoder())
         return cls(folder, header, surface, memory, namer, index)
 
     @classmethod
@@ -106,7 +106,7 @@ class MapStore:
                 f"{folder}: expected the surface of map {header.map_id}, got that of {surface.map_id}; "
                 "restore the folder from one backup"
             )
-        memory = Memory(folder / MEMORY, encoder=installed_encoder())
+        memory = MapMemory(folder / MEMORY, encoder=installed_encoder())
         return cls(folder, header, surface, memory, namer, load_keyframes(folder, header.map_id))
 
     def __enter__(self) -> MapStore:
@@ -184,7 +184,7 @@ class MapStore:
         if frame.world_from_camera is not None and self._is_keyframe(frame.world_from_camera):
             self._keyframe_pose = frame.world_from_camera
             picture = _thumbnail(frame.rgb)
-            self.memory.add_keyframe(frame.id, frame.time_s, frame.world_from_camera, picture, visit=visit)
+            self.memory.add_frame(frame.id, frame.time_s, frame.world_from_camera, picture, visit=visit)
 
     def _is_keyframe(self, world_from_camera: Tensor) -> bool:
         if self._keyframe_pose is None:
@@ -224,7 +224,7 @@ class MapStore:
 
     def walked(self) -> Tensor:
         """(N, 3) float64 positions of the wearer's head at the keyframes, in order of time."""
-        places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.keyframes()]
+        places = [torch.from_numpy(k.world_from_camera[:3, 3]) for k in self.memory.frames()]
         return torch.stack(places) if places else torch.zeros(0, 3, dtype=torch.float64)
 
 

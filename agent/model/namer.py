@@ -16,7 +16,7 @@ from agent.model.interface import Reply, Vlm
 from agent.model.protocol import Message
 from agent.model.recogniser import Recognition
 from agent.prompts import NAME_QUESTION, NAME_SYSTEM, UNCLEAR
-from tools.scene_graph.naming import NameGuess
+from tools.scene_graph.object_names import NameGuess
 
 LOOK_TOKENS = 24
 DECODER_WEIGHT = 0.35
@@ -24,7 +24,7 @@ DECODER_WEIGHT = 0.35
 
 
 class VlmNamer:
-    """Names crops with a model; fills ``tools.scene_graph.naming.Namer``."""
+    """Names crops with a model; fills ``tools.scene_graph.object_names.Namer``."""
 
     def __init__(self, model: Vlm) -> None:
         self._model = model

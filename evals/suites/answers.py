@@ -35,10 +35,10 @@ HUMAN_SEED = 1
 Graph = Literal["true", "perceived"]
 Wording = Literal["grammar", "human"]
 
-TUNED_ON = (range(0, 500), range(1000, 1300))
-"""Half-open ranges of world seeds. 0-399: pictures for the vision tower (``finetune/LOG.md``). 100-109 and 200-204:
-thresholds of mapping and scene graph (``evals/bench/NOTES.md``, ``tools/scene_graph``). 1000-1279: segments
-(``finetune/segmentation``). Single seeds below 30 in tests."""
+TUNED_ON = (range(0, 300), range(1000, 1400))
+"""Half-open ranges of world seeds. 1000-1399: pictures for the vision tower (``finetune crops``, ``finetune/LOG.md``)
+and segments (``finetune/segmentation``). 100-109 and 200-206: thresholds of mapping and scene graph
+(``tools/scene_graph``, ``tools/segmentation``, suite ``scene-graph``). 7 and single seeds below 30: examples, tests."""
 FIRST, STOP = 9009, 9609
 """Default worlds: every seed of this range that ends in 9."""
 SMOKE = (8009, 8019, 8029, 8039)

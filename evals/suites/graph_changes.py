@@ -24,7 +24,7 @@ from scenes.worlds.dynamics.timeline import between_visits, during_visit
 from scenes.worlds.dynamics.visit_series import BETWEEN_VISITS_S
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import World, make_world
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.segmentation.base import Segmenter
 
@@ -62,9 +62,9 @@ def run_visits(seed: int, make: Callable[[], Segmenter], file: Path, *, sensor: 
         builder.observe(frame)
     before = timeline.moments[-1][1]
     known = matched(builder.snapshot(), before)
-    with Memory(file) as memory:
+    with MapMemory(file) as memory:
         memory.save_graph(builder)
-    with Memory(file) as memory:
+    with MapMemory(file) as memory:
         builder = memory.load_graph(world.map_id, None, make())
     changed, events = between_visits(before, 1, time_s=BETWEEN_VISITS_S)
     second = make_walk(changed, visit=1, start_s=BETWEEN_VISITS_S, settings=settings)

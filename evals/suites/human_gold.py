@@ -114,6 +114,14 @@ def evaluate(expectation: Expectation, situation: Situation) -> Answer | None:
     return None if expectation.gold is None else _value(expectation.gold, situation)
 
 
+def relation_word(word: object) -> RelationWord:
+    """A value as a relation. Raises ValueError: it is none."""
+    for relation in RELATIONS:
+        if relation == word:
+            return relation
+    raise ValueError(f"expected a relation of {RELATIONS}, got {word!r}")
+
+
 def _value(term: Term, s: Situation) -> Answer | None:
     """The value of a term that is not a thing."""
     if isinstance(term, (int, float)):
@@ -183,14 +191,6 @@ def _thing(term: Term, s: Situation) -> SceneObject:
             raise KeyError(f"the other one: expected two {_kind(s).text}, got {len(found)}")
         return max(found, key=lambda o: math.dist(o.box.center, _eye(s)))
     return s.things[term]
-
-
-def relation_word(value: object) -> RelationWord:
-    """A stored predicate. Raises KeyError for another word."""
-    for word in RELATIONS:
-        if word == value:
-            return word
-    raise KeyError(f"expected one of {', '.join(RELATIONS)}, got {value!r}")
 
 
 def _distance_m(first: Term, second: Term, s: Situation) -> float:

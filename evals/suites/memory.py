@@ -19,8 +19,8 @@ from evals.suites.memory_trials import Trial, killed_writer
 from evals.suites.memory_words import ABSENT, FOUND, NAMES
 from evals.suites.report import Report, Row
 from scenes.types import Box3D, SceneGraph, SceneObject
-from tools.memory.embedding import TextEncoder, installed_encoder
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
+from tools.memory.text_encoder import TextEncoder, installed_encoder
 from tools.search.name_matching import parse_query
 from tools.search.queries import search
 
@@ -129,7 +129,7 @@ def forgotten_bytes(folder: Path) -> int:
     """How often a forgotten note's words occur in the bytes of all files, while the memory is still open."""
     place = folder / "forget"
     place.mkdir()
-    with Memory(place / "m.sqlite") as memory:
+    with MapMemory(place / "m.sqlite") as memory:
         for k in range(50):
             memory.add_note(f"note {k} of an ordinary day", float(k))
         secret = memory.add_note(f"{SECRET} is in the cupboard", 50.0)

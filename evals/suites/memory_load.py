@@ -22,8 +22,8 @@ from scenes.worlds.capture.writing import iter_recorded
 from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
-from tools.memory.embedding import TextEncoder
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
+from tools.memory.text_encoder import TextEncoder
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.search.graph_index import index_of
 from tools.search.name_matching import parse_query
@@ -149,7 +149,7 @@ def sentences(count: int, seed: int = 0) -> list[str]:
 def text_speed(count: int, folder: Path, encoder: TextEncoder | None, distinct: int = 2000) -> Spent:
     """Text queries over ``count`` notes. Vectors are those of ``distinct`` notes, repeated: a scan costs the same."""
     notes = sentences(count)
-    with Memory(folder / "notes.sqlite", encoder=encoder) as memory, memory.bulk() as db:
+    with MapMemory(folder / "notes.sqlite", encoder=encoder) as memory, memory.bulk() as db:
         db.executemany(
             "INSERT INTO texts (id, kind, text, time_s, object_id) VALUES (?, 'note', ?, ?, '')",
             [(k + 1, text, float(k)) for k, text in enumerate(notes)],
@@ -169,7 +169,7 @@ def text_speed(count: int, folder: Path, encoder: TextEncoder | None, distinct: 
         "notes about the teddy bear",
         "how old is the fridge",
     ]
-    with Memory(folder / "notes.sqlite", encoder=encoder) as memory:
+    with MapMemory(folder / "notes.sqlite", encoder=encoder) as memory:
         return timed([lambda q=q: memory.search(q) for q in asked])
 
 
@@ -200,7 +200,7 @@ def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growt
     builder = SceneGraphBuilder(world.map_id, None, open_segmenter(EMBEDDED))
     first_mb, objects, rss_mb = 0.0, 0, 0.0
     path = folder / "hour.sqlite"
-    with Memory(path) as memory:
+    with MapMemory(path) as memory:
         for number in range(frames):
             frame = replace(once[_there_and_back(number, lap)], id=number, time_s=number / FRAMES_PER_S)
             builder.observe(frame)
@@ -218,7 +218,7 @@ def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growt
             file_mb=memory.used_bytes / 1e6,
             rss_growth_mb=_peak_mb() - rss_mb,
             objects=(objects, len(builder.objects)),
-            keyframes=len(memory.keyframes()),
+            keyframes=len(memory.frames()),
         )
 
 
@@ -228,22 +228,22 @@ def keyframes_for(frames: int, folder: Path) -> tuple[int, float]:
     picture = (
         torch.from_numpy(rng.integers(0, 255, (15, 20, 3), np.uint8)).repeat_interleave(8, 0).repeat_interleave(8, 1)
     )
-    with Memory(folder / "pictures.sqlite") as memory:
+    with MapMemory(folder / "pictures.sqlite") as memory:
         for number in range(frames):
             pose = torch.eye(4, dtype=torch.float64)
             pose[:3, 3] = torch.from_numpy(rng.uniform(-20, 20, 3))
-            memory.add_keyframe(number, number / FRAMES_PER_S, pose, picture)
+            memory.add_frame(number, number / FRAMES_PER_S, pose, picture)
             if number % SAVE_EVERY == SAVE_EVERY - 1:
                 memory.retain(memory.retention, number / FRAMES_PER_S)
         memory.retain(memory.retention, frames / FRAMES_PER_S)
-        return len(memory.keyframes()), memory.used_bytes / 1e6
+        return len(memory.frames()), memory.used_bytes / 1e6
 
 
-def keep_keyframe(memory: Memory, frame: Frame) -> None:
+def keep_keyframe(memory: MapMemory, frame: Frame) -> None:
     """Keep a frame with a picture of 160 pixels' width, as a session does."""
     assert frame.world_from_camera is not None
     step = max(1, frame.rgb.shape[1] // 160)
-    memory.add_keyframe(frame.id, frame.time_s, frame.world_from_camera, frame.rgb[::step, ::step].contiguous())
+    memory.add_frame(frame.id, frame.time_s, frame.world_from_camera, frame.rgb[::step, ::step].contiguous())
 
 
 def _there_and_back(number: int, lap: int) -> int:

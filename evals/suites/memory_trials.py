@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
 from tools.memory.memory_file import MapMemoryError
 from tools.scene_graph.builder import SceneGraphBuilder
 
@@ -50,7 +50,7 @@ def killed_writer(path: Path, rng: random.Random) -> Trial:
         told += pipe.read()
     count = len(told) // 4
     try:
-        with Memory(path) as memory:
+        with MapMemory(path) as memory:
             return Trial(opened=True, acknowledged=count, lost=_missing(memory, count))
     except MapMemoryError:
         return Trial(opened=False, acknowledged=count, lost=count)
@@ -61,26 +61,26 @@ def _write_on(path: Path, acknowledge: int) -> None:
     builder = SceneGraphBuilder("trial")
     pose = torch.eye(4, dtype=torch.float64)
     picture = torch.zeros(30, 40, 3, dtype=torch.uint8)
-    with Memory(path) as memory:
+    with MapMemory(path) as memory:
         for k in range(1_000_000):
             memory.add_note(f"note number {k}", float(k))
-            memory.add_keyframe(k, float(k), pose, picture)
+            memory.add_frame(k, float(k), pose, picture)
             if k % GRAPH_EVERY == 0:
-                builder.next_object = k + 1
+                builder.table.next_object = k + 1
                 memory.save_graph(builder)
             if k % FORGET_EVERY == FORGET_EVERY - 1:
                 memory.forget_span(k - 1.5, k - 0.5)  # note and keyframe k - 1
             os.write(acknowledge, k.to_bytes(4, "little"))
 
 
-def _missing(memory: Memory, count: int) -> int:
+def _missing(memory: MapMemory, count: int) -> int:
     """How many of the first ``count`` acknowledged steps are not in the file as they were acknowledged."""
     gone = {k - 1 for k in range(FORGET_EVERY - 1, count, FORGET_EVERY)}
     notes = {int(t.time_s) for t in memory.texts(("note",), limit=1_000_000)}
-    frames = {k.frame_id for k in memory.keyframes()}
+    frames = {k.frame_id for k in memory.frames()}
     # The step after the last acknowledged one may be there or not, and may have forgotten the last one.
     last_forgotten = {count - 1} if count % FORGET_EVERY == FORGET_EVERY - 1 else set()
     expected = set(range(count)) - gone - last_forgotten
     lost = len(expected - (notes & frames)) + len(gone & (notes | frames))
-    saved = memory.load_graph("trial").next_object - 1 if count else 0
+    saved = memory.load_graph("trial").table.next_object - 1 if count else 0
     return lost + (saved < (count - 1) // GRAPH_EVERY * GRAPH_EVERY if count else 0)

@@ -31,7 +31,7 @@ from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import WalkSettings, make_walk
 from scenes.worlds.world import make_world
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.scene_graph.naming import Namer
+from tools.scene_graph.object_names import Namer
 from tools.segmentation.base import Segmenter
 from tools.segmentation.choose import CHOICES, EMBEDDED, open_segmenter
 

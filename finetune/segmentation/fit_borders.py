@@ -20,7 +20,8 @@ from scenes.worlds.capture.writing import iter_recorded
 from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.dynamics.walk import make_walk
 from scenes.worlds.world import make_world
-from tools.segmentation.base import GeometricSegmenter, Segments
+from tools.segmentation.base import Segments
+from tools.segmentation.geometric import GeometricSegmenter
 
 FEATURES = ("jump", "fold", "bulge", "lightness", "chroma", "region_lightness", "region_chroma", "bias")
 MIN_PURITY = 0.8

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evals.predictions import append, open_to_append, read_run, write_start
+from evals.predictions import Appender, open_to_append, read_run, write_start
 from evals.score import score_run
 from evals.scorers.headline import HEADLINE
 from scenes.errors import InputError
@@ -23,7 +23,7 @@ def file(known: Known, tmp_path: Path) -> Path:
     write_start(path, known.header(), known.items)
     with open_to_append(path) as lines:
         for item in known.items:
-            append(lines, known.prediction(item, known.answers[item.id]))
+            Appender(lines).append(known.prediction(item, known.answers[item.id]))
     return path
 
 
@@ -55,7 +55,7 @@ def test_a_duplicate_is_named_and_the_first_answer_counts(known: Known, file: Pa
     item = known.items[0]
     other = known.answers[item.id].model_copy(update={"answer": "Something else."})
     with open_to_append(file) as lines:
-        append(lines, known.prediction(item, other))
+        Appender(lines).append(known.prediction(item, other))
     assert problem_kinds(file) == [("duplicate_id", item.id)]
     assert read_run(file).predictions[item.id].answer == known.answers[item.id]
 
@@ -63,7 +63,7 @@ def test_a_duplicate_is_named_and_the_first_answer_counts(known: Known, file: Pa
 def test_an_unknown_id_is_named_and_changes_no_score(known: Known, file: Path):
     before = score_run(read_run(file)).whole
     with open_to_append(file) as lines:
-        append(lines, known.prediction(known.items[0], None).model_copy(update={"id": "g:w1-of-nobody"}))
+        Appender(lines).append(known.prediction(known.items[0], None).model_copy(update={"id": "g:w1-of-nobody"}))
     assert problem_kinds(file) == [("unknown_id", "g:w1-of-nobody")]
     assert score_run(read_run(file)).whole == before
 
@@ -136,7 +136,7 @@ def test_a_torn_last_line_is_ignored_and_cut_off_before_more_is_written(known: K
     assert [p.kind for p in run.problems] == ["torn"]
     assert len(run.predictions) == len(known.items) - 1
     with open_to_append(file) as lines:
-        append(lines, known.prediction(known.items[-1], known.answers[known.items[-1].id]))
+        Appender(lines).append(known.prediction(known.items[-1], known.answers[known.items[-1].id]))
     assert read_run(file).problems == ()
     assert file.read_text() == text
 

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from scenes.records import Direction
 from scenes.types import Camera
-
-Point = tuple[float, float, float]
+from tools.geometry.box_measures import Point
 
 LEVEL_HEADING_MIN = 0.1
 """With a shorter horizontal part of the viewing direction (84 degrees up or down) the top of the image leads."""

@@ -67,8 +67,12 @@ class SurfaceImage:
 
 
 def project_points(frame: Frame, points: Floats) -> tuple[Floats, Bools]:
-    """World (..., 3) -> colour-camera ``uv_px`` (..., 2) and whether each lies in front of the camera."""
-    assert frame.world_from_camera is not None
+    """World (..., 3) -> colour-camera ``uv_px`` (..., 2) and whether each lies in front of the camera.
+
+    Raises ``ValueError`` for a frame without a pose.
+    """
+    if frame.world_from_camera is None:
+        raise ValueError("projection needs a frame with a pose; received one without")
     pose = frame.world_from_camera.numpy()
     p = (points.reshape(-1, 3) - pose[:3, 3]) @ pose[:3, :3]
     ahead = p[:, 2] > 1e-3

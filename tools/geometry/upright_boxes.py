@@ -25,7 +25,7 @@ def yaw_of(box: Box3D) -> float:
     return 2.0 * math.atan2(y, w)
 
 
-def box_axes(yaw: float) -> NDArray[np.float64]:
+def horizontal_axes(yaw: float) -> NDArray[np.float64]:
     """(2, 2): rows are the box's x and z axes as world (x, z) directions."""
     c, s = math.cos(yaw), math.sin(yaw)
     return np.array([[c, -s], [s, c]])
@@ -41,7 +41,7 @@ def fit_box(points: NDArray, *, preferred_yaw: float | None = None) -> Box3D:
         raise ValueError("cannot fit a box around no points")
     p = points.astype(np.float64)
     yaw = _footprint_yaw(p[:, [0, 2]], preferred_yaw)
-    local = p[:, [0, 2]] @ box_axes(yaw).T
+    local = p[:, [0, 2]] @ horizontal_axes(yaw).T
     coordinates = np.stack([local[:, 0], p[:, 1], local[:, 1]], -1)
     cut = PERCENTILE if len(p) >= LARGE_SET else 0.0
     low, high = percentiles(coordinates, (cut, 100.0 - cut))
@@ -53,7 +53,7 @@ def fit_box(points: NDArray, *, preferred_yaw: float | None = None) -> Box3D:
 def upright_box(low: NDArray, high: NDArray, yaw: float) -> Box3D:
     """The box between two corners given in the frame turned by ``yaw``."""
     middle = (low + high) / 2
-    x, z = box_axes(yaw).T @ middle[[0, 2]]
+    x, z = horizontal_axes(yaw).T @ middle[[0, 2]]
     sx, sy, sz = (float(v) for v in high - low)
     return Box3D(
         center=(float(x), float(middle[1]), float(z)),
@@ -84,14 +84,14 @@ def _quarter(angle: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rectangle_area(hull: NDArray[np.float64], yaw: float) -> float:
-    size = np.ptp(hull @ box_axes(yaw).T, axis=0)
+    size = np.ptp(hull @ horizontal_axes(yaw).T, axis=0)
     return float(size[0] * size[1])
 
 
 def to_box_frame(box: Box3D, points: NDArray) -> NDArray[np.float64]:
     """(N, 3) world points -> coordinates along the box's axes, origin at its centre."""
     d = np.asarray(points, np.float64) - np.array(box.center)
-    local = d[:, [0, 2]] @ box_axes(yaw_of(box)).T
+    local = d[:, [0, 2]] @ horizontal_axes(yaw_of(box)).T
     return np.stack([local[:, 0], d[:, 1], local[:, 1]], -1)
 
 
@@ -104,4 +104,4 @@ def footprint(box: Box3D) -> NDArray[np.float64]:
     """(4, 2) corners (x, z) in order."""
     sx, _, sz = box.size
     corners = np.array([[-sx, -sz], [sx, -sz], [sx, sz], [-sx, sz]]) / 2
-    return corners @ box_axes(yaw_of(box)) + np.array([box.center[0], box.center[2]])
+    return corners @ horizontal_axes(yaw_of(box)) + np.array([box.center[0], box.center[2]])

@@ -21,10 +21,10 @@ from tools.memory import graph_store
 from tools.memory.memory_file import MapMemoryError, MemoryFile
 from tools.search.name_matching import fold
 
-BY_OBJECT = ("intervals", "positions", "views", "parts", "events", "texts")
-"""Tables whose rows belong to one thing, by their column ``object_id``."""
-RETURNED = ("objects", *BY_OBJECT, "borders")
-"""Tables that a thing's rows return to, in an order that keeps references whole."""
+OBJECT_TABLES = ("intervals", "positions", "views", "parts", "events", "texts")
+"""Tables whose rows belong to one object, by their column ``object_id``."""
+RESTORE_ORDER = ("objects", *OBJECT_TABLES, "borders")
+"""Tables that the rows of an object are restored to, in an order in which references have their targets."""
 
 
 class NothingForgottenError(MapMemoryError):
@@ -92,21 +92,21 @@ class Forgetting:
     def set_aside(self, object_id: str, name: str) -> bool:
         """Take a thing out of the memory so that ``bring_back`` can undo it; returns whether it was there.
 
-        It leaves every table and search at once; its sealed row goes when ``turn_over`` was called twice.
+        It leaves every table and search at once; its sealed row goes when ``end_turn`` was called twice.
         """
         with self._file.transaction() as db:
-            content = _rows_of(db, object_id, name)
+            content = _rows_about(db, object_id, name)
             if not content["objects"]["rows"]:
                 return False
-            sealed = zlib.compress(json.dumps(content, default=_encoded).encode(), 1)
+            sealed = zlib.compress(json.dumps(content, default=_blob_to_json).encode(), 1)
             db.execute("INSERT OR REPLACE INTO forgotten VALUES (?, ?, 0, ?)", (object_id, name, sealed))
             _delete(db, object_id)
             _purge_index(db)
         self._file.scrub()
         return True
 
-    def aside(self) -> dict[str, str]:
-        """Ids and names of the things that ``bring_back`` would return."""
+    def recoverable(self) -> dict[str, str]:
+        """Ids and names of the objects that ``bring_back`` would return."""
         with self._file.errors():
             return dict(self._file.connection.execute("SELECT object_id, name FROM forgotten ORDER BY rowid"))
 
@@ -115,18 +115,18 @@ class Forgetting:
 
         Raises ``NothingForgottenError``.
         """
-        names = self.aside()
+        names = self.recoverable()
         if not names:
             raise NothingForgottenError(
                 "expected something forgotten in the last turn, found nothing; what is gone for good cannot come back"
             )
         with self._file.transaction() as db:
             for row in db.execute("SELECT content FROM forgotten").fetchall():
-                _return(db, json.loads(zlib.decompress(row[0])))
+                _restore(db, json.loads(zlib.decompress(row[0])))
             db.execute("DELETE FROM forgotten")
         return names
 
-    def turn_over(self) -> int:
+    def end_turn(self) -> int:
         """A turn of the conversation ended: what was set aside before it goes for good. Returns how many things."""
         with self._file.transaction() as db:
             gone = db.execute("DELETE FROM forgotten WHERE turns > 0").rowcount
@@ -155,7 +155,7 @@ def _texts_naming(db: sqlite3.Connection, object_id: str) -> list[int]:
     turns = db.execute(
         "SELECT id, extra FROM texts WHERE kind = 'turn' AND extra LIKE ?", (f'%"object_id": "{object_id}"%',)
     )
-    ids = [i for i, extra in turns if _points_at(json.loads(extra), object_id)]
+    ids = [i for i, extra in turns if _has_anchor_on(json.loads(extra), object_id)]
     row = db.execute("SELECT taught, state FROM objects WHERE id = ?", (object_id,)).fetchone()
     if row is None:
         return ids
@@ -168,7 +168,7 @@ def _texts_naming(db: sqlite3.Connection, object_id: str) -> list[int]:
     return ids + [i for i, text in captions if any(n <= set(fold(text)) for n in names)]
 
 
-def _points_at(extra: dict[str, Any], object_id: str) -> bool:
+def _has_anchor_on(extra: dict[str, Any], object_id: str) -> bool:
     return any(a.get("object_id") == object_id for a in extra.get("answer", {}).get("anchors", ()))
 
 
@@ -182,10 +182,10 @@ def _pictures_of(db: sqlite3.Connection, object_id: str) -> list[int]:
     return [r[0] for r in rows]
 
 
-def _rows_of(db: sqlite3.Connection, object_id: str, name: str) -> dict[str, Any]:
+def _rows_about(db: sqlite3.Connection, object_id: str, name: str) -> dict[str, Any]:
     """All rows that ``_delete`` would remove, by table, with their columns."""
     out: dict[str, Any] = {"name": name, "objects": _select(db, "objects", "id = ?", (object_id,))}
-    for table in BY_OBJECT:
+    for table in OBJECT_TABLES:
         out[table] = _select(db, table, "object_id = ?", (object_id,))
     more = _texts_naming(db, object_id)
     own = {row[0] for row in out["texts"]["rows"]}
@@ -204,29 +204,29 @@ def _select(db: sqlite3.Connection, table: str, where: str, values: Iterable[Any
     return {"columns": [c[0] for c in cursor.description], "rows": [list(r) for r in cursor]}
 
 
-def _return(db: sqlite3.Connection, content: dict[str, Any]) -> None:
-    for table in RETURNED:
+def _restore(db: sqlite3.Connection, content: dict[str, Any]) -> None:
+    for table in RESTORE_ORDER:
         columns, rows = content[table]["columns"], content[table]["rows"]
         marks = ",".join("?" * len(columns))
         db.executemany(
             f"INSERT OR IGNORE INTO {table} ({','.join(columns)}) VALUES ({marks})",
-            [[_decoded(v) for v in row] for row in rows],
+            [[_blob_from_json(v) for v in row] for row in rows],
         )
     place = {c: k for k, c in enumerate(content["pictures"]["columns"])}
     db.executemany(
         "UPDATE keyframes SET jpeg = ? WHERE id = ?",
-        [(_decoded(r[place["jpeg"]]), r[place["id"]]) for r in content["pictures"]["rows"]],
+        [(_blob_from_json(r[place["jpeg"]]), r[place["id"]]) for r in content["pictures"]["rows"]],
     )
 
 
-def _encoded(value: object) -> dict[str, str]:
+def _blob_to_json(value: object) -> dict[str, str]:
     """A blob in JSON."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode("ascii")}
     raise TypeError(f"expected a value of SQLite, got {type(value).__name__}")
 
 
-def _decoded(value: Any) -> Any:
+def _blob_from_json(value: Any) -> Any:
     return base64.b64decode(value["base64"]) if isinstance(value, dict) else value
 
 

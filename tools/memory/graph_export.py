@@ -14,14 +14,14 @@ from PIL import ImageColor
 
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
 from tools.mapping.surface_mesh import Mesh
-from tools.memory.texts import Remembered
+from tools.memory.texts import StoredText
 
 EXPORT_VERSION = 2
 DSG_VERSION = {"major": 1, "minor": 1, "patch": 3}
 LAYERS = {"OBJECTS": 2, "AGENTS": 2, "PLACES": 3, "ROOMS": 4, "BUILDINGS": 5}
 """Spark-DSG's own layer numbers."""
 NO_LABEL = 0xFFFFFFFF
-NS = 1_000_000_000
+NS_PER_S = 1_000_000_000
 
 
 def node_symbol(category: str, number: int) -> int:
@@ -29,7 +29,7 @@ def node_symbol(category: str, number: int) -> int:
     return (ord(category) << 56) | number
 
 
-def dsg_json(graph: SceneGraph, texts: Sequence[Remembered] = ()) -> dict[str, Any]:
+def dsg_json(graph: SceneGraph, texts: Sequence[StoredText] = ()) -> dict[str, Any]:
     """The graph as Spark-DSG JSON; our ids are in each node's ``metadata``."""
     rooms = {r.id: node_symbol("R", k) for k, r in enumerate(graph.rooms.values())}
     objects = {o.id: node_symbol("O", k) for k, o in enumerate(graph.objects.values())}
@@ -76,7 +76,7 @@ def ply_bytes(mesh: Mesh) -> bytes:
     return "\n".join(header).encode() + vertices.tobytes() + faces.tobytes()
 
 
-def text_record(text: Remembered) -> dict[str, Any]:
+def text_record(text: StoredText) -> dict[str, Any]:
     """A text as JSON."""
     return {
         "id": text.id,
@@ -89,10 +89,10 @@ def text_record(text: Remembered) -> dict[str, Any]:
     }
 
 
-def readable(graph: SceneGraph, texts: Sequence[Remembered] = ()) -> str:
+def readable(graph: SceneGraph, texts: Sequence[StoredText] = ()) -> str:
     """Everything that is remembered, for a person to read."""
     lines = [f"Map {graph.map_id} at {graph.time_s:.1f} s: {len(graph.objects)} things, {len(graph.rooms)} rooms."]
-    about: dict[str, list[Remembered]] = {}
+    about: dict[str, list[StoredText]] = {}
     for text in texts:
         about.setdefault(text.object_id, []).append(text)
     by_room: dict[str, list[SceneObject]] = {}
@@ -138,7 +138,8 @@ def _relations_by_subject(graph: SceneGraph) -> dict[str, list[Relation]]:
 def _object_node(symbol: int, o: SceneObject) -> dict[str, Any]:
     x, y, z, w = o.box.quaternion_xyzw
     rotation = {"w": w, "x": x, "y": y, "z": z}
-    attributes = _semantic("ObjectNodeAttributes", o.label, o.box.center, int(o.last_seen_s * NS), o.color)
+    last_seen_ns = int(o.last_seen_s * NS_PER_S)
+    attributes = _semantic_attributes("ObjectNodeAttributes", o.label, o.box.center, last_seen_ns, o.color)
     attributes |= {
         "bounding_box": _bounding_box("OBB", o.box),
         "mesh_connections": [],
@@ -166,7 +167,7 @@ def _room_node(symbol: int, room: Room) -> dict[str, Any]:
     low, high = (corners.min(0), corners.max(0)) if len(corners) else (np.zeros(2), np.zeros(2))
     size = (float(high[0] - low[0]), room.height_m, float(high[1] - low[1]))
     center = (float(low[0] + high[0]) / 2, room.floor_y + room.height_m / 2, float(low[1] + high[1]) / 2)
-    attributes = _semantic("RoomNodeAttributes", room.label, center, 0, "")
+    attributes = _semantic_attributes("RoomNodeAttributes", room.label, center, 0, "")
     attributes |= {
         "bounding_box": _bounding_box("AABB", Box3D(center=center, size=size)),
         "semantic_class_probabilities": {},
@@ -175,7 +176,7 @@ def _room_node(symbol: int, room: Room) -> dict[str, Any]:
     return {"id": symbol, "layer": LAYERS["ROOMS"], "partition": 0, "attributes": attributes}
 
 
-def _semantic(kind: str, name: str, position: Sequence[float], time_ns: int, color: str) -> dict[str, Any]:
+def _semantic_attributes(kind: str, name: str, position: Sequence[float], time_ns: int, color: str) -> dict[str, Any]:
     """The fields that Spark-DSG's semantic nodes share."""
     r, g, b = ImageColor.getrgb(color if color in ImageColor.colormap else "gray")[:3]
     return {

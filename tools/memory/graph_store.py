@@ -19,11 +19,11 @@ from scenes.types import Box3D, Change
 from tools.geometry.voxels import VoxelTable
 from tools.memory.memory_file import CorruptError
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.scene_graph.map_objects import MapObject, Placement
-from tools.scene_graph.naming import LabelVotes
-from tools.scene_graph.parts import Part
-from tools.scene_graph.views import View, Views
-from tools.segmentation.base import GeometricSegmenter
+from tools.scene_graph.map_objects import MapObject, PositionRecord
+from tools.scene_graph.object_names import LabelVotes
+from tools.scene_graph.object_table import ObjectTable
+from tools.scene_graph.object_views import ObjectView, ObjectViews
+from tools.scene_graph.part_map import Part
 from tools.segmentation.structure import Structure, Wall
 
 GRAPH_TABLES = ("objects", "intervals", "positions", "views", "parts", "borders", "grids", "events")
@@ -40,28 +40,37 @@ VOXEL_ROW = np.dtype(
     ]
 )
 """On-disk layout of a voxel; its owner is the part that the blob belongs to."""
+FIELD_OF_KEY: dict[str, str] = {
+    "missed": "missed_frames",
+    "labels": "namer_labels",
+    "detected": "detector_labels",
+    "said_color": "namer_color",
+    "negative_looks": "negative_checks",
+}
+"""Keys of an object's state in the file whose fields have another name; all others have the same."""
 
 
 def save(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     """Write a builder inside an open transaction."""
+    table = builder.table
     _save_meta(db, builder)
-    _save_parts(db, builder)
+    _save_parts(db, table)
     db.execute("DELETE FROM borders")
     db.executemany(
         "INSERT INTO borders VALUES (?, ?, ?)",
-        [(a, b, sums.astype("<f8").tobytes()) for (a, b), sums in builder.parts.border.items()],
+        [(a, b, sums.astype("<f8").tobytes()) for (a, b), sums in table.parts.border.items()],
     )
     known = {row[0] for row in db.execute("SELECT id FROM objects")}
-    for object_id in known - builder.objects.keys():
+    for object_id in known - table.objects.keys():
         delete_object(db, object_id)
     # A name may have passed from one thing to another: free all before any is set.
     db.execute("UPDATE objects SET taught = ''")
-    for thing in builder.objects.values():
+    for thing in table.objects.values():
         save_object(db, thing)
     db.execute("DELETE FROM events")
     db.executemany(
         "INSERT INTO events (time_s, since_s, kind, object_id, from_box, to_box) VALUES (?, ?, ?, ?, ?, ?)",
-        [(e.time_s, e.since_s, e.kind, e.object_id, _box(e.from_box), _box(e.to_box)) for e in builder.events],
+        [(e.time_s, e.since_s, e.kind, e.object_id, _box(e.from_box), _box(e.to_box)) for e in table.events],
     )
 
 
@@ -69,30 +78,29 @@ def _save_meta(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     meta: dict[str, Any] = {
         "map_id": builder.map_id,
         "time_s": builder.time_s,
-        "next_object": builder.next_object,
-        "next_part": builder.parts.next_id,
+        "next_object": builder.table.next_object,
+        "next_part": builder.table.parts.next_id,
     }
     grid = builder.floor
     meta["floor"] = {"origin": grid.origin.tolist(), "shape": grid.counts.shape, "state": grid.state()}
     db.execute("DELETE FROM grids")
     db.execute("INSERT INTO grids VALUES ('floor', ?)", (zlib.compress(grid.counts.astype("<i4").tobytes(), 1),))
-    if isinstance(builder.segmenter, GeometricSegmenter):
-        meta["structure"] = _structure_json(builder.segmenter.structure)
+    meta["structure"] = _structure_json(builder.segmenter.structure)
     db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
 
 
-def _save_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
-    voxels = builder.parts.voxels
+def _save_parts(db: sqlite3.Connection, table: ObjectTable) -> None:
+    voxels = table.parts.voxels
     order = np.argsort(voxels.owner, kind="stable")
     owners, starts = np.unique(voxels.owner[order], return_index=True)
     rows = dict(zip(owners.tolist(), np.split(order, starts[1:]) if len(owners) else [], strict=True))
     old = dict(db.execute("SELECT id, checksum FROM parts"))
-    db.executemany("DELETE FROM parts WHERE id = ?", [(p,) for p in old.keys() - builder.parts.parts.keys()])
-    for part in builder.parts.parts.values():
+    db.executemany("DELETE FROM parts WHERE id = ?", [(p,) for p in old.keys() - table.parts.parts.keys()])
+    for part in table.parts.parts.values():
         blob = _pack_voxels(voxels, rows.get(part.id, np.zeros(0, np.int64)))
         checksum = zlib.crc32(blob)
-        state = (builder.object_of_part.get(part.id, ""), part.first_seen_s, part.last_seen_s, part.frames)
-        locked = int(part.id in builder.parts.locked)
+        state = (table.object_of_part.get(part.id, ""), part.first_seen_s, part.last_seen_s, part.frames)
+        locked = int(part.id in table.parts.locked)
         if old.get(part.id) == checksum:
             db.execute(
                 "UPDATE parts SET object_id=?, first_seen_s=?, last_seen_s=?, frames=?, locked=? WHERE id=?",
@@ -109,19 +117,19 @@ def save_object(db: sqlite3.Connection, thing: MapObject) -> None:
     """Write one thing and what hangs on it."""
     state = {
         "frames": thing.frames,
-        "missed": thing.missed,
+        "missed": thing.missed_frames,
         "pinned": thing.pinned,
         "notes": thing.notes,
-        "labels": thing.labels.weights,
+        "labels": thing.namer_labels.weights,
         "label_source": thing.label_source,
-        "detected": thing.detected.weights,
+        "detected": thing.detector_labels.weights,
         "supported": thing.supported,
         "named_at_score": thing.named_at_score,
-        "said_color": thing.said_color,
+        "said_color": thing.namer_color,
         "box": _box(thing.box),
         "room": thing.room,
         "present": thing.present,
-        "negative_looks": thing.negative_looks,
+        "negative_looks": thing.negative_checks,
         "negative_since_s": thing.negative_since_s,
     }
     _delete_details(db, thing.id)
@@ -139,7 +147,7 @@ def save_object(db: sqlite3.Connection, thing: MapObject) -> None:
     )
     db.executemany("INSERT INTO intervals VALUES (?, ?, ?)", [(thing.id, a, b) for a, b in thing.intervals])
     db.executemany(
-        "INSERT INTO positions VALUES (?, ?, ?)", [(thing.id, p.time_s, _box(p.box)) for p in thing.placements]
+        "INSERT INTO positions VALUES (?, ?, ?)", [(thing.id, p.time_s, _box(p.box)) for p in thing.positions]
     )
     db.executemany(
         "INSERT INTO views VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -167,12 +175,13 @@ def delete_object(db: sqlite3.Connection, object_id: str) -> bool:
 
 def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
     """Fill a fresh builder; returns False when the file holds no graph yet. Raises ``CorruptError``."""
+    table = builder.table
     meta = {k: json.loads(v) for k, v in db.execute("SELECT key, value FROM meta")}
     if "map_id" not in meta:
         return False
     builder.map_id, builder.time_s = meta["map_id"], meta["time_s"]
-    builder.next_object, builder.parts.next_id = meta["next_object"], meta["next_part"]
-    if "structure" in meta and isinstance(builder.segmenter, GeometricSegmenter):
+    table.next_object, table.parts.next_id = meta["next_object"], meta["next_part"]
+    if "structure" in meta:
         builder.segmenter.structure = _structure_from(meta["structure"])
     data = zlib.decompress(db.execute("SELECT data FROM grids WHERE name = 'floor'").fetchone()[0])
     counts = np.frombuffer(data, "<i4").reshape(meta["floor"]["shape"]).astype(np.int32)
@@ -180,19 +189,19 @@ def load(db: sqlite3.Connection, builder: SceneGraphBuilder) -> bool:
     columns = "id, taught, state, points, lab, first_seen_s, last_seen_s"
     # In the order in which they were first seen, also when one was forgotten and brought back.
     for row in db.execute(f"SELECT {columns} FROM objects ORDER BY CAST(substr(id, 2) AS INTEGER)"):
-        builder.objects[row[0]] = _load_object(db, row)
-    _load_parts(db, builder)
+        table.objects[row[0]] = _load_object(db, row)
+    _load_parts(db, table)
     for a, b, sums in db.execute("SELECT a, b, sums FROM borders"):
-        builder.parts.border[(a, b)] = np.frombuffer(sums, "<f8").copy()
+        table.parts.border[(a, b)] = np.frombuffer(sums, "<f8").copy()
     query = "SELECT time_s, since_s, kind, object_id, from_box, to_box FROM events ORDER BY id"
-    builder.events = [
+    table.events = [
         Change(time_s=t, since_s=s, kind=k, object_id=o, from_box=_unbox(f), to_box=_unbox(n))
         for t, s, k, o, f, n in db.execute(query)
     ]
     return True
 
 
-def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
+def _load_parts(db: sqlite3.Connection, table: ObjectTable) -> None:
     blobs: list[NDArray] = []
     owners: list[NDArray] = []
     columns = "id, object_id, first_seen_s, last_seen_s, frames, locked, flat, voxels, checksum"
@@ -200,14 +209,14 @@ def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     for part_id, object_id, first, last, frames, locked, flat, blob, checksum in db.execute(query):
         if zlib.crc32(blob) != checksum:
             raise CorruptError(f"part {part_id} of the map memory is damaged; restore it from a copy or map again")
-        builder.parts.parts[part_id] = Part(
+        table.parts.parts[part_id] = Part(
             id=part_id, first_seen_s=first, last_seen_s=last, frames=frames, flat=bool(flat)
         )
         if object_id:
-            builder.object_of_part[part_id] = object_id
-            builder.objects[object_id].parts.add(part_id)
+            table.object_of_part[part_id] = object_id
+            table.objects[object_id].parts.add(part_id)
         if locked:
-            builder.parts.locked.add(part_id)
+            table.parts.locked.add(part_id)
         rows = np.frombuffer(blob, VOXEL_ROW)
         blobs.append(rows)
         owners.append(np.full(len(rows), part_id, np.int32))
@@ -216,7 +225,7 @@ def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
     rows, owner = np.concatenate(blobs), np.concatenate(owners)
     # Sorted; a voxel that a thing and its successor both claim (one was forgotten and brought back) is the older one's.
     _, order = np.unique(rows["keys"], return_index=True)
-    voxels = builder.parts.voxels
+    voxels = table.parts.voxels
     for name, dtype, _ in VoxelTable.COLUMNS:
         values = owner if name == "owner" else rows[name]
         setattr(voxels, name, np.ascontiguousarray(values[order], dtype))
@@ -224,13 +233,16 @@ def _load_parts(db: sqlite3.Connection, builder: SceneGraphBuilder) -> None:
 
 def _load_object(db: sqlite3.Connection, row: tuple[Any, ...]) -> MapObject:
     object_id, taught, text, points, lab, first, last = row
-    state = json.loads(text)
+    state: dict[str, Any] = {_field_of(key): value for key, value in json.loads(text).items()}
+    state.setdefault("detector_labels", {})  # files from before the segmenter knew names lack it
     views = db.execute(
         "SELECT frame_id, time_s, box_px, score, jpeg FROM views WHERE object_id = ? ORDER BY rank", (object_id,)
     )
-    best = [View(frame_id=f, time_s=t, box_px=tuple(json.loads(b)), score=s, crop=image(j)) for f, t, b, s, j in views]
+    best = [
+        ObjectView(frame_id=f, time_s=t, box_px=tuple(json.loads(b)), score=s, crop=image(j)) for f, t, b, s, j in views
+    ]
     places = db.execute("SELECT time_s, box FROM positions WHERE object_id = ? ORDER BY rowid", (object_id,))
-    placements = [Placement(time_s=t, box=box) for t, text in places if (box := _unbox(text)) is not None]
+    positions = [PositionRecord(time_s=t, box=box) for t, text in places if (box := _unbox(text)) is not None]
     intervals = db.execute("SELECT start_s, end_s FROM intervals WHERE object_id = ? ORDER BY rowid", (object_id,))
     return MapObject(
         id=object_id,
@@ -239,14 +251,18 @@ def _load_object(db: sqlite3.Connection, row: tuple[Any, ...]) -> MapObject:
         last_seen_s=last,
         points=np.frombuffer(points, "<f4").reshape(-1, 3).astype(np.float32),
         lab=np.frombuffer(lab, "<f4").reshape(-1, 3).astype(np.float32),
-        views=Views(best=best),
-        placements=placements,
+        views=ObjectViews(best=best),
+        positions=positions,
         intervals=[(a, b) for a, b in intervals],
-        labels=LabelVotes(weights=state.pop("labels")),
-        detected=LabelVotes(weights=state.pop("detected", {})),  # files of before the segmenter knew names lack it
+        namer_labels=LabelVotes(weights=state.pop("namer_labels")),
+        detector_labels=LabelVotes(weights=state.pop("detector_labels")),
         box=_unbox(state.pop("box")),
         **state,
     )
+
+
+def _field_of(key: str) -> str:
+    return FIELD_OF_KEY.get(key, key)
 
 
 def _pack_voxels(voxels: VoxelTable, rows: NDArray[np.int64]) -> bytes:

@@ -14,11 +14,11 @@ import numpy as np
 from scenes.errors import InputError
 from tools.memory.memory_file import MemoryFile
 
-CELL_M = 0.5
-"""Keyframes of one cell of floor that look the same way show the same."""
-TURN_SECTORS = 8
-PAGES_PER_VACUUM = 0.25
-"""Share of empty pages from which the file is rewritten smaller."""
+PLACE_M = 0.5
+"""Keyframes from one cell this wide that look into the same sector of directions show the same."""
+DIRECTION_SECTORS = 8
+MIN_EMPTY_SHARE = 0.25
+"""Share of empty pages of the file from which it is rewritten smaller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ def apply_retention(file: MemoryFile, limits: Retention, now_s: float) -> int:
     if limits.max_bytes is not None:
         gone += _shrink(file, limits.max_bytes)
     if gone:
-        _vacuum_if_worth(file)
+        _vacuum_when_empty_enough(file)
     return gone
 
 
@@ -83,7 +83,7 @@ def _drop_older(file: MemoryFile, before_s: float) -> int:
 
 
 def _thin_keyframes(file: MemoryFile, most: int) -> int:
-    """Drop keyframes that a newer one of the same place and direction replaces, the most replaced first."""
+    """Drop keyframes until ``most`` are left: first those with most newer ones of the same place and direction."""
     run = file.connection.execute
     with file.errors():
         (count,) = run("SELECT count(*) FROM keyframes").fetchone()
@@ -91,9 +91,9 @@ def _thin_keyframes(file: MemoryFile, most: int) -> int:
             return 0
         rows = run("SELECT id, time_s, world_from_camera FROM keyframes ORDER BY time_s DESC, id DESC").fetchall()
     poses = np.frombuffer(b"".join(r[2] for r in rows), "<f8").reshape(-1, 4, 4)
-    cell = np.floor(poses[:, :3, 3] / CELL_M).astype(np.int64)
+    cell = np.floor(poses[:, :3, 3] / PLACE_M).astype(np.int64)
     yaw = np.arctan2(poses[:, 0, 2], poses[:, 2, 2])
-    sector = np.floor((yaw / (2 * np.pi) % 1.0) * TURN_SECTORS).astype(np.int64)
+    sector = np.floor((yaw / (2 * np.pi) % 1.0) * DIRECTION_SECTORS).astype(np.int64)
     _, place = np.unique(np.column_stack([cell, sector]), axis=0, return_inverse=True)
     newer = np.zeros(len(rows), np.int64)  # how many newer keyframes have the same place
     seen: dict[int, int] = {}
@@ -125,9 +125,9 @@ def _shrink(file: MemoryFile, most: int) -> int:
     return gone
 
 
-def _vacuum_if_worth(file: MemoryFile) -> None:
+def _vacuum_when_empty_enough(file: MemoryFile) -> None:
     with file.errors():
         pages, free = (file.connection.execute(f"PRAGMA {n}").fetchone()[0] for n in ("page_count", "freelist_count"))
-        if free > PAGES_PER_VACUUM * pages:
+        if free > MIN_EMPTY_SHARE * pages:
             file.connection.execute("VACUUM")
     file.scrub()

@@ -15,24 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenes.errors import InputError
-from tools.memory.embedding import DIMENSIONS, TextEncoder
 from tools.memory.memory_file import MemoryFile
+from tools.memory.text_encoder import DIMENSIONS, TextEncoder
 from tools.memory.text_index import SignIndex
 
 TextKind = Literal["note", "caption", "turn"]
-KINDS: tuple[TextKind, ...] = ("note", "caption", "turn")
+TEXT_KINDS: tuple[TextKind, ...] = ("note", "caption", "turn")
 MAX_TEXT_CHARS = 4000
-RELATED_MIN = 0.4
-"""Cosine below which all-MiniLM-L6-v2 relates a question to a sentence by chance; see ``evals.suites.memory``."""
+MIN_COSINE = 0.4
+"""Below this cosine, all-MiniLM-L6-v2 finds a sentence like a question by chance; see ``evals.suites.memory``."""
 FUSION_RANK = 60
 """The constant of reciprocal rank fusion, as published."""
-RANKED = 50
+TEXTS_PER_RANKING = 50
 """Texts that each of the two rankings gives to the fusion."""
-RARE = 1000
-"""A word that more texts hold tells little: it is left out of a query that has a rarer one."""
-CATCH_UP = 128
-"""Texts without a vector that one search encodes; the rest waits for the next."""
+MAX_RARE_TEXTS = 1000
+"""A word in more texts than this says little: it is left out of a query that has a rarer one."""
+ENCODED_PER_SEARCH = 128
+"""So many texts that have no vector yet are encoded in one search; the rest waits for the next."""
 MAX_WORDS = 32
+"""Words of a query that are looked for; the first ones."""
 
 
 class TextError(InputError):
@@ -40,7 +41,7 @@ class TextError(InputError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class StoredText:
     """One text of the memory."""
 
     id: int
@@ -66,7 +67,7 @@ class TextMemory:
         self._complete = encoder is None
         """Whether every text is known to have its vector."""
         self._common: set[str] = set()
-        """Words that more than ``RARE`` texts were found to hold: counting them again would take milliseconds."""
+        """Stems that were found in more than ``MAX_RARE_TEXTS`` texts: counting them again would take milliseconds."""
         with file.errors():
             file.connection.execute("PRAGMA temp_store = MEMORY")
             for statement in (
@@ -92,7 +93,7 @@ class TextMemory:
         return self._add("turn", said, time_s, frame_id=frame_id, extra={"question": question, "answer": answer})
 
     def edit_text(self, text_id: int, text: str) -> None:
-        """Put other words in the place of a note's or a caption's. Raises ``TextError``."""
+        """Replace the words of a note or a caption. Raises ``TextError`` for any other id and for an unusable text."""
         clean = clean_text(text)
         with self._file.transaction() as db:
             changed = db.execute("UPDATE texts SET text = ? WHERE id = ? AND kind <> 'turn'", (clean, text_id)).rowcount
@@ -103,7 +104,7 @@ class TextMemory:
         self._file.scrub()
 
     def _texts_changed(self) -> None:
-        """Texts were removed or changed: what was read of them is read again."""
+        """Texts were removed or changed: forget what was read of them, so that it is read again."""
         self._index, self._complete = None, self._encoder is None
         self._common.clear()
 
@@ -128,14 +129,14 @@ class TextMemory:
             if vector is not None:
                 db.execute("INSERT INTO vectors VALUES (?, ?)", (text_id, vector[0].astype("<f2").tobytes()))
         if vector is not None and self._index is not None:
-            self._index.add([text_id], vector, [KINDS.index(kind)], [time_s])
+            self._index.add([text_id], vector, [TEXT_KINDS.index(kind)], [time_s])
         return text_id
 
     # ---- reading
 
     def texts(
-        self, kinds: Sequence[TextKind] = KINDS, object_id: str | None = None, limit: int = 1000
-    ) -> list[Remembered]:
+        self, kinds: Sequence[TextKind] = TEXT_KINDS, object_id: str | None = None, limit: int = 1000
+    ) -> list[StoredText]:
         """Texts in the order of time, the newest ``limit`` of them."""
         where = f"kind IN ({','.join('?' * len(kinds))})" + (" AND object_id = ?" if object_id is not None else "")
         values = [*kinds, *([object_id] if object_id is not None else []), limit]
@@ -145,15 +146,15 @@ class TextMemory:
                 "ORDER BY time_s DESC, id DESC LIMIT ?",
                 values,
             ).fetchall()
-        return [remembered(r) for r in reversed(rows)]
+        return [_text_of_row(r) for r in reversed(rows)]
 
     def search(
         self,
         query: str,
-        kinds: Sequence[TextKind] = KINDS,
+        kinds: Sequence[TextKind] = TEXT_KINDS,
         limit: int = 10,
         span_s: tuple[float, float] | None = None,
-    ) -> list[Remembered]:
+    ) -> list[StoredText]:
         """Texts that share words or meaning with a query, best first.
 
         Any text is a query: its words are quoted, so FTS5's operators have no meaning. A text need not hold all words.
@@ -169,13 +170,13 @@ class TextMemory:
                 f"WHERE id IN ({','.join('?' * len(best))})",
                 best,
             ).fetchall()
-        found = {r[0]: remembered((*r[:-1], scores[r[0]])) for r in rows}
+        found = {r[0]: _text_of_row((*r[:-1], scores[r[0]])) for r in rows}
         return [found[i] for i in best]
 
     # ---- by words
 
     def _by_words(self, query: str, kinds: Sequence[TextKind], span_s: tuple[float, float] | None) -> list[int]:
-        words, rare = self._telling_words(query)
+        words, rare = self._informative_words(query)
         if not words:
             return []
         match = " OR ".join(f'"{w}"' for w in words)
@@ -189,11 +190,11 @@ class TextMemory:
         rows = self._file.connection.execute(
             "SELECT texts.id FROM text_index JOIN texts ON texts.id = text_index.rowid "
             f"WHERE text_index MATCH ? AND {where} ORDER BY {order} LIMIT ?",
-            [*values, RANKED],
+            [*values, TEXTS_PER_RANKING],
         )
         return [r[0] for r in rows]
 
-    def _telling_words(self, query: str) -> tuple[list[str], bool]:
+    def _informative_words(self, query: str) -> tuple[list[str], bool]:
         """The words of a query that are in the memory, common ones left out; and whether any of them is rare."""
         words = list(dict.fromkeys("".join(c if c.isalnum() else " " for c in query.lower()).split()))[:MAX_WORDS]
         if not words:
@@ -205,15 +206,15 @@ class TextMemory:
         )
         common, rare = [], []
         for row, stem in run("SELECT doc, term FROM temp.query_stems ORDER BY doc").fetchall():
-            count = RARE + 1 if stem in self._common else self._held(stem)
-            if count > RARE:
+            count = MAX_RARE_TEXTS + 1 if stem in self._common else self._texts_with(stem)
+            if count > MAX_RARE_TEXTS:
                 self._common.add(stem)
             if count:
-                (common if count > RARE else rare).append(words[row])
+                (common if count > MAX_RARE_TEXTS else rare).append(words[row])
         return (rare, True) if rare else (common, False)
 
-    def _held(self, stem: str) -> int:
-        """How many texts hold a word."""
+    def _texts_with(self, stem: str) -> int:
+        """How many texts have a word, given by its stem."""
         row = self._file.connection.execute("SELECT doc FROM temp.text_stems WHERE term = ?", (stem,)).fetchone()
         return row[0] if row else 0
 
@@ -224,39 +225,39 @@ class TextMemory:
             return []
         index = self._loaded_index(self._encoder)
         (wanted,) = self._encoder.encode([query.strip()[:MAX_TEXT_CHARS]])
-        near = index.nearest(wanted, [KINDS.index(k) for k in kinds], span_s).tolist()
+        near = index.nearest(wanted, [TEXT_KINDS.index(k) for k in kinds], span_s).tolist()
         rows = self._file.connection.execute(
             f"SELECT text_id, vector FROM vectors WHERE text_id IN ({','.join('?' * len(near))})", near
         ).fetchall()
         if not rows:
             return []
         cosine = _unpacked([r[1] for r in rows]) @ wanted
-        order = np.argsort(-cosine, kind="stable")[:RANKED]
-        return [rows[k][0] for k in order.tolist() if cosine[k] >= RELATED_MIN]
+        order = np.argsort(-cosine, kind="stable")[:TEXTS_PER_RANKING]
+        return [rows[k][0] for k in order.tolist() if cosine[k] >= MIN_COSINE]
 
     def _loaded_index(self, encoder: TextEncoder) -> SignIndex:
         """The codes of all texts; read from the file once, and after something was forgotten."""
         run = self._file.connection.execute
         if not self._complete and not self._file.read_only:
-            self._catch_up(encoder)
+            self._encode_missing(encoder)
         if self._index is None:
             index = SignIndex(DIMENSIONS // 64)
             cursor = run("SELECT v.text_id, v.vector, t.kind, t.time_s FROM vectors v JOIN texts t ON t.id = v.text_id")
             while rows := cursor.fetchmany(8192):
-                kinds = [KINDS.index(r[2]) for r in rows]
+                kinds = [TEXT_KINDS.index(r[2]) for r in rows]
                 index.add([r[0] for r in rows], _unpacked([r[1] for r in rows]), kinds, [r[3] for r in rows])
             self._index = index
         return self._index
 
-    def _catch_up(self, encoder: TextEncoder) -> None:
+    def _encode_missing(self, encoder: TextEncoder) -> None:
         """Encode texts that were written where no encoder was installed, the newest first."""
         run = self._file.connection.execute
         missing = run(
             "SELECT id, text, kind, time_s FROM texts WHERE id NOT IN (SELECT text_id FROM vectors) "
             "ORDER BY id DESC LIMIT ?",
-            (CATCH_UP,),
+            (ENCODED_PER_SEARCH,),
         ).fetchall()
-        self._complete = len(missing) < CATCH_UP
+        self._complete = len(missing) < ENCODED_PER_SEARCH
         if not missing:
             return
         vectors = encoder.encode([r[1] for r in missing])
@@ -265,7 +266,7 @@ class TextMemory:
             db.executemany("INSERT INTO vectors VALUES (?, ?)", packed)
         if self._index is not None:
             self._index.add(
-                [r[0] for r in missing], vectors, [KINDS.index(r[2]) for r in missing], [r[3] for r in missing]
+                [r[0] for r in missing], vectors, [TEXT_KINDS.index(r[2]) for r in missing], [r[3] for r in missing]
             )
 
 
@@ -279,10 +280,10 @@ def clean_text(text: str) -> str:
     return clean
 
 
-def remembered(row: tuple[Any, ...]) -> Remembered:
+def _text_of_row(row: tuple[Any, ...]) -> StoredText:
     """A row ``id, kind, text, time_s, object_id, frame_id, extra, score``."""
     text_id, kind, text, time_s, object_id, frame_id, extra, score = row
-    return Remembered(
+    return StoredText(
         id=text_id,
         kind=kind,
         text=text,

@@ -1,50 +1,30 @@
-"""What changed: the event log, and which new thing is an old one at another place."""
+"""What changed: the changes since some time by the event log, and which new object is an old one that has moved."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 
-from scenes.types import Change, SceneGraph
+from scenes.types import Box3D, Change, SceneGraph
 from tools.geometry.colors import signature_similarity
 from tools.scene_graph.association import one_to_one
 from tools.scene_graph.map_objects import MOVED_M, MapObject
-from tools.toolbox.phrases import place_text
 
-SIMILAR = 0.75
-"""Least likeness of two sightings of one thing: the mean of how alike colours are and what they are taken for."""
-COLOR_ALONE = 0.05
-"""What colour loses where nothing is known of the kinds."""
+MIN_LIKENESS = 0.75
+"""Two sightings of one object are at least this alike: the mean of the likeness of colours and of detector labels."""
+COLOR_ONLY_PENALTY = 0.05
+"""Taken off the likeness of colours where there are no detector labels: much in a home is white or brown."""
 SIZE_SLACK_M = 0.05
 SIZE_RATIO = 1.5
-"""Two sightings of one thing from different sides differ in size by less than this factor plus the slack."""
-
-
-def clock_text(time_s: float) -> str:
-    """Capture time as hours and minutes, in UTC where it counts from 1970 and from the visit's start otherwise."""
-    return datetime.fromtimestamp(time_s, UTC).strftime("%H:%M")
-
-
-def event_text(event: Change, graph: SceneGraph, clock: Callable[[float], str] = clock_text) -> str:
-    """An event in words: ``the mug moved from the desk to the shelf between 10:02 and 10:07``."""
-    thing = graph.objects.get(event.object_id)
-    name = thing.label if thing is not None and thing.label else "a thing"
-    subject = name if thing is None or thing.label_source == "user" or name == "a thing" else f"the {name}"
-    when = f"between {clock(event.since_s)} and {clock(event.time_s)}"
-    start = place_text(event.from_box, event.object_id, graph)
-    if event.kind == "moved":
-        goal = place_text(event.to_box, event.object_id, graph)
-        return " ".join(x for x in (subject, "moved", start and f"from {start}", goal and f"to {goal}", when) if x)
-    return " ".join(x for x in (subject, "left", start or "its place", when) if x)
+"""Edges of one object, seen from different sides, differ by less than this factor plus the slack."""
 
 
 def changes_since(events: Sequence[Change], graph: SceneGraph, start_s: float) -> tuple[Change, ...]:
-    """What is otherwise than at ``start_s``, by a log in the order of time: one change a thing.
+    """What has changed since ``start_s``, one change for an object, by a log in the order of time.
 
-    A thing that moved twice has moved once, from where it was; one that was brought back has not moved.
+    An object that moved twice has moved once, from its first place; one that is back at that place has not moved.
     """
     out: dict[str, Change] = {}
     for event in events:
@@ -56,35 +36,34 @@ def changes_since(events: Sequence[Change], graph: SceneGraph, start_s: float) -
         out[event.object_id] = replace(
             first, time_s=event.time_s, kind=kind, to_box=thing.box if thing.present else None
         )
-    return tuple(c for c in out.values() if not _brought_back(c))
+    return tuple(c for c in out.values() if not _is_back(c))
 
 
-def _brought_back(change: Change) -> bool:
+def _is_back(change: Change) -> bool:
     if change.from_box is None or change.to_box is None:
         return False
     return float(np.linalg.norm(np.subtract(change.from_box.center, change.to_box.center))) <= MOVED_M
 
 
-def match_moved(things: Sequence[MapObject]) -> list[tuple[MapObject, MapObject]]:
-    """(vanished, new) pairs that are one thing: it looks alike, has its size, and appeared after the other left."""
-    old = [t for t in things if not t.present and t.shown]
-    new = [t for t in things if t.present and t.shown and not t.taught]
+def match_moved(objects: Iterable[MapObject]) -> list[tuple[MapObject, MapObject]]:
+    """(vanished, new) pairs that are one object: alike in colour, label and size, and the new one was seen later."""
+    confirmed = [(t, box) for t in objects if (box := t.confirmed_box) is not None]
+    old = [(t, box) for t, box in confirmed if not t.present]
+    new = [(t, box) for t, box in confirmed if t.present and not t.taught]
     if not old or not new:
         return []
-    score = np.array([[_likeness(a, b) for b in new] for a in old])
-    return [(old[r], new[c]) for r, c in one_to_one(score, SIMILAR)]
+    score = np.array([[_likeness(*a, *b) for b in new] for a in old])
+    return [(old[r][0], new[c][0]) for r, c in one_to_one(score, MIN_LIKENESS)]
 
 
-def _likeness(old: MapObject, new: MapObject) -> float:
-    """How alike two things are in colour and kind, if their sizes and times allow that they are one; else 0."""
-    assert old.box is not None
-    assert new.box is not None
+def _likeness(old: MapObject, old_box: Box3D, new: MapObject, new_box: Box3D) -> float:
+    """0..1, how alike two objects are in colour and labels; 0 where sizes or times rule out that they are one."""
     if new.first_seen_s < old.last_seen_s:
         return 0.0
-    a, b = np.sort(old.box.size), np.sort(new.box.size)
+    a, b = np.sort(old_box.size), np.sort(new_box.size)
     low, high = np.minimum(a, b), np.maximum(a, b)
     if (high > SIZE_RATIO * low + SIZE_SLACK_M).any():
         return 0.0
-    color, kind = signature_similarity(old.signature, new.signature), old.detected.likeness(new.detected)
-    # Colours alone must agree better: much in a home is white or brown.
-    return color - COLOR_ALONE if kind is None else (color + kind) / 2
+    color = signature_similarity(old.signature, new.signature)
+    label = old.detector_labels.likeness(new.detector_labels)
+    return color - COLOR_ONLY_PENALTY if label is None else (color + label) / 2

@@ -1,31 +1,29 @@
-"""From parts to things: merge parts across borders that all views together found weak."""
+"""From parts to objects: merge parts across borders that all views together found weak, and keep objects' ids."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tools.scene_graph.association import one_to_one
+from tools.scene_graph.part_map import PartMap
 from tools.segmentation.merging import BorderWeights, Merging
 
-if TYPE_CHECKING:
-    from tools.scene_graph.parts import PartMap
-
-THING_LEVEL = 0.69
-"""Parts whose averaged border is weaker than this belong to one thing."""
+MERGE_STRENGTH = 0.69
+"""Parts whose averaged border is weaker than this (undecided, see ``BorderWeights``) belong to one object."""
 TRUSTED_FRAMES = 6
+"""Frames from which the size and colour of a part count in full."""
 VOXEL_WEIGHT = 0.5
-"""A voxel of 4 cm counts as half a pixel where regions are compared with ``tools.segmentation.merging.CRUMB_PX``."""
-PINNED_LEVEL = 0.3
-"""What a person pointed out grows only across borders that are as good as none."""
+"""A voxel of 4 cm counts as half a pixel beside ``tools.segmentation.merging.SMALL_REGION_PX``."""
+PINNED_MERGE_STRENGTH = 0.3
+"""What a person pointed out takes in other parts only across borders weaker than this, which are as good as none."""
 
 
 def group_parts(
-    parts: PartMap, weights: BorderWeights, pinned: Mapping[int, str], level: float = THING_LEVEL
+    parts: PartMap, weights: BorderWeights, pinned: Mapping[int, str], level: float = MERGE_STRENGTH
 ) -> list[list[int]]:
-    """Groups of part ids. Parts pinned to different things never share a group."""
+    """Groups of part ids. Parts pinned to different objects never share a group."""
     sizes = parts.sizes()
     ids = [p for p in parts.parts if p in sizes]
     number = {p: k + 1 for k, p in enumerate(ids)}
@@ -41,7 +39,7 @@ def group_parts(
     trust = np.array([0.0, *(min(1.0, parts.parts[p].frames / TRUSTED_FRAMES) for p in ids)]) * VOXEL_WEIGHT
     lab, size = lab * trust[:, None], size * trust
     pins = {number[p]: name for p, name in pinned.items() if p in number}
-    tree = Merging(n=n, size=size, lab=lab, weights=weights, pins=pins, pinned_level=PINNED_LEVEL)
+    tree = Merging(n=n, size=size, lab=lab, weights=weights, pins=pins, pinned_level=PINNED_MERGE_STRENGTH)
     for (a, b), sums in parts.border.items():
         if a in number and b in number:
             tree.connect(number[a], number[b], sums)
@@ -53,14 +51,14 @@ def group_parts(
 
 
 def pinned_root(root: int, pin: str | None) -> int | str:
-    """Parts pinned to one thing are one group, whatever their borders."""
+    """Parts pinned to one object are one group, whatever their borders."""
     return root if pin is None else pin
 
 
 def keep_ids(
     groups: Sequence[Sequence[int]], sizes: Mapping[int, int], previous: Mapping[int, str], fixed: Mapping[int, str]
 ) -> list[str | None]:
-    """The id that each group keeps: one-to-one by shared voxels with the former grouping; None for a new thing."""
+    """The id that each group keeps: one-to-one by shared voxels with the former grouping; None for a new object."""
     ids = sorted(set(previous.values()) | set(fixed.values()))
     column = {k: c for c, k in enumerate(ids)}
     score = np.zeros((len(groups), len(ids)))

@@ -1,7 +1,8 @@
-"""Is a thing still where it was? Only what a frame really shows can answer.
+"""What one frame says about whether an object is still where it was.
 
-A thing is absent on negative evidence alone: its place is in view, depth there is valid, nothing stands in front, and
-the depth lies behind where its surface was. Not being detected says nothing.
+An object is absent on negative evidence alone: its place is in view, depth there is valid, nothing stands in front, and
+the depth lies behind where its surface was. Not being detected says nothing. What several frames together say is in
+``tools.scene_graph.presence_tracking``.
 """
 
 from __future__ import annotations
@@ -17,22 +18,20 @@ from scenes.types import Box3D
 from tools.geometry.surfaces import SurfaceImage
 
 MIN_IN_VIEW = 0.5
-"""Share of a thing's surface that must fall into the frame for a look to count."""
+"""Share of an object's surface that must fall into the frame for a check to count."""
 MIN_UNOCCLUDED = 0.5
 """Share of what is in view that must not be hidden by something nearer."""
-THROUGH_SHARE, STILL_SHARE = 0.45, 0.25
-"""A look is negative when at least this share of the unhidden surface is seen through, and positive up to this one. In
-generated worlds 201 to 206, things that were there had less than 0.1, things that had left 0.4 to 0.9."""
-ABSENT_LOOKS = 3
-ABSENT_AFTER_S = 0.5
-"""Several negative looks over some time: one frame may be blurred or badly placed."""
+ABSENT_SHARE, PRESENT_SHARE = 0.45, 0.25
+"""A check is negative when at least the first share of the unhidden surface is seen through, and positive up to the
+second. In generated worlds 201 to 206, objects that were there had less than 0.1, objects that had left 0.4 to 0.9."""
 BEHIND_M, BEHIND_M_PER_M = 0.02, 0.01
 """What is measured lies behind a point when it is farther by this, and this for each metre of distance."""
-OUT_M, OUT_M_PER_M = 0.015, 0.005
+PROTRUSION_M, PROTRUSION_M_PER_M = 0.015, 0.005
 """A point stands out before a surface when it is this high above it: a banana on a table is 4 cm high."""
 MAX_SAMPLES = 250
-OWN_CELL_M = 0.05
-"""Of a thing's surface that is seen in one direction this wide, what is this much farther is hidden by the thing."""
+"""So many points of an object's surface are enough to judge it."""
+SELF_OCCLUSION_M = 0.05
+"""Within a direction this wide, what of an object's surface is farther by more than this, the object itself hides."""
 MAX_RANGE_M = 5.0
 
 
@@ -42,11 +41,11 @@ class Boxed(Protocol):
     box: Box3D | None
 
 
-Seen = TypeVar("Seen", bound=Boxed)
+AnyBoxed = TypeVar("AnyBoxed", bound=Boxed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class PresenceCheck:
     """What one frame says about one surface."""
 
     in_view: float
@@ -58,17 +57,17 @@ class Look:
 
     @property
     def negative(self) -> bool:
-        """Evidence that the thing has left."""
-        return self.in_view >= MIN_IN_VIEW and self.unoccluded >= MIN_UNOCCLUDED and self.through >= THROUGH_SHARE
+        """Evidence that the object has left."""
+        return self.in_view >= MIN_IN_VIEW and self.unoccluded >= MIN_UNOCCLUDED and self.through >= ABSENT_SHARE
 
     @property
     def doubtful(self) -> bool:
-        """Not what a thing that is there looks like: too much of its surface is seen through."""
-        return self.through > STILL_SHARE
+        """Too much of its surface is seen through for an object that is still there."""
+        return self.through > PRESENT_SHARE
 
     @property
     def positive(self) -> bool:
-        """Evidence that a surface is still there."""
+        """Evidence that the object is still there."""
         return self.in_view * self.unoccluded >= 0.2 and not self.doubtful
 
 
@@ -98,8 +97,8 @@ class _Projected:
 def seen_through(surface: SurfaceImage, points: NDArray[np.float32]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(N,) whether each point has unhidden valid depth, and whether the frame sees through it.
 
-    That it does when what was measured lies behind the point and the point stands out before all surfaces around: a ray
-    beside an edge or along a table top meets other depths in the next pixel.
+    It sees through a point when the measured depth lies behind the point, and the point stands out before all surfaces
+    in the pixels around: a ray beside an edge or along a table top meets other depths in the next pixel.
     """
     return _seen_through(surface, points, _Projected.of(surface, points))
 
@@ -113,7 +112,7 @@ def _seen_through(
     through = unhidden & (measured > z + BEHIND_M + BEHIND_M_PER_M * z)
     rows = np.flatnonzero(through)
     height = _height_above(surface, points[rows], z[rows], at.row[rows], at.column[rows])
-    through[rows] = height > OUT_M + OUT_M_PER_M * z[rows]
+    through[rows] = height > PROTRUSION_M + PROTRUSION_M_PER_M * z[rows]
     return unhidden, through
 
 
@@ -132,50 +131,52 @@ def _height_above(
     return lowest
 
 
-def look(surface: SurfaceImage, points: NDArray[np.float32]) -> Look:
-    """Judge one thing's (N, 3) surface against a frame, see ``looks``."""
-    return looks(surface, [points])[0]
+def check_presence(surface: SurfaceImage, points: NDArray[np.float32]) -> PresenceCheck:
+    """Judge the (N, 3) surface of one object against a frame, see ``check_all``."""
+    return check_all(surface, [points])[0]
 
 
-def looks(surface: SurfaceImage, things: Sequence[NDArray[np.float32]]) -> list[Look]:
-    """Judge the (N, 3) surface of each thing against a frame.
+def check_all(surface: SurfaceImage, surfaces: Sequence[NDArray[np.float32]]) -> list[PresenceCheck]:
+    """Judge the (N, 3) surface of each object against a frame.
 
-    Only the side that it would turn to the wearer is asked: what it stood on or leant against has the place of its
-    other sides, and is still there when it has left.
+    Only the side that faces the camera counts: on its other sides there is what it stood on or leant against, which is
+    still there when the object has left.
     """
-    samples = [points[:: max(1, len(points) // MAX_SAMPLES)] for points in things]
+    samples = [points[:: max(1, len(points) // MAX_SAMPLES)] for points in surfaces]
     ends = np.cumsum([0, *(len(sample) for sample in samples)])
     points = np.concatenate([*samples, np.zeros((0, 3), np.float32)])
-    of = np.repeat(np.arange(len(things)), np.diff(ends))
+    of = np.repeat(np.arange(len(surfaces)), np.diff(ends))
     projected = _Projected.of(surface, points)
     inside = projected.inside
     unhidden, through = _seen_through(surface, points, projected)
-    asked = inside.copy()
+    facing = inside.copy()
     for k in np.unique(of[through]):
         rows = ends[k] + np.flatnonzero(inside[ends[k] : ends[k + 1]])
-        asked[rows] = _foremost(projected.local[rows])
+        facing[rows] = _nearest_layer(projected.local[rows])
 
     def share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> NDArray[np.float64]:
-        among = np.bincount(of[whole], minlength=len(things))
-        return np.bincount(of[part & whole], minlength=len(things)) / np.maximum(among, 1)
+        among = np.bincount(of[whole], minlength=len(surfaces))
+        return np.bincount(of[part & whole], minlength=len(surfaces)) / np.maximum(among, 1)
 
-    shares = (share(inside, np.ones(len(points), bool)), share(unhidden, asked), share(through, unhidden & asked))
-    return [Look(in_view=float(i), unoccluded=float(h), through=float(t)) for i, h, t in zip(*shares, strict=True)]
+    shares = (share(inside, np.ones(len(points), bool)), share(unhidden, facing), share(through, unhidden & facing))
+    return [
+        PresenceCheck(in_view=float(i), unoccluded=float(h), through=float(t)) for i, h, t in zip(*shares, strict=True)
+    ]
 
 
-def _foremost(local: NDArray) -> NDArray[np.bool_]:
-    """(N, 3) points of one thing in a camera's frame -> (N,) whether nothing of the thing is before them."""
+def _nearest_layer(local: NDArray) -> NDArray[np.bool_]:
+    """(N, 3) points of one object in a camera's frame -> (N,) whether none of its other points is before them."""
     depth = np.maximum(local[:, 2], 1e-6)
-    cell = np.floor(local[:, :2] / depth[:, None] * (float(np.median(depth)) / OWN_CELL_M)).astype(np.int64)
+    cell = np.floor(local[:, :2] / depth[:, None] * (float(np.median(depth)) / SELF_OCCLUSION_M)).astype(np.int64)
     _, place = np.unique(cell[:, 0] * (1 << 32) + cell[:, 1], return_inverse=True)
     nearest = np.full(place.max(initial=0) + 1, np.inf)
     np.minimum.at(nearest, place, depth)
-    return depth <= nearest[place] + OWN_CELL_M
+    return depth <= nearest[place] + SELF_OCCLUSION_M
 
 
-def in_view(surface: SurfaceImage, things: Sequence[Seen]) -> list[Seen]:
-    """Those of some things with a box that may show in a frame: their bounding sphere reaches into the view."""
-    boxes = [(t, t.box) for t in things if t.box is not None]
+def may_be_in_view(surface: SurfaceImage, objects: Sequence[AnyBoxed]) -> list[AnyBoxed]:
+    """Those that may show in a frame, because the bounding sphere of their box reaches into the view."""
+    boxes = [(o, o.box) for o in objects if o.box is not None]
     if not boxes:
         return []
     pose, camera = surface.world_from_camera, surface.camera
@@ -189,4 +190,4 @@ def in_view(surface: SurfaceImage, things: Sequence[Seen]) -> list[Seen]:
     inside = (np.abs(local[:, 0]) < slope_x * z + reach * np.hypot(1.0, slope_x)) & (
         np.abs(local[:, 1]) < slope_y * z + reach * np.hypot(1.0, slope_y)
     )
-    return [t for (t, _), ok in zip(boxes, near & inside, strict=True) if ok]
+    return [o for (o, _), ok in zip(boxes, near & inside, strict=True) if ok]

@@ -38,7 +38,7 @@ MIN_CONFIDENCE = 0.3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Body:
-    """What relations look at."""
+    """An object as relations see it."""
 
     id: str
     box: Box3D

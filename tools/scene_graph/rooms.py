@@ -26,9 +26,10 @@ CELL_M = 0.1
 DOOR_HALF_M = 0.55
 """Half the widest door. A core of a room is farther than this from all walls."""
 MIN_ROOM_M2 = 1.5
-WALL_LOOKS = 3
+MIN_WALL_FRAMES = 3
 """Frames that must have seen a wall in a cell; a cell with a wall is no floor."""
-FLOOR_LOOKS = 2
+MIN_FLOOR_FRAMES = 2
+"""Frames that must have seen floor or furniture in a cell of floor."""
 MAX_HOLE_M2 = 3.0
 """Largest unseen place within a room: a table with its chairs."""
 MARGIN_CELLS = 40
@@ -53,9 +54,12 @@ class FloorGrid:
         self.origin = np.zeros(2, np.int64)
         """Cell (x, z) of the array's first entry."""
         self.counts = np.zeros((0, 0, 2), np.int32)
-        """(nx, nz, 2): looks at floor or furniture, looks at wall."""
+        """(nx, nz, 2): frames that saw floor or furniture there, and frames that saw wall."""
         self._labels: NDArray[np.int32] | None = None
         self._ids: dict[int, str] = {}
+        """Room id of each label in ``_labels``."""
+        self._previous: tuple[NDArray[np.int32], NDArray[np.int64], dict[int, str]] | None = None
+        """Labels, origin and ids of the last image: rooms keep their ids by what they share with it."""
         self._next = 1
 
     def observe(self, segments: Segments, structure: Structure) -> None:
@@ -67,7 +71,7 @@ class FloorGrid:
             return
         height = surface.points[..., 1] - base
         ground = near & ((background == FLOOR) | ((background == THING) & (height < 2.0)))
-        # A lintel or a cupboard's top is no wall to walk against.
+        # Only what stands at the height of a body is a wall to walk against, not a lintel.
         upright = near & (background == WALL) & (height > 0.2) & (height < 1.9)
         for channel, mask in ((0, ground), (1, upright)):
             if mask.any():
@@ -181,8 +185,6 @@ class FloorGrid:
             self._labels, self._previous = labels, (labels, self.origin.copy(), dict(self._ids))
         return self._labels
 
-    _previous: tuple[NDArray[np.int32], NDArray[np.int64], dict[int, str]] | None = None
-
     def _kept_ids(self, labels: NDArray[np.int32]) -> dict[int, str]:
         count = int(labels.max(initial=0))
         kept: dict[int, str] = {}
@@ -209,7 +211,7 @@ def _distinct(cells: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.stack([keys // span, keys % span], -1) + low
 
 
-def _islands(ground: NDArray[np.bool_], wall: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _enclosed_gaps(ground: NDArray[np.bool_], wall: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Unseen places with seen ground all around, such as what a table hides: no walls, unless they touch one."""
     holes, count = label_components(~ground & ~wall)
     area = np.bincount(holes.ravel(), minlength=count + 1) * CELL_M * CELL_M
@@ -219,17 +221,17 @@ def _islands(ground: NDArray[np.bool_], wall: NDArray[np.bool_]) -> NDArray[np.b
 
 
 def split_rooms(counts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(nx, nz, 2) looks at ground and at wall -> (nx, nz) room labels 1..n.
+    """(nx, nz, 2) counts of frames that saw ground and wall -> (nx, nz) room labels 1..n, 0 for none.
 
     Places farther than ``DOOR_HALF_M`` from any wall or unknown cell are cores; each takes in the ground next to it.
     """
     if counts.size == 0:
         return np.zeros(counts.shape[:2], np.int32)
-    wall = counts[..., 1] >= WALL_LOOKS
-    ground = (counts[..., 0] >= FLOOR_LOOKS) & ~wall
+    wall = counts[..., 1] >= MIN_WALL_FRAMES
+    ground = (counts[..., 0] >= MIN_FLOOR_FRAMES) & ~wall
     # Gaps in what was seen are not walls.
     ground = np.asarray(ndimage.binary_closing(ground, iterations=3), bool) & ~wall
-    ground |= _islands(ground, wall)
+    ground |= _enclosed_gaps(ground, wall)
     clearance = np.asarray(ndimage.distance_transform_edt(ground)) * CELL_M
     cores, count = label_components(clearance > DOOR_HALF_M)
     if count == 0:

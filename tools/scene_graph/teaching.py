@@ -1,4 +1,4 @@
-"""Names for mapped things: what the wearer says, and what a namer sees in their best views."""
+"""Names for mapped objects: what the wearer says, and what a namer sees in their best views."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ import torch
 
 from tools.errors import ToolError
 from tools.scene_graph.map_objects import MapObject
-from tools.scene_graph.naming import Namer, clean_name
+from tools.scene_graph.object_names import Namer, clean_name
 
 RENAME_FACTOR = 1.5
 """The namer looks again when the best view is this much better than the one it saw."""
 
 
 class NameTakenError(ToolError):
-    """Another thing already has that name."""
-
-
-class UnknownObjectError(ToolError):
-    """No thing with that id."""
+    """Another object already has that name."""
 
 
 def teach(thing: MapObject, objects: Mapping[str, MapObject], name: str) -> None:
@@ -35,11 +31,11 @@ def teach(thing: MapObject, objects: Mapping[str, MapObject], name: str) -> None
 
 
 def name_pending(objects: Mapping[str, MapObject], namer: Namer, limit: int) -> int:
-    """Let the namer look at up to ``limit`` things that are due; returns how many it looked at."""
+    """Let the namer look at up to ``limit`` objects that are due; returns how many it looked at."""
     due = [
         t
         for t in objects.values()
-        if t.shown and not t.taught and t.views.score > RENAME_FACTOR * t.named_at_score and t.views.best
+        if t.confirmed and not t.taught and t.views.score > RENAME_FACTOR * t.named_at_score and t.views.best
     ]
     due = sorted(due, key=lambda t: (t.named_at_score > 0, -t.views.score))[:limit]
     if not due:
@@ -47,7 +43,7 @@ def name_pending(objects: Mapping[str, MapObject], namer: Namer, limit: int) -> 
     guesses = namer.name([[torch.from_numpy(v.crop.copy()) for v in t.views.best] for t in due])
     for thing, guess in zip(due, guesses, strict=True):
         thing.named_at_score = thing.views.score
-        thing.labels.add(guess.label.strip().lower(), guess.confidence)
+        thing.namer_labels.add(guess.label.strip().lower(), guess.confidence)
         thing.label_source = guess.source
-        thing.said_color = guess.color or thing.said_color
+        thing.namer_color = guess.color or thing.namer_color
     return len(due)

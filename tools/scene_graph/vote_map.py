@@ -1,7 +1,7 @@
-"""The map of votes: every voxel keeps the mean of what all views said about its thing, and things are clusters of them.
+"""The part map of segmenters that vote: every voxel keeps the mean of what all views said of its object.
 
-A drop-in for ``tools.scene_graph.parts.PartMap`` where the segmenter votes (``tools.segmentation.embedded``): here a
-part is a whole thing, no border is kept, and only what frames have touched since the last time is clustered again.
+Objects are clusters of voxels that vote alike, so a part is a whole object here and no border is kept. Only what frames
+have touched since the last time is clustered again.
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ from numpy.typing import NDArray
 
 from tools.geometry.voxels import Keys, VoxelTable, pack, voxel_cells
 from tools.scene_graph.association import one_to_one, overlap
-from tools.scene_graph.parts import Fit, PartMap
+from tools.scene_graph.part_map import ObjectFit, PartTable
 from tools.segmentation.base import Segments
 from tools.segmentation.merging import BorderWeights
-from tools.segmentation.vote_clusters import FrameVotes, Votes, cluster_votes, settle, support
+from tools.segmentation.vote_clusters import FrameVotes, Votes, cluster_votes, fit_to_surface, support
 
-THING_FROM = 0.5
-"""Mean share of "not the building" from which a voxel is part of a thing."""
-LOOK_WEIGHT, MAX_WEIGHT = 4.0, 40.0
+MIN_THING_SHARE = 0.5
+"""Mean probability of "not the building" from which a voxel is part of an object."""
+MIN_SHOWN_THING = 0.3
+"""Probability of "not the building" from which a pixel shows the object that its voxel belongs to."""
+MAX_FRAME_WEIGHT, MAX_WEIGHT = 4.0, 40.0
 """Most that one frame, and all frames together, can weigh: what has changed must be able to win."""
-SURE_WEIGHT = 12.0
+FULL_WEIGHT = 12.0
 """A voxel that was seen this much counts in full."""
-SEEN_PX = 2
-"""Voting pixels of a thing that make a frame show it."""
-KINDS_TOLD = 5
-"""Likeliest kinds of a thing that are passed on."""
+MIN_VOTING_PX = 2
+"""Voting pixels of an object that make a frame show it."""
+TOP_KINDS = 5
+"""So many of the likeliest kinds of an object are passed on."""
 N_STATS = 10
 """Weight, share of "thing", centre (3), log size (3), cosine and sine of the doubled yaw."""
 
@@ -49,7 +51,7 @@ class VoteTable(VoxelTable):
         self.used = 0
 
     def _insert(self, keys: Keys, **columns: NDArray) -> None:
-        self.fill()
+        self.add_missing_slots()
         order = np.argsort(np.concatenate([self.keys, keys]), kind="stable")
         slot = np.concatenate([self.slot, self._reserve(len(keys))])[order]
         dirty = np.concatenate([self.dirty, np.zeros(len(keys), bool)])[order]
@@ -65,7 +67,7 @@ class VoteTable(VoxelTable):
         return np.arange(self.used - count, self.used, dtype=np.int32)
 
     def remove(self, rows: NDArray) -> None:
-        self.fill()
+        self.add_missing_slots()
         keep = np.ones(len(self.keys), bool)
         keep[rows] = False
         super().remove(rows)
@@ -75,7 +77,7 @@ class VoteTable(VoxelTable):
             self.used = len(self.slot)
             self.slot = np.arange(self.used, dtype=np.int32)
 
-    def fill(self) -> None:
+    def add_missing_slots(self) -> None:
         """Rows that came from a file have no votes yet; they keep their owner until they are seen again."""
         if len(self.slot) != len(self.keys):
             self.used = 0
@@ -86,7 +88,7 @@ class VoteTable(VoxelTable):
         """How much the votes of some rows weigh; 0 where none was cast."""
         return self.stats[self.slot[rows], 0]
 
-    def ballots(self, rows: NDArray) -> Votes:
+    def mean_votes(self, rows: NDArray) -> Votes:
         """The mean votes of some rows."""
         s = self.stats[self.slot[rows]]
         return Votes(
@@ -94,26 +96,25 @@ class VoteTable(VoxelTable):
             center=s[:, 2:5],
             log_size=s[:, 5:8],
             turn=s[:, 8:10],
-            weight=np.minimum(s[:, 0], SURE_WEIGHT) * s[:, 1],
+            weight=np.minimum(s[:, 0], FULL_WEIGHT) * s[:, 1],
             kinds=self.kinds[self.slot[rows]].astype(np.float32),
         )
 
 
-class VoteMap(PartMap):
-    """Things as clusters of voxels that vote alike."""
+class VoteMap(PartTable):
+    """Objects as clusters of voxels that vote alike; a ``PartMap``."""
 
     voxels: VoteTable
 
     def __init__(self, kinds: Sequence[str]) -> None:
         """``kinds``: the names that votes are cast for, the building first."""
-        super().__init__()
+        super().__init__(VoteTable(len(kinds)))
         self.kinds = tuple(kinds)
-        self.voxels = VoteTable(len(kinds))
 
-    def take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+    def add_frame(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
         if segments.votes is None:
             raise ValueError("a map of votes needs a segmenter that votes; received segments without votes")
-        return self.see(segments.votes, time_s)
+        return self.add_votes(segments.votes, time_s)
 
     def groups(
         self,
@@ -122,7 +123,7 @@ class VoteMap(PartMap):
         background: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
         weights: BorderWeights,
     ) -> list[list[int]]:
-        del background, weights  # the votes say what is building, and a part is a whole thing already
+        del background, weights  # the votes say what is building, and a part is a whole object already
         self.cluster(time_s)
         loose = [p for p in self.parts if p not in pinned]
         held: dict[str, list[int]] = {}
@@ -131,13 +132,13 @@ class VoteMap(PartMap):
                 held.setdefault(object_id, []).append(part)
         return [*([p] for p in loose), *held.values()]
 
-    def trusted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def reliable_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         return rows  # votes are sparse, and say themselves which voxels count
 
-    def see(self, frame: FrameVotes, time_s: float) -> NDArray[np.int32]:
+    def add_votes(self, frame: FrameVotes, time_s: float) -> NDArray[np.int32]:
         """Add a frame; returns the part that each pixel of the surface shows, (h, w), 0 for none."""
         surface, voxels = frame.surface, self.voxels
-        voxels.fill()
+        voxels.add_missing_slots()
         k = frame.stride
         points = surface.points[::k, ::k][frame.pixels]
         lab = surface.lab[::k, ::k][frame.pixels]
@@ -158,7 +159,7 @@ class VoteMap(PartMap):
         starts = np.concatenate([[0], np.cumsum(count)[:-1]])
         mean = np.add.reduceat(values[order], starts, axis=0) / count[:, None] if len(keys) else values[:0]
         known = voxels.rows(keys) >= 0
-        use = known | (mean[:, 0] > THING_FROM)
+        use = known | (mean[:, 0] > MIN_THING_SHARE)
         keys, mean, count = keys[use], mean[use], count[use]
         rows = voxels.rows(keys)
         owner = np.where(rows >= 0, voxels.owner[rows] if len(voxels) else 0, 0).astype(np.int32)
@@ -169,7 +170,7 @@ class VoteMap(PartMap):
     def _add(self, rows: NDArray[np.int64], mean: NDArray, count: NDArray) -> None:
         self.voxels.dirty[rows] = True
         rows = self.voxels.slot[rows].astype(np.int64)
-        stats, weight = self.voxels.stats, np.minimum(count, LOOK_WEIGHT).astype(np.float32)
+        stats, weight = self.voxels.stats, np.minimum(count, MAX_FRAME_WEIGHT).astype(np.float32)
         share = (weight / (stats[rows, 0] + weight))[:, None]
         stats[rows, 1:] += (mean[:, :9] - stats[rows, 1:]) * share
         kinds = self.voxels.kinds[rows].astype(np.float32)
@@ -178,21 +179,21 @@ class VoteMap(PartMap):
 
     def _shown(self, frame: FrameVotes, points: NDArray[np.float32], time_s: float) -> NDArray[np.int32]:
         rows = self.voxels.rows(pack(voxel_cells(points)))
-        owner = np.where((rows >= 0) & (frame.thing > 0.3), self.voxels.owner[rows], 0).astype(np.int32)
+        owner = np.where((rows >= 0) & (frame.thing > MIN_SHOWN_THING), self.voxels.owner[rows], 0).astype(np.int32)
         seen, count = np.unique(owner, return_counts=True)
         for part, n in zip(seen.tolist(), count.tolist(), strict=True):
             entry = self.parts.get(part)
-            if entry is None or n < SEEN_PX:
+            if entry is None or n < MIN_VOTING_PX:
                 owner[owner == part] = 0
             elif entry.last_seen_s != time_s:
                 entry.frames += 1
                 entry.last_seen_s = time_s
-        return frame.spread(owner)
+        return frame.to_surface(owner)
 
     def cluster(self, time_s: float) -> None:
         """Make parts of what frames have touched; a part keeps its id while it keeps most of its voxels."""
         voxels = self.voxels
-        voxels.fill()
+        voxels.add_missing_slots()
         touched = np.unique(voxels.owner[voxels.dirty])
         stats = voxels.stats[voxels.slot]
         is_touched = np.zeros(self.next_id + 1, bool)
@@ -202,12 +203,12 @@ class VoteMap(PartMap):
         if self.locked:
             open_ &= ~np.isin(voxels.owner, list(self.locked))
         voxels.dirty[:] = False
-        thing = stats[:, 1] > THING_FROM
+        thing = stats[:, 1] > MIN_THING_SHARE
         voxels.owner[open_ & ~thing] = 0
         rows = np.flatnonzero(open_ & thing)
         if len(rows) == 0:
             return
-        label = cluster_votes(voxels.ballots(rows))
+        label = cluster_votes(voxels.mean_votes(rows))
         before = voxels.owner[rows]
         table = overlap(label, before)
         shared = np.where((table.segments > 0)[:, None], table.shared, 0.0)
@@ -227,27 +228,29 @@ class VoteMap(PartMap):
         self.voxels.owner[~alive[self.voxels.owner]] = 0
         return gone
 
-    def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> Fit | None:
-        """The box that the voxels of a thing vote for.
+    def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> ObjectFit | None:
+        """The box that the voxels of an object vote for.
 
-        None when fewer than half of them have votes: those of a restored thing were not kept.
+        None when fewer than half of them have votes: those of a restored object were not kept.
         """
-        heard = rows[self.voxels.weight(rows) > 0]
-        if len(heard) == 0 or 2 * len(heard) < len(rows):
+        voted = rows[self.voxels.weight(rows) > 0]
+        if len(voted) == 0 or 2 * len(voted) < len(rows):
             return None
-        votes = self.voxels.ballots(heard)
-        box = settle(votes.box(np.arange(len(heard))), votes.points, room_yaw)
-        kind = float(self.kinds_of(heard)[1:].max(initial=0.0))
-        return Fit(box=box, supported=support(box, len(heard), float(votes.weight.sum()) / SURE_WEIGHT, kind).enough)
+        votes = self.voxels.mean_votes(voted)
+        box = fit_to_surface(votes.box(np.arange(len(voted))), votes.points, room_yaw)
+        kind = float(self.kinds_of(voted)[1:].max(initial=0.0))
+        return ObjectFit(
+            box=box, supported=support(box, len(voted), float(votes.weight.sum()) / FULL_WEIGHT, kind).enough
+        )
 
-    def kinds_said(self, parts: Sequence[int], rows: NDArray[np.int64]) -> dict[str, float]:
+    def label_weights(self, parts: Sequence[int], rows: NDArray[np.int64]) -> dict[str, float]:
         del parts
         kinds = self.kinds_of(rows)
-        return {self.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:KINDS_TOLD] if k > 0}
+        return {self.kinds[k]: float(kinds[k]) for k in np.argsort(-kinds)[:TOP_KINDS] if k > 0}
 
     def kinds_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """(k,) mean probability of each kind over the voxels of a thing; zeros where none has voted."""
-        weight = np.minimum(self.voxels.weight(rows), SURE_WEIGHT)
+        """(k,) mean probability of each kind over the voxels of an object; zeros where none has voted."""
+        weight = np.minimum(self.voxels.weight(rows), FULL_WEIGHT)
         total = weight.sum()
         if total <= 0:
             return np.zeros(self.voxels.kinds.shape[1])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenes.errors import InputError
-from tools.segmentation.base import GeometricSegmenter, Segmenter
-from tools.segmentation.embedded import WEIGHTS, EmbeddedSegmenter, load_network
-from tools.segmentation.finders import KINDS, load_finder
-from tools.segmentation.found import FoundSegmenter
+from tools.segmentation.base import Segmenter
+from tools.segmentation.detection_segmenter import DetectionSegmenter
+from tools.segmentation.detectors import KINDS, load_detector
+from tools.segmentation.embedded_segmenter import WEIGHTS, EmbeddedSegmenter, load_network
+from tools.segmentation.geometric import GeometricSegmenter
 
 EMBEDDED, GEOMETRIC = "embedded", "geometric"
 CHOICES = f"{EMBEDDED}, {GEOMETRIC}, or KIND:MODEL with a kind out of {', '.join(KINDS)}"
@@ -27,4 +28,4 @@ def open_segmenter(spec: str, names: Sequence[str] = ()) -> Segmenter:
     kind, _, source = spec.partition(":")
     if kind not in KINDS or not source:
         raise InputError(f"expected a segmenter ({CHOICES}), got {spec!r}")
-    return FoundSegmenter(load_finder(kind, source, tuple(names) or load_network(WEIGHTS)[1][1:]))
+    return DetectionSegmenter(load_detector(kind, source, tuple(names) or load_network(WEIGHTS)[1][1:]))

@@ -1,4 +1,8 @@
-"""Greedy merging of regions across their weakest borders, and what a border is worth."""
+"""Greedy merging of regions across their weakest borders, and the strength of a border.
+
+Our own, because ``skimage.graph.merge_hierarchical`` returns the labels of one threshold alone: a gaze needs the order
+of all merges, and regions that a person pointed out as two must never become one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from dataclasses import dataclass
 
 from numpy.typing import NDArray
 
-CRUMB_PX = 16.0
+SMALL_REGION_PX = 16.0
 """Regions smaller than this carry little evidence of their own."""
 
 
@@ -84,8 +88,8 @@ class Merging:
         la, lb, na, nb = self.lab[a], self.lab[b], self.size[a], self.size[b]
         dl, da, db = la[0] / na - lb[0] / nb, la[1] / na - lb[1] / nb, la[2] / na - lb[2] / nb
         strength = self.weights.strength(sums, abs(dl), math.hypot(da, db))
-        # Crumbs join their best neighbour early.
-        return strength * min(1.0, 0.25 + min(na, nb) / CRUMB_PX)
+        # Small regions join their best neighbour early.
+        return strength * min(1.0, 0.25 + min(na, nb) / SMALL_REGION_PX)
 
     def run(self, level: float = float("inf")) -> None:
         """Merge until no border below ``level`` is left."""

@@ -71,7 +71,7 @@ def borders(surface: SurfaceImage) -> Floats:
 
 
 def relief(edge: Floats) -> Floats:
-    """(h, w) height of the watershed's landscape: where a border may run, whatever it turns out to be worth."""
+    """(h, w) height of the watershed's landscape: where borders may run; their strength is judged afterwards."""
     return (edge[..., 1] + 1.3 * edge[..., 2] + 0.35 * edge[..., 4] + 0.6 * edge[..., 5]).astype(np.float32)
 
 

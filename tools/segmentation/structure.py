@@ -27,9 +27,10 @@ TALL_M = 2.3
 """Higher than wardrobes and fridges."""
 WIDE_M = 1.6
 """An unbroken upright plane of this width with nothing behind it is taken for a wall until its top is seen."""
-BEHIND_SHARE = 0.12
+MAX_BEHIND_SHARE = 0.12
+"""A plane with more surface behind it than this share of its own pixels is open behind."""
 KNOWN_WALL_FRAMES = 4
-"""After so many sightings a wall is recognised by position alone."""
+"""After so many frames a wall is recognised by position alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,13 +77,13 @@ class Structure:
 
     def observe(self, surface: SurfaceImage) -> NDArray[np.uint8]:
         """Learn from a frame and return its (h, w) background image."""
-        self._see_floor(surface)
+        self._update_floor(surface)
         out = np.zeros(surface.valid.shape, np.uint8)
         self._mark_levels(surface, out)
         for wall in self._known():
             out[_on_known_wall(surface, wall) & (out == THING)] = WALL
         for wall, inliers in _upright_planes(surface, out == THING, self.floor_y, self.ceiling_y):
-            merged = self._remember(wall)
+            merged = self._merge_wall(wall)
             on_plane = inliers & (np.abs(merged.distance(surface.points)) < _slack(surface)) & (out == THING)
             out[on_plane] = merged.kind
         return out
@@ -103,11 +104,18 @@ class Structure:
             out |= inside & (np.abs(wall.distance(points)) < 0.04)
         return out
 
-    def _see_floor(self, surface: SurfaceImage) -> None:
+    def wall_yaw(self) -> float | None:
+        """Direction of the wall that was seen most, its frames times its length: yaw in radians; None without walls."""
+        if not self.walls:
+            return None
+        wall = max(self.walls, key=lambda w: w.frames * (w.extent[1] - w.extent[0]))
+        return float(np.arctan2(-wall.normal[1], wall.normal[0]))
+
+    def _update_floor(self, surface: SurfaceImage) -> None:
         eye_y = float(surface.eye[1])
         low, high = eye_y - EYE_ABOVE_FLOOR_M[1], eye_y - EYE_ABOVE_FLOOR_M[0]
         level = surface.valid & (surface.normals[..., 1] > 0.9)
-        height, area = _peak(surface.points[..., 1][level], _areas(surface)[level], low, high, lowest=True)
+        height, area = _level_height(surface.points[..., 1][level], _areas(surface)[level], low, high, lowest=True)
         if height is None or area < 0.3:
             return
         if self.floor_y is None or height < self.floor_y - 0.25:
@@ -128,13 +136,14 @@ class Structure:
             out[has_depth & (np.abs(y - self.floor_y) < 0.02 + 0.004 * surface.depth_m)] = FLOOR
         down = surface.valid & (up < -0.85)
         base = self.floor_y if self.floor_y is not None else float(surface.eye[1]) - 1.4
-        height, area = _peak(y[down], _areas(surface)[down], base + CEILING_ABOVE_FLOOR_M, base + 4.5, lowest=False)
+        low = base + CEILING_ABOVE_FLOOR_M
+        height, area = _level_height(y[down], _areas(surface)[down], low, base + 4.5, lowest=False)
         if height is not None and area > 0.3 and (self.ceiling_y is None or height > self.ceiling_y - 0.1):
             self.ceiling_y = height if self.ceiling_y is None else 0.7 * self.ceiling_y + 0.3 * height
         if self.ceiling_y is not None:
             out[has_depth & (y > self.ceiling_y - 0.06)] = CEILING
 
-    def _remember(self, wall: Wall) -> Wall:
+    def _merge_wall(self, wall: Wall) -> Wall:
         """Merge a sighting into the wall that it shows, or add it; returns the remembered wall."""
         for old in self.walls:
             if old.normal @ wall.normal > 0.97 and abs(old.offset - wall.offset) < 0.1:
@@ -165,7 +174,7 @@ def _areas(surface: SurfaceImage) -> Floats:
     return (surface.depth_m**2 / (surface.camera.fx * surface.camera.fy)).astype(np.float32)
 
 
-def _peak(y: Floats, area: Floats, low: float, high: float, *, lowest: bool) -> tuple[float | None, float]:
+def _level_height(y: Floats, area: Floats, low: float, high: float, *, lowest: bool) -> tuple[float | None, float]:
     """Height and area of the extreme substantial level between two heights."""
     if high <= low:
         return None, 0.0
@@ -267,7 +276,7 @@ def _as_wall(
     lateral = wall.along(surface.points)
     inside = (lateral > wall.extent[0]) & (lateral < wall.extent[1]) & (surface.points[..., 1] < wall.top)
     behind = inside & (surface.depth_m > 0) & (wall.distance(surface.points) < -0.15)
-    wall.open_behind = bool(behind.sum() > BEHIND_SHARE * inliers.sum())
+    wall.open_behind = bool(behind.sum() > MAX_BEHIND_SHARE * inliers.sum())
     # A low piece is a wall only as far as the image border hides how it goes on.
     return wall if wall.votes != 0 or inliers[:2].any() or wall.top > base + 1.5 else None
 

@@ -1,4 +1,4 @@
-"""From votes to things: pieces of surface that vote for the same box belong together.
+"""From votes to things: pieces of surface that vote for the same box belong together (Hough voting).
 
 Every piece says where the middle of its thing is, how large the thing is and how it is turned. Pieces of one thing
 agree on that although they lie apart (the two arms of a sofa), and pieces of two things disagree although they touch (a
@@ -17,35 +17,40 @@ from scipy.spatial import KDTree
 from scenes.types import Box3D
 from tools.geometry.quantiles import percentiles
 from tools.geometry.surfaces import SurfaceImage
-from tools.geometry.upright_boxes import box_axes, footprint, to_box_frame, upright_box, yaw_of
+from tools.geometry.upright_boxes import footprint, horizontal_axes, to_box_frame, upright_box, yaw_of
 from tools.geometry.voxels import VOXEL_M
 
-REACH = 0.3
-"""Votes for one middle differ by less than this share of the thing's mean edge."""
+REACH_SHARE = 0.3
+"""Votes for the centre of one thing differ by less than this share of the thing's mean edge."""
 REACH_M = (0.05, 0.35)
-SIZE_STEP = 0.55
-"""Mean difference of log edge lengths within one thing."""
+"""That distance is at least and at most so many metres."""
+MAX_LOG_SIZE_DIFFERENCE = 0.55
+"""Votes for one thing differ by less than this, in the mean of the logarithms of the three edge lengths."""
 CELL_M = 0.1
+"""Edge of the cells in which votes for centres are counted to find where they are densest."""
 MERGE_SHARE = 0.35
 """Two clusters whose boxes share this much of their union are one thing."""
-INSIDE_SHARE, ALIKE = 0.4, 0.6
-"""So are two of one kind (cosine of their kinds) when this much of the smaller box lies in the larger one."""
-MANY_PIECES, MIN_COVER, MIN_LOOKS, MIN_KIND = 30, 0.25, 0.012, 0.15
+INSIDE_SHARE, MIN_KIND_COSINE = 0.4, 0.6
+"""So are two when this much of the smaller box lies in the larger one and their kinds have at least this cosine."""
+MANY_PIECES, MIN_COVER, MIN_SEEN_COVER, MIN_KIND = 30, 0.25, 0.012, 0.15
+"""What a voted box needs to be a thing, see ``Support``."""
 FEW_PIECES, SMALL_COVER, SMALL_KIND = 5, 0.5, 0.4
 """What a small thing needs instead of many pieces."""
 SLACK_M = 0.02
-NEARLY_RAD = math.radians(14)
-"""Things turned this little against the walls are along them: votes are not surer than that."""
-STRAY = 4.0
-"""Share of a surface, in percent, that may lie outside at each face."""
-THIN_M, LEAST_M = 0.12, 0.05
-"""Thinner things are where their surface is, votes are too coarse to say; and how thin they are, noise hides."""
-LYING_M, LYING_LEAST_M, LYING_TOP = 0.06, 0.02, 95.0
-"""Flat things that lie somewhere are seen from above, and what they lie on is in the same voxels: their top is where
-the highest of their surface is, in percent. Like this F1 on worlds 200 to 204 is 0.947; with the middle of the surface
-in the middle of 5 cm it was 0.921."""
-MIN_SUPPORT = 5
-"""Pieces that must agree."""
+"""Boxes are grown by this before it is asked what they share."""
+WALL_ALIGNED_RAD = math.radians(14)
+"""Things turned by less than this against the walls are taken to be along them: votes are not surer than that."""
+OUTLIER_PERCENT = 4.0
+"""Share of a surface, in percent, that may lie outside the box at each face."""
+THIN_M, MIN_EDGE_M = 0.12, 0.05
+"""Along an edge shorter than the first, a thing is put where its surface is, because votes are too coarse. No edge is
+shorter than the second, because depth noise hides how thin a thing is."""
+LYING_M, LYING_MIN_EDGE_M, LYING_TOP_PERCENT = 0.06, 0.02, 95.0
+"""A thing whose shortest edge is its height, below the first, lies flat. It is seen from above, in the same voxels as
+what it lies on, so its top is at this percentile of its surface's heights, and it may be as thin as the second. With
+this, F1 on worlds 200 to 204 is 0.947; with the surface in the middle of a box of 5 cm it was 0.921."""
+MIN_VOTES = 5
+"""Pieces that must agree to be a thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,13 +82,13 @@ class Votes:
         )
 
     def box(self, rows: NDArray) -> Box3D:
-        """The box that some pieces vote for: weighted medians, mean direction."""
+        """The box that some pieces vote for: weighted medians of centre and size, mean direction."""
         weight = self.weight[rows]
         center = weighted_median(self.center[rows], weight)
         size = np.exp(weighted_median(self.log_size[rows], weight))
         cos2, sin2 = (self.turn[rows] * weight[:, None]).sum(0)
         yaw = 0.5 * float(np.arctan2(sin2, cos2))
-        x, z = box_axes(yaw) @ center[[0, 2]]
+        x, z = horizontal_axes(yaw) @ center[[0, 2]]
         middle = np.array([x, center[1], z])
         return upright_box(middle - size / 2, middle + size / 2, yaw)
 
@@ -105,7 +110,7 @@ class FrameVotes:
         """Rows and columns of the surface between pixels that vote."""
         return -(-self.surface.valid.shape[0] // self.pixels.shape[0])
 
-    def spread(self, value: NDArray[np.int32]) -> NDArray[np.int32]:
+    def to_surface(self, value: NDArray[np.int32]) -> NDArray[np.int32]:
         """(n,) numbers of the voting pixels -> (h, w) on the surface: each pixel takes that of the block it is in.
 
         Blocks without a vote of their own take it from the one at an even row and column that stands for them.
@@ -138,7 +143,7 @@ def cluster_votes(votes: Votes) -> NDArray[np.int32]:
     labels = np.zeros(n, np.int32)
     if n == 0:
         return labels
-    reach = np.clip(REACH * np.exp(votes.log_size.mean(1)), *REACH_M)
+    reach = np.clip(REACH_SHARE * np.exp(votes.log_size.mean(1)), *REACH_M)
     tree = KDTree(votes.center)
     free = np.ones(n, bool)
     count = 0
@@ -146,17 +151,18 @@ def cluster_votes(votes: Votes) -> NDArray[np.int32]:
         if not free[seed]:
             continue
         rows = _agreeing(votes, tree, free, votes.center[seed], votes.log_size[seed], float(reach[seed]))
-        if len(rows) >= MIN_SUPPORT:
+        if len(rows) >= MIN_VOTES:
             weight = votes.weight[rows][:, None]
             center = (votes.center[rows] * weight).sum(0) / weight.sum()
             size = (votes.log_size[rows] * weight).sum(0) / weight.sum()
-            better = _agreeing(votes, tree, free, center, size, float(np.clip(REACH * np.exp(size.mean()), *REACH_M)))
+            mean_reach = float(np.clip(REACH_SHARE * np.exp(size.mean()), *REACH_M))
+            better = _agreeing(votes, tree, free, center, size, mean_reach)
             rows = np.union1d(rows, better)
             count += 1
             labels[rows] = count
         free[rows] = False
         free[seed] = False
-    return _join_fragments(votes, labels, count)
+    return _merge_fragments(votes, labels, count)
 
 
 def _density(votes: Votes) -> NDArray[np.float64]:
@@ -178,10 +184,10 @@ def _agreeing(
 ) -> NDArray[np.int64]:
     near = np.array(tree.query_ball_point(center, reach), np.int64)
     near = near[free[near]] if len(near) else near
-    return near[np.abs(votes.log_size[near] - log_size).mean(1) < SIZE_STEP] if len(near) else near
+    return near[np.abs(votes.log_size[near] - log_size).mean(1) < MAX_LOG_SIZE_DIFFERENCE] if len(near) else near
 
 
-def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
+def fit_to_surface(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
     """A voted box, moved to where the thing's surface was really seen.
 
     Votes know the size better, because most of a thing is often hidden; the surface knows the place better. Along each
@@ -189,9 +195,9 @@ def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
     meets it half-way; the top of what lies flat is where it was seen. A thing that is nearly along the walls is along
     them, and a sheet is turned as its surface is.
     """
-    box = _turned(box, points, room_yaw)
+    box = _aligned(box, points, room_yaw)
     local = to_box_frame(box, points)
-    cut = STRAY if len(points) >= 20 else 0.0
+    cut = OUTLIER_PERCENT if len(points) >= 20 else 0.0
     low, high = percentiles(local, (cut, 100.0 - cut))
     size = np.array(box.size)
     seen = high - low
@@ -200,11 +206,11 @@ def settle(box: Box3D, points: NDArray, room_yaw: float | None = None) -> Box3D:
     middle = np.where(size < THIN_M, np.median(local, axis=0), middle)
     size = np.where(seen > size, np.where(size < THIN_M, size, (size + seen) / 2), size)
     lying = size[1] < LYING_M and size[1] <= size.min()
-    size = np.maximum(size, np.where([False, lying, False], LYING_LEAST_M, LEAST_M))
+    size = np.maximum(size, np.where([False, lying, False], LYING_MIN_EDGE_M, MIN_EDGE_M))
     if lying:
-        middle[1] = percentiles(local, (LYING_TOP,))[0][1] - size[1] / 2
+        middle[1] = percentiles(local, (LYING_TOP_PERCENT,))[0][1] - size[1] / 2
     yaw = yaw_of(box)
-    turned = box_axes(yaw) @ np.array(box.center)[[0, 2]]
+    turned = horizontal_axes(yaw) @ np.array(box.center)[[0, 2]]
     center = np.array([turned[0], box.center[1], turned[1]]) + middle
     return upright_box(center - size / 2, center + size / 2, yaw)
 
@@ -217,15 +223,15 @@ class Support:
     """Voxels that vote for it."""
     cover: float
     """Those voxels over the number that its largest face would take; a thing seen from one side has about 1."""
-    looks: float
-    """The same with every voxel counted by how much it was seen."""
+    seen_cover: float
+    """The same with every voxel counted by how much it was seen, 1 when it was seen well."""
     kind: float
     """Probability of the likeliest kind."""
 
     @property
     def enough(self) -> bool:
         """Whether it is a thing rather than a stray vote. Limits from where the two part on training worlds."""
-        if self.kind < MIN_KIND or self.cover < MIN_COVER or self.looks < MIN_LOOKS:
+        if self.kind < MIN_KIND or self.cover < MIN_COVER or self.seen_cover < MIN_SEEN_COVER:
             return False
         return self.pieces >= MANY_PIECES or (
             self.pieces >= FEW_PIECES and self.cover >= SMALL_COVER and self.kind >= SMALL_KIND
@@ -234,36 +240,35 @@ class Support:
 
 def support(box: Box3D, pieces: int, weight: float, kind: float) -> Support:
     """The support of a box by ``pieces`` voxels that together weigh ``weight`` (1 each when seen well)."""
-    x, y, z = sorted(box.size)[::-1][:3]
-    del z
-    face = max(x * y / VOXEL_M**2, 1.0)
-    return Support(pieces=pieces, cover=pieces / face, looks=weight / face, kind=kind)
+    _, middle, longest = sorted(box.size)
+    face = max(longest * middle / VOXEL_M**2, 1.0)
+    return Support(pieces=pieces, cover=pieces / face, seen_cover=weight / face, kind=kind)
 
 
-def _turned(box: Box3D, points: NDArray, room_yaw: float | None) -> Box3D:
+def _aligned(box: Box3D, points: NDArray, room_yaw: float | None) -> Box3D:
     yaw, (width, _, depth) = yaw_of(box), box.size
     if min(width, depth) < THIN_M and max(width, depth) > 3 * THIN_M and len(points) >= 20:
         spread = np.cov(points[:, [0, 2]].T.astype(np.float64))
         along = np.linalg.eigh(spread)[1][:, 1]
         line = math.atan2(-along[1], along[0]) + (0.0 if width > depth else math.pi / 2)
-        yaw += _least_turn(line - yaw, math.pi)
-    if room_yaw is not None and abs(step := _least_turn(room_yaw - yaw, math.pi / 2)) < NEARLY_RAD:
+        yaw += _smallest_turn(line - yaw, math.pi)
+    if room_yaw is not None and abs(step := _smallest_turn(room_yaw - yaw, math.pi / 2)) < WALL_ALIGNED_RAD:
         yaw += step
     return replace(box, quaternion_xyzw=(0.0, math.sin(yaw / 2), 0.0, math.cos(yaw / 2)))
 
 
-def _least_turn(angle: float, period: float) -> float:
+def _smallest_turn(angle: float, period: float) -> float:
     return (angle + period / 2) % period - period / 2
 
 
-def _join_fragments(votes: Votes, labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+def _merge_fragments(votes: Votes, labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """Merge clusters that claim the same place: nearly the same box, or one kind of thing in another of its kind."""
     if count < 2:
         return labels
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(1, count + 2))
     rows = [order[starts[k] : starts[k + 1]] for k in range(count)]
-    boxes = [settle(votes.box(r), votes.points[r]) for r in rows]
+    boxes = [fit_to_surface(votes.box(r), votes.points[r]) for r in rows]
     mass = np.array([votes.weight[r].sum() for r in rows])
     kinds = np.stack([(votes.kinds[r] * votes.weight[r][:, None]).sum(0) for r in rows])
     kinds /= np.maximum(np.linalg.norm(kinds, axis=1, keepdims=True), 1e-9)
@@ -281,7 +286,7 @@ def _join_fragments(votes: Votes, labels: NDArray[np.int32], count: int) -> NDAr
             union = shared / (volume[k] + volume[others] - shared)
             inside = shared / np.minimum(volume[k], volume[others])
             alike = kinds[others] @ kinds[k]
-            same = (union >= MERGE_SHARE) | ((inside >= INSIDE_SHARE) & (alike >= ALIKE))
+            same = (union >= MERGE_SHARE) | ((inside >= INSIDE_SHARE) & (alike >= MIN_KIND_COSINE))
             if same.any():
                 target[k] = others[int(np.where(same, union + alike, 0.0).argmax())]
                 continue

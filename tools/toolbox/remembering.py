@@ -5,7 +5,7 @@ from __future__ import annotations
 from scenes.records import TypedValue
 from tools.errors import ToolError
 from tools.geometry.directions import ago_words
-from tools.scene_graph.naming import clean_name
+from tools.scene_graph.object_names import clean_name
 from tools.toolbox.context import ToolContext
 from tools.toolbox.facts import Fact, Miss, ToolResult
 from tools.toolbox.phrases import is_or_are, plain_name, with_the

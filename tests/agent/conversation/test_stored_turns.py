@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools.memory.memory import Memory
 
 from agent.conversation.turn import fact_from_json, fact_to_json
 from scenes.records import GroundedAnswer, TypedValue
-from tools.memory.memory import Memory
 from tools.toolbox.facts import Fact
 
 VERSION_1: dict[str, Any] = {

@@ -20,7 +20,7 @@ from agent.model.namer import VlmNamer, combine_guesses, name_confidence, parse_
 from agent.model.recogniser import HEADS_FILE, Recogniser, Recognition
 from agent.model.vlm import LocalVlm
 from agent.prompts import NAME_QUESTION, NAME_SYSTEM
-from tools.scene_graph.naming import NameGuess
+from tools.scene_graph.object_names import NameGuess
 
 PICTURES = [
     torch.randint(0, 256, (40 + 8 * i, 64, 3), generator=torch.Generator().manual_seed(i), dtype=torch.uint8)

@@ -115,9 +115,7 @@ def test_the_oracle_makes_the_calls_and_leaves_only_the_answer_to_the_model():
     assert [t["function"]["name"] for t in shown[2]] == ["answer"]
 
 
-def test_the_oracle_lets_the_model_choose_where_no_call_is_known_and_none_where_none_is_due(
-    scripted: type[ScriptedVlm],
-):
+def test_the_oracle_lets_the_model_choose_where_no_call_is_known_and_none_where_none_is_due():
     model = ScriptedVlm([closing("Hello!", status="clarify")])
     assert OracleToolSystem(model).answer(asked("hi", ()), ()).answer.tool_calls == ()
     assert [t["function"]["name"] for t in model.shown[0][2]] == ["answer"]

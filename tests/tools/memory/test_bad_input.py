@@ -16,7 +16,7 @@ import torch
 from tests.tools.box_world import MUG, TABLE
 from tests.tools.scene_graph.test_builder import built, found
 from tools.errors import ToolError
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
 from tools.memory.memory_file import _SCHEMA, APPLICATION_ID, FullError, LockedError, MapMemoryError
 from tools.scene_graph.builder import NameTakenError, SceneGraphBuilder
 from tools.toolbox.snapshot import SnapshotContext
@@ -54,15 +54,15 @@ def test_a_file_of_the_first_schema_is_brought_up_with_all_it_holds(tmp_path: Pa
     path = tmp_path / "m.db"
     schema_1(path)
     with pytest.raises(MapMemoryError, match="open it once for writing"):
-        Memory(path, read_only=True)
+        MapMemory(path, read_only=True)
     for _ in range(2):
-        with Memory(path) as memory:
+        with MapMemory(path) as memory:
             assert [t.text for t in memory.search("old notes")] == ["an old note"]
-            assert [(k.frame_id, k.time_s) for k in memory.keyframes()] == [(7, 1.5)]
+            assert [(k.frame_id, k.time_s) for k in memory.frames()] == [(7, 1.5)]
 
 
 def test_a_full_disk_loses_nothing_that_was_acknowledged(builder: SceneGraphBuilder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         memory.add_note("before", 1.0)
         whole = memory.load_graph("room").snapshot()
@@ -76,16 +76,16 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(builder: SceneGraphBuil
         assert len(memory.texts()) == kept
         memory._file.connection.execute("PRAGMA max_page_count = 1000000")
         memory.add_note("after", 4.0)
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         assert memory.load_graph("room").snapshot() == whole
         assert {"before", "after"} <= {t.text for t in memory.texts()}
 
 
 def test_a_disk_quota_is_a_typed_error_and_the_file_still_opens(tmp_path: Path) -> None:
     code = (
-        "import resource, sys; from pathlib import Path; from tools.memory.memory import Memory\n"
+        "import resource, sys; from pathlib import Path; from tools.memory.map_memory import MapMemory\n"
         "from tools.memory.memory_file import FullError\n"
-        "memory = Memory(Path(sys.argv[1])); memory.add_note('before', 0.0)\n"
+        "memory = MapMemory(Path(sys.argv[1])); memory.add_note('before', 0.0)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))\n"
         "try:\n  for k in range(1000): memory.add_note(f'{k} ' + 'words ' * 500, 1.0); print(k, flush=True)\n"
         "except FullError as e: print('full', e)\n"
@@ -95,30 +95,30 @@ def test_a_disk_quota_is_a_typed_error_and_the_file_still_opens(tmp_path: Path) 
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     lines = done.stdout.splitlines()
     assert lines[-1].startswith("full"), done.stderr
-    with Memory(path) as memory:
+    with MapMemory(path) as memory:
         assert len(memory.texts(limit=10_000)) >= len(lines)  # "before", and each acknowledged one
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to a read-only file")
 def test_a_read_only_file_is_refused_for_writing(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    Memory(path).close()
+    MapMemory(path).close()
     path.chmod(0o444)
     with pytest.raises(LockedError, match="permissions"):
-        Memory(path)
+        MapMemory(path)
 
 
 def test_a_locked_file_says_who_to_close(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    Memory(path).close()
+    MapMemory(path).close()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(LockedError, match="another process") as refused:
-        Memory(path)
+        MapMemory(path)
     assert "\n" not in str(refused.value)
     other.execute("ROLLBACK")
     other.close()
-    Memory(path).close()
+    MapMemory(path).close()
 
 
 @pytest.mark.parametrize("name", ["x" * 10_000, "\x00\x1b\x07", " \n\t ", ""])
@@ -137,7 +137,7 @@ def test_an_unusable_name_is_refused_and_the_old_one_stays(
 def test_control_characters_do_not_reach_a_name_or_a_text(tmp_path: Path, kitchen: SnapshotContext) -> None:
     run_tool("remember", {"name": "my\x1b[31m mug\x00", "target": "o2"}, kitchen)
     assert kitchen.graph.objects["o2"].label.isprintable()
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.add_note("red\x00\x1b[2J alert", 0.0)
         assert memory.texts()[0].text == "red  [2J alert"
 
@@ -147,13 +147,13 @@ def test_a_taken_name_is_refused_and_nothing_changes(builder: SceneGraphBuilder,
     builder.teach(mug, "my thing")
     with pytest.raises(NameTakenError, match=mug):
         builder.teach(table, "My Thing")
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         assert memory.load_graph("room").objects[table].taught == ""
 
 
 def test_memory_of_another_map_does_not_wake(builder: SceneGraphBuilder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         memory.load_graph("room")
         with pytest.raises(MapMemoryError, match="room"):

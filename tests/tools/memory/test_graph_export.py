@@ -10,10 +10,10 @@ import torch
 
 from tools.mapping.surface_mesh import Mesh
 from tools.memory.graph_export import dsg_json, node_symbol, ply_bytes, readable
-from tools.memory.texts import Remembered
+from tools.memory.texts import StoredText
 from tools.toolbox.snapshot import SnapshotContext
 
-NOTE = Remembered(id=4, kind="note", text="needs washing", time_s=60.0, object_id="o2")
+NOTE = StoredText(id=4, kind="note", text="needs washing", time_s=60.0, object_id="o2")
 
 
 def test_an_export_has_every_thing_room_and_relation(kitchen: SnapshotContext) -> None:
@@ -52,7 +52,7 @@ def test_spark_dsg_opens_the_export(kitchen: SnapshotContext, tmp_path: Path) ->
 
 
 def test_the_readable_export_names_things_places_and_notes(kitchen: SnapshotContext) -> None:
-    text = readable(kitchen.graph, [NOTE, Remembered(id=9, kind="turn", text="hello\nHi.", time_s=1.0)])
+    text = readable(kitchen.graph, [NOTE, StoredText(id=9, kind="turn", text="hello\nHi.", time_s=1.0)])
     assert "kitchen:" in text
     assert "my bag (o4)" in text
     assert "named by the wearer" in text

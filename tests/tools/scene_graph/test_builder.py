@@ -13,8 +13,9 @@ from scenes.types import SceneGraph
 from tests.tools.box_world import BOOK, CABINET, MUG, ROOM, TABLE, Solid, render, tour
 from tools.errors import ToolError
 from tools.geometry.upright_boxes import contains
-from tools.scene_graph.builder import Miss, NameTakenError, SceneGraphBuilder, UnknownObjectError
-from tools.scene_graph.naming import NameGuess
+from tools.scene_graph.builder import NameTakenError, SceneGraphBuilder, UnknownObjectError
+from tools.scene_graph.object_names import NameGuess
+from tools.segmentation.base import GazeMiss
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 
@@ -109,7 +110,7 @@ def test_a_moved_thing_keeps_its_id_and_remembers_where_it_was() -> None:
         builder.observe(frame)
     after = builder.snapshot()
     assert found(after, moved) == carton
-    assert len(builder.objects[carton].placements) >= 2
+    assert len(builder.objects[carton].positions) >= 2
     event = next(e for e in builder.events if e.kind == "moved")
     assert event.object_id == carton
     assert event.since_s < 40.0 <= event.time_s
@@ -142,7 +143,7 @@ def test_a_look_at_nothing_gives_a_reason() -> None:
     builder = built()
     frame, _ = render(ROOM, (0.0, 1.6, 0.0), (0.0, 0.0, -1.5))
     miss = builder.object_at(frame, (80.0, 60.0))
-    assert isinstance(miss, Miss)
+    assert isinstance(miss, GazeMiss)
     assert miss.reason == "floor"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tools.scene_graph.map_objects import MapObject
-from tools.scene_graph.naming import LabelVotes
+from tools.scene_graph.object_names import LabelVotes
 
 
 def thing(said: dict[str, float], source: str, detected: dict[str, float], taught: str = "") -> MapObject:
@@ -13,9 +13,9 @@ def thing(said: dict[str, float], source: str, detected: dict[str, float], taugh
         id="o1",
         first_seen_s=0.0,
         last_seen_s=1.0,
-        labels=LabelVotes(weights=said),
+        namer_labels=LabelVotes(weights=said),
         label_source=source,
-        detected=LabelVotes(weights=detected),
+        detector_labels=LabelVotes(weights=detected),
         taught=taught,
     )
 

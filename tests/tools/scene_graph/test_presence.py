@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.tools.box_world import BOOK, MUG, ROOM, TABLE, Solid, render
 from tools.geometry.surfaces import SurfaceImage, surface_image
-from tools.scene_graph.presence import look, looks
+from tools.scene_graph.presence import check_all, check_presence
 
 ABOVE, LOW = (0.0, 1.6, -0.3), (0.0, 0.95, -1.2)
 ON_TABLE = (0.0, 0.75, 1.2)
@@ -40,7 +40,7 @@ def seen(
 @pytest.mark.parametrize("solid", [MUG, BOOK, TABLE, TRAY])
 def test_what_is_there_is_not_seen_through(solid: Solid, eye: tuple[float, float, float]) -> None:
     solids = ROOM if solid in ROOM else (TABLE, solid)
-    verdict = look(seen(solids, eye, ON_TABLE), surface_of(solid))
+    verdict = check_presence(seen(solids, eye, ON_TABLE), surface_of(solid))
     assert verdict.positive
     assert not verdict.doubtful
 
@@ -49,29 +49,29 @@ def test_what_is_there_is_not_seen_through(solid: Solid, eye: tuple[float, float
 @pytest.mark.parametrize("solid", [MUG, BOOK, TRAY])
 def test_what_has_left_the_table_is_seen_through(solid: Solid, eye: tuple[float, float, float]) -> None:
     solids = tuple(s for s in ROOM if s is not solid)
-    assert look(seen(solids, eye, ON_TABLE), surface_of(solid)).negative
+    assert check_presence(seen(solids, eye, ON_TABLE), surface_of(solid)).negative
 
 
 def test_what_has_left_a_shelf_is_seen_through_although_the_shelf_touched_it_on_four_sides() -> None:
     eye = (0.1, 1.3, 0.0)
-    assert look(seen((*NICHE, BOOKS), eye, BOOKS.center), surface_of(BOOKS)).positive
-    assert look(seen(NICHE, eye, BOOKS.center), surface_of(BOOKS)).negative
+    assert check_presence(seen((*NICHE, BOOKS), eye, BOOKS.center), surface_of(BOOKS)).positive
+    assert check_presence(seen(NICHE, eye, BOOKS.center), surface_of(BOOKS)).negative
 
 
 def test_what_is_behind_something_cannot_be_told() -> None:
     screen = Solid("screen", (0.0, 0.9, 0.4), (2.0, 1.8, 0.05), (90, 90, 90))
-    verdict = look(seen((TABLE, screen), ABOVE, ON_TABLE), surface_of(MUG))
+    verdict = check_presence(seen((TABLE, screen), ABOVE, ON_TABLE), surface_of(MUG))
     assert not verdict.positive
     assert not verdict.negative
 
 
 def test_what_is_out_of_view_cannot_be_told() -> None:
-    verdict = look(seen(ROOM, ABOVE, (0.0, 0.6, -2.0)), surface_of(MUG))
+    verdict = check_presence(seen(ROOM, ABOVE, (0.0, 0.6, -2.0)), surface_of(MUG))
     assert (verdict.in_view, verdict.positive, verdict.negative) == (0.0, False, False)
 
 
 def test_things_that_are_judged_together_are_judged_as_alone() -> None:
     seen_now = seen((TABLE, BOOK), ABOVE, ON_TABLE)
     surfaces = [surface_of(s) for s in (MUG, BOOK, TABLE)] + [np.zeros((0, 3), np.float32)]
-    assert looks(seen_now, surfaces) == [look(seen_now, points) for points in surfaces]
-    assert looks(seen_now, []) == []
+    assert check_all(seen_now, surfaces) == [check_presence(seen_now, points) for points in surfaces]
+    assert check_all(seen_now, []) == []

@@ -41,7 +41,7 @@ EYES = [((x, 1.6, -0.3), (0.0, 0.6, 1.2)) for x in (-0.4, 0.0, 0.4)]
 
 def mapped(parts: VoteMap, start_s: float = 0.0) -> VoteMap:
     for k, (eye, target) in enumerate(EYES):
-        parts.see(oracle(*render(ROOM, eye, target)), start_s + 0.3 * k)
+        parts.add_votes(oracle(*render(ROOM, eye, target)), start_s + 0.3 * k)
         parts.cluster(start_s + 0.3 * k)
     return parts
 
@@ -80,9 +80,9 @@ def test_voxels_without_votes_keep_their_owner_after_a_restart() -> None:
 def test_removed_voxels_leave_the_votes_of_the_others_alone() -> None:
     parts = mapped(VoteMap(KINDS))
     rows = np.arange(len(parts.voxels))
-    kept = parts.voxels.ballots(rows[10:]).center.copy()
+    kept = parts.voxels.mean_votes(rows[10:]).center.copy()
     parts.voxels.remove(rows[:10])
-    assert np.array_equal(parts.voxels.ballots(np.arange(len(parts.voxels))).center, kept)
+    assert np.array_equal(parts.voxels.mean_votes(np.arange(len(parts.voxels))).center, kept)
 
 
 def test_the_building_is_no_part() -> None:
@@ -95,6 +95,6 @@ def test_the_building_is_no_part() -> None:
 def test_pixels_show_the_part_that_they_see(eye) -> None:  # type: ignore[no-untyped-def]
     parts = mapped(VoteMap(KINDS))
     frame, hit = render(ROOM, *eye)
-    shown = parts.see(oracle(frame, hit), 9.0)
+    shown = parts.add_votes(oracle(frame, hit), 9.0)
     inside = np.asarray(hit) == ROOM.index(TABLE)
     assert (shown[inside] == part_of(parts, (0.0, 0.72, 1.0))).mean() > 0.7

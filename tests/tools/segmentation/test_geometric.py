@@ -9,8 +9,9 @@ import torch
 from tests.tools.box_world import BOOK, CAMERA, MUG, ROOM, TABLE, render, tour
 from tools.geometry.surfaces import surface_image
 from tools.geometry.upright_boxes import contains
-from tools.segmentation.base import GazeMiss, GazeSegment, GeometricSegmenter
-from tools.segmentation.structure import FLOOR, THING, WALL
+from tools.segmentation.base import GazeMiss, GazeSegment
+from tools.segmentation.geometric import GeometricSegmenter
+from tools.segmentation.structure import FLOOR, THING, WALL, Structure, Wall
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 
@@ -99,3 +100,13 @@ def test_invalid_depth_never_becomes_a_point() -> None:
     frame.depth_m[torch.rand(frame.depth_m.shape, generator=torch.Generator().manual_seed(0)) < 0.3] = 0.0
     surface = surface_image(frame)
     assert (surface.depth_m[surface.valid] > 0).all()
+
+
+def test_the_walls_give_the_yaw_of_the_room_and_no_walls_give_none() -> None:
+    assert Structure().wall_yaw() is None
+    wall = Wall(normal=np.array([0.0, 1.0]), offset=-2.5, extent=(-2.5, 2.5), top=2.6, frames=9, votes=3)
+    turned = Wall(normal=np.array([0.8, 0.6]), offset=1.0, extent=(0.0, 0.4), top=2.6, frames=9, votes=3)
+    yaw = Structure(walls=[turned, wall]).wall_yaw()
+    assert yaw is not None
+    # The x axis of a box with this yaw lies along the long wall's normal or along the wall.
+    assert abs(np.sin(2.0 * yaw)) < 1e-9

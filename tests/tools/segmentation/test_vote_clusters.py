@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scenes.boxes import iou
 from scenes.types import Box3D
 from tools.geometry.upright_boxes import upright_box, yaw_of
-from tools.segmentation.vote_clusters import Votes, cluster_votes, settle, support, weighted_median
+from tools.segmentation.vote_clusters import Votes, cluster_votes, fit_to_surface, support, weighted_median
 
 TABLE = Box3D(center=(0.0, 0.36, 0.0), size=(1.2, 0.72, 0.7))
 MUG = Box3D(center=(0.2, 0.77, 0.1), size=(0.1, 0.1, 0.1))
@@ -82,13 +82,13 @@ def test_a_misplaced_box_is_moved_to_its_surface() -> None:
     rng = np.random.default_rng(1)
     seen = surface(SOFA, 400, rng)
     off = Box3D(center=(0.25, 0.5, 3.2), size=SOFA.size)
-    assert float(iou(settle(off, seen), SOFA)) > float(iou(off, SOFA)) + 0.2
+    assert float(iou(fit_to_surface(off, seen), SOFA)) > float(iou(off, SOFA)) + 0.2
 
 
 def test_what_is_hidden_is_left_to_the_votes() -> None:
     front = surface(SOFA, 400, np.random.default_rng(2))
     front = front[front[:, 2] < SOFA.center[2] - 0.44]
-    assert settle(SOFA, front).size[2] == pytest.approx(SOFA.size[2])
+    assert fit_to_surface(SOFA, front).size[2] == pytest.approx(SOFA.size[2])
 
 
 def test_a_sheet_is_turned_as_its_surface_lies() -> None:
@@ -96,14 +96,14 @@ def test_a_sheet_is_turned_as_its_surface_lies() -> None:
     window = Box3D(center=(0.0, 1.5, 0.0), size=(1.4, 1.2, 0.03))
     points = (rng.uniform(-0.5, 0.5, (500, 3)) * np.array(window.size)).astype(np.float32) + np.float32([0.0, 1.5, 0.0])
     turned = Box3D(center=(0.1, 1.5, 0.15), size=(1.3, 1.2, 0.04), quaternion_xyzw=(0.0, 0.15, 0.0, 0.9887))
-    assert float(iou(settle(turned, points), window)) > 0.4
+    assert float(iou(fit_to_surface(turned, points), window)) > 0.4
 
 
 def test_a_thing_nearly_along_the_walls_is_along_them() -> None:
     points = surface(SOFA, 300, np.random.default_rng(4))
     tilted = Box3D(center=SOFA.center, size=SOFA.size, quaternion_xyzw=(0.0, 0.0872, 0.0, 0.9962))
-    assert yaw_of(settle(tilted, points, room_yaw=0.0)) == pytest.approx(0.0, abs=1e-6)
-    assert yaw_of(settle(tilted, points)) == pytest.approx(math.radians(10), abs=1e-3)
+    assert yaw_of(fit_to_surface(tilted, points, room_yaw=0.0)) == pytest.approx(0.0, abs=1e-6)
+    assert yaw_of(fit_to_surface(tilted, points)) == pytest.approx(math.radians(10), abs=1e-3)
 
 
 def test_a_few_stray_votes_do_not_support_a_wardrobe() -> None:
@@ -125,6 +125,6 @@ def test_what_lies_flat_has_its_top_where_it_was_seen() -> None:
     seen = surface(book, 40, rng)[:20]
     table = seen - np.array([0.0, 0.03, 0.0], np.float32)
     points = np.concatenate([seen, table]) + rng.normal(0, 0.001, (40, 3)).astype(np.float32)
-    box = settle(Box3D(center=(0.0, 0.72, 0.0), size=book.size), points)
+    box = fit_to_surface(Box3D(center=(0.0, 0.72, 0.0), size=book.size), points)
     assert box.center[1] + box.size[1] / 2 == pytest.approx(0.75, abs=0.003)
     assert float(iou(box, book)) > 0.8

@@ -1,4 +1,4 @@
-"""From things found in the colour image to pieces of surface: what a model sees, and geometry where it sees nothing."""
+"""The segmenter with a detector that a user brings: its masks or boxes on the surface, geometry where it sees none."""
 
 from __future__ import annotations
 
@@ -7,33 +7,34 @@ from numpy.typing import NDArray
 
 from scenes.types import Frame
 from tools.geometry.surfaces import Bools, SurfaceImage, project_points, surface_image
-from tools.segmentation.base import FINE_LEVEL, GazeMiss, GazeSegment, GeometricSegmenter, Segments, without_crumbs
-from tools.segmentation.finders import Finder, Found
+from tools.segmentation.base import GazeMiss, GazeSegment, Segments
+from tools.segmentation.detectors import Detection, Detector
+from tools.segmentation.geometric import FINE_LEVEL, GeometricSegmenter, drop_small_segments
 from tools.segmentation.regions import border_sums
 from tools.segmentation.structure import THING, UNSURE, Structure
 
-IN_BOX = 0.7
+MIN_SHARE_IN_BOX = 0.7
 """A piece belongs to a box that holds this share of its pixels."""
-ON_BUILDING = 0.8
+FLAT_SHARE = 0.8
 """What lies on wall or floor to this share is a flat thing there, such as a picture or a rug."""
-BUILDING = ("wall", "floor", "ceiling")
+BUILDING_WORDS = ("wall", "floor", "ceiling")
 """Words for what this map keeps as planes, not as things."""
-LARGEST = 0.6
-"""A find over more of the surface than this is the scene, not a thing in it."""
+MAX_SHARE_OF_VIEW = 0.6
+"""A detection over more of the surface than this is the scene, not a thing in it."""
 
 
-class FoundSegmenter(GeometricSegmenter):
-    """Masks or boxes of a model, cut on the surface; one instance per map."""
+class DetectionSegmenter(GeometricSegmenter):
+    """Masks or boxes of a detector, cut on the surface; one instance per map."""
 
-    def __init__(self, finder: Finder, structure: Structure | None = None) -> None:
+    def __init__(self, detector: Detector, structure: Structure | None = None) -> None:
         super().__init__(structure)
-        self.finder = finder
+        self.detector = detector
 
     def segment(self, frame: Frame) -> Segments:
         surface = surface_image(frame, self.width)
         background, tree, edge = self._analyse(surface)
-        fine = without_crumbs(tree.cut(FINE_LEVEL))
-        drawn, finds, flat = self._draw(frame, surface, background, fine)
+        fine = drop_small_segments(tree.cut(FINE_LEVEL))
+        drawn, detections, flat = self._draw(frame, surface, background, fine)
         labels = np.zeros(fine.shape, np.int32)
         rest = (drawn == 0) & (fine > 0)
         _, number = np.unique(fine[rest], return_inverse=True)
@@ -41,18 +42,18 @@ class FoundSegmenter(GeometricSegmenter):
         names: dict[int, tuple[str, float]] = {}
         first_flat = 1 << 30
         # Flat things last, because their labels are told apart by number.
-        for k in sorted(range(len(finds)), key=lambda k: flat[k]):
+        for k in sorted(range(len(detections)), key=lambda k: flat[k]):
             mask = drawn == k + 1
             if not mask.any():
                 continue
             label = int(labels.max(initial=0)) + 1
             first_flat = min(first_flat, label) if flat[k] else first_flat
             labels[mask] = label
-            if finds[k].label:
-                names[label] = (finds[k].label, finds[k].score)
+            if detections[k].label:
+                names[label] = (detections[k].label, detections[k].score)
         pairs, sums = border_sums(labels, edge, surface)
-        told = len(np.unique(labels[rest])) + 1
-        apart = (pairs >= told).all(1)
+        first_detected = len(np.unique(labels[rest])) + 1
+        apart = (pairs >= first_detected).all(1)
         # Where the model sees two things, there is a border, whatever geometry says.
         sums[apart, 1] += 2.0 * sums[apart, 0]
         return Segments(
@@ -74,7 +75,7 @@ class FoundSegmenter(GeometricSegmenter):
         if at is None:
             return own
         background, tree, _ = self._analyse(surface)
-        drawn, _, _ = self._draw(frame, surface, background, without_crumbs(tree.cut(FINE_LEVEL)))
+        drawn, _, _ = self._draw(frame, surface, background, drop_small_segments(tree.cut(FINE_LEVEL)))
         column, row = at
         if drawn[row, column] == 0:
             return own
@@ -83,9 +84,9 @@ class FoundSegmenter(GeometricSegmenter):
 
     def _draw(
         self, frame: Frame, surface: SurfaceImage, background: NDArray[np.uint8], fine: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int32], list[Found], list[bool]]:
-        """(h, w) number of the find that each pixel shows (0 for none), the finds, and which of them are flat."""
-        finds = [f for f in self.finder.find(frame.rgb.numpy()) if f.label not in BUILDING]
+    ) -> tuple[NDArray[np.int32], list[Detection], list[bool]]:
+        """(h, w) number of the detection that each pixel shows (0 for none), all detections, and which are flat."""
+        detections = [d for d in self.detector.detect(frame.rgb.numpy()) if d.label not in BUILDING_WORDS]
         uv, ahead = project_points(frame, surface.points)
         h, w = frame.rgb.shape[:2]
         column = np.clip(uv[..., 0].astype(np.int64), 0, w - 1)
@@ -93,25 +94,28 @@ class FoundSegmenter(GeometricSegmenter):
         seen = surface.valid & ahead & (uv[..., 0] >= 0) & (uv[..., 1] >= 0) & (uv[..., 0] < w) & (uv[..., 1] < h)
         free = (background == THING) | (background == UNSURE)
         masks, flat = [], []
-        for find in finds:
-            mask = seen & find.mask[row, column] if find.mask is not None else _pieces_in(find, uv, seen, fine)
-            lies_flat = bool(mask.any()) and bool((~free[mask]).mean() >= ON_BUILDING)
+        for detection in detections:
+            if detection.mask is None:
+                mask = _segments_in_box(detection, uv, seen, fine)
+            else:
+                mask = seen & detection.mask[row, column]
+            lies_flat = bool(mask.any()) and bool((~free[mask]).mean() >= FLAT_SHARE)
             masks.append(mask if lies_flat else mask & free)
             flat.append(lies_flat)
         drawn = np.zeros(seen.shape, np.int32)
         # Small things are drawn over large ones: the mug over the table that it stands on.
-        for k in sorted(range(len(finds)), key=lambda k: -int(masks[k].sum())):
-            if masks[k].sum() <= LARGEST * seen.size:
+        for k in sorted(range(len(detections)), key=lambda k: -int(masks[k].sum())):
+            if masks[k].sum() <= MAX_SHARE_OF_VIEW * seen.size:
                 drawn[masks[k]] = k + 1
-        return drawn, finds, flat
+        return drawn, detections, flat
 
 
-def _pieces_in(find: Found, uv: NDArray[np.float32], seen: Bools, fine: NDArray[np.int32]) -> Bools:
-    """The geometric pieces that lie in a box."""
-    left, top, right, bottom = find.box_px
+def _segments_in_box(detection: Detection, uv: NDArray[np.float32], seen: Bools, fine: NDArray[np.int32]) -> Bools:
+    """The geometric segments that lie in the box of a detection."""
+    left, top, right, bottom = detection.box_px
     inside = seen & (uv[..., 0] >= left) & (uv[..., 0] < right) & (uv[..., 1] >= top) & (uv[..., 1] < bottom)
     size = np.bincount(fine.ravel())
     held = np.bincount(fine[inside], minlength=len(size))
-    belongs = held >= IN_BOX * np.maximum(size, 1)
+    belongs = held >= MIN_SHARE_IN_BOX * np.maximum(size, 1)
     belongs[0] = False
     return inside & belongs[fine]

@@ -1,4 +1,4 @@
-"""The two memories side by side: things with boxes, and frames in words. They answer together and disagree openly."""
+"""One search over both memories, objects with boxes and texts about frames, which says where the two disagree."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from scenes.records import Reason
 from scenes.types import SceneGraph
-from tools.memory.memory import Memory
-from tools.memory.texts import Remembered
+from tools.memory.map_memory import MapMemory
+from tools.memory.texts import StoredText
 from tools.search.name_matching import NameQuery, fold, parse_query
 from tools.search.queries import GazeRay, Point, Region, Selection, abstention, search
 
-SAID = 5
-"""Texts in one joint answer."""
+MAX_TEXTS = 5
+"""Most texts in one joint answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,15 +22,15 @@ class JointAnswer:
     selection: Selection
     reason: Reason | None
     """Why the object memory has no plain answer; None = it has one."""
-    texts: tuple[Remembered, ...] = ()
+    texts: tuple[StoredText, ...] = ()
     """Captions, notes and turns that fit, best first."""
     disagreement: str = ""
     """Where captions claim what the object memory does not have, in words; ``""`` = they agree."""
 
 
-def ask_both(
+def search_both(
     graph: SceneGraph,
-    memory: Memory,
+    memory: MapMemory,
     text: str,
     *,
     room: str = "",
@@ -52,15 +52,15 @@ def ask_both(
         region=region,
         gaze=gaze,
     )
-    texts = tuple(memory.search(text, limit=SAID, span_s=seen_s))
+    texts = tuple(memory.search(text, limit=MAX_TEXTS, span_s=seen_s))
     reason = abstention(selection, graph.time_s, one=False)
     return JointAnswer(
         selection=selection, reason=reason, texts=texts, disagreement=_disagreement(selection, query, texts)
     )
 
 
-def _disagreement(selection: Selection, query: NameQuery, texts: tuple[Remembered, ...]) -> str:
-    """What a caption says that the objects contradict: a thing that is not among them, or that has left before."""
+def _disagreement(selection: Selection, query: NameQuery, texts: tuple[StoredText, ...]) -> str:
+    """The newest caption that names something the objects do not have, or that had left before; ``""`` for none."""
     if selection.matches or not query.words:
         return ""
     saying = [t for t in texts if t.kind == "caption" and set(query.words) <= set(fold(t.text))]

@@ -1,4 +1,4 @@
-"""Who names things: the interface to whatever can look at a picture and say what it shows."""
+"""Names of objects: who may guess them, how guesses add up, and what a name may look like."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
-NAMED_FROM = 0.6
-"""Below this confidence a thing stays unnamed: a wrong name is worse than none."""
+MIN_NAME_CONFIDENCE = 0.6
+"""Below this confidence an object stays unnamed: a wrong name is worse than none."""
 PRIOR_WEIGHT = 0.3
-"""Weight of "something else" in a label distribution, in units of one sure look."""
+"""Weight of "something else" in a label distribution, in units of one sure guess."""
 MAX_NAME_CHARS = 80
 NameSource = Literal["vlm", "detector"]
 """Who guessed: a language model that was asked, or a classifier with a closed list of names."""
@@ -20,7 +20,7 @@ NameSource = Literal["vlm", "detector"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameGuess:
-    """What a thing seems to be."""
+    """What an object seems to be."""
 
     label: str
     """Lower case; ``""`` = cannot say."""
@@ -31,21 +31,21 @@ class NameGuess:
 
 
 class Namer(Protocol):
-    """Names things from pictures of them."""
+    """Names objects from pictures of them."""
 
     def name(self, things: Sequence[Sequence[Tensor]]) -> Sequence[NameGuess]:
-        """The views of each thing, (H, W, 3) uint8, best first, at least one -> one guess each."""
+        """The views of each object, (H, W, 3) uint8, best first, at least one -> one guess each."""
         ...
 
 
 @dataclass(slots=True)
 class LabelVotes:
-    """A label distribution that several looks add up to."""
+    """A label distribution that several guesses add up to."""
 
     weights: dict[str, float] = field(default_factory=dict)
 
     def add(self, label: str, confidence: float) -> None:
-        """One look's guess."""
+        """Add one guess; ``""`` adds nothing."""
         if label:
             self.weights[label] = self.weights.get(label, 0.0) + confidence
 
@@ -57,7 +57,7 @@ class LabelVotes:
         return label, self.weights[label] / (sum(self.weights.values()) + PRIOR_WEIGHT)
 
     def shares(self) -> dict[str, float]:
-        """Probability of each label by all looks together; less than 1 in sum where they are not sure."""
+        """Probability of each label by all guesses together; less than 1 in sum where they are not sure."""
         total = max(1.0, sum(self.weights.values()))
         return {label: weight / total for label, weight in self.weights.items()}
 

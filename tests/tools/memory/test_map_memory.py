@@ -14,10 +14,10 @@ import torch
 from evals.suites.memory import kill_trials
 from tests.tools.box_world import MUG, ROOM, TABLE, render, tour
 from tests.tools.scene_graph.test_builder import built, found
-from tools.memory.memory import Memory
+from tools.memory.map_memory import MapMemory
 from tools.memory.memory_file import SCHEMA_VERSION, CorruptError, LockedError, MapMemoryError, NewerSchemaError
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.segmentation.embedded import EmbeddedSegmenter
+from tools.segmentation.embedded_segmenter import EmbeddedSegmenter
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,10 @@ def builder() -> SceneGraphBuilder:
 
 
 def test_a_graph_comes_back_as_it_was(builder: SceneGraphBuilder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         before = builder.snapshot()
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         restored = memory.load_graph("room")
     after = restored.snapshot()
     assert after == before
@@ -44,7 +44,7 @@ def test_a_graph_comes_back_as_it_was(builder: SceneGraphBuilder, tmp_path: Path
 
 
 def test_a_restored_graph_goes_on_with_the_same_ids(builder: SceneGraphBuilder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         restored = memory.load_graph("room")
     before = {s.name: found(builder.snapshot(), s) for s in ROOM}
@@ -58,7 +58,7 @@ def test_a_restored_graph_goes_on_with_the_same_ids(builder: SceneGraphBuilder, 
 
 def test_saving_again_after_more_frames_replaces_the_old_state(tmp_path: Path) -> None:
     builder = built()
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         for frame in tour(start_s=50.0, first_id=50, count=9):
             builder.observe(frame)
@@ -67,14 +67,14 @@ def test_saving_again_after_more_frames_replaces_the_old_state(tmp_path: Path) -
 
 
 def test_memory_of_another_map_is_refused(builder: SceneGraphBuilder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         with pytest.raises(MapMemoryError, match="kitchen"):
             memory.load_graph("kitchen")
 
 
 def test_texts_are_found_by_stems_and_never_by_operators(tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         first = memory.add_note("the radiators leak when heated", 1.0, "o3")
         memory.add_caption("a red mug on a wooden table", 2.0, frame_id=7)
         memory.add_turn("where is my bag?", {"answer": "On the sofa."}, 3.0)
@@ -93,7 +93,7 @@ def test_texts_are_found_by_stems_and_never_by_operators(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("text", ["", "\x00\x07", "x" * 10_000])
 def test_unusable_texts_are_refused(text: str, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory, pytest.raises(ValueError, match="expected"):
+    with MapMemory(tmp_path / "m.db") as memory, pytest.raises(ValueError, match="expected"):
         memory.add_note(text, 0.0)
 
 
@@ -101,7 +101,7 @@ def test_a_forgotten_thing_leaves_nothing_in_the_file(tmp_path: Path) -> None:
     builder = built()
     mug = found(builder.snapshot(), MUG)
     builder.teach(mug, "grandmothers porcelain")
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         memory.add_note("grandmothers porcelain is precious", 1.0, mug)
         assert memory.forget_object(mug)
@@ -113,18 +113,18 @@ def test_a_forgotten_thing_leaves_nothing_in_the_file(tmp_path: Path) -> None:
 
 
 def test_forgetting_a_time_span_keeps_the_rest(tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         for k in range(6):
             memory.add_note(f"note number {k}", float(k))
-            memory.add_keyframe(k, float(k), torch.eye(4, dtype=torch.float64))
+            memory.add_frame(k, float(k), torch.eye(4, dtype=torch.float64))
         memory.forget_span(1.5, 3.5)
         assert [t.time_s for t in memory.texts()] == [0.0, 1.0, 4.0, 5.0]
-        assert [k.frame_id for k in memory.keyframes()] == [0, 1, 4, 5]
+        assert [k.frame_id for k in memory.frames()] == [0, 1, 4, 5]
 
 
 def test_forgetting_everything_empties_the_file(builder: SceneGraphBuilder, tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    with Memory(path) as memory:
+    with MapMemory(path) as memory:
         memory.save_graph(builder)
         memory.add_note("a secret", 1.0)
         memory.forget_all()
@@ -138,9 +138,9 @@ def test_keyframes_come_back(tmp_path: Path) -> None:
     pose = torch.eye(4, dtype=torch.float64)
     pose[:3, 3] = torch.tensor([1.0, 2.0, 3.0])
     picture = torch.full((30, 40, 3), 120, dtype=torch.uint8)
-    with Memory(tmp_path / "m.db") as memory:
-        memory.add_keyframe(3, 0.6, pose, picture, torch.arange(8, dtype=torch.float32))
-        (back,) = memory.keyframes()
+    with MapMemory(tmp_path / "m.db") as memory:
+        memory.add_frame(3, 0.6, pose, picture, torch.arange(8, dtype=torch.float32))
+        (back,) = memory.frames()
     np.testing.assert_array_equal(back.world_from_camera, pose.numpy())
     assert back.descriptor is not None
     np.testing.assert_array_equal(back.descriptor, np.arange(8))
@@ -150,72 +150,72 @@ def test_keyframes_come_back(tmp_path: Path) -> None:
 
 def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    Memory(path).close()
+    MapMemory(path).close()
     raw = sqlite3.connect(path)
     raw.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     raw.close()
     before = path.read_bytes()
     with pytest.raises(NewerSchemaError, match="update"):
-        Memory(path)
+        MapMemory(path)
     assert path.read_bytes() == before
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    with Memory(path):
+    with MapMemory(path):
         code = (
-            "import sys; from pathlib import Path; from tools.memory.memory import Memory; "
+            "import sys; from pathlib import Path; from tools.memory.map_memory import MapMemory; "
             "from tools.memory.memory_file import LockedError\n"
-            "try: Memory(Path(sys.argv[1]))\nexcept LockedError as e: print('locked', e)"
+            "try: MapMemory(Path(sys.argv[1]))\nexcept LockedError as e: print('locked', e)"
         )
         done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
         assert done.stdout.startswith("locked"), done.stderr
         assert done.stdout.count("\n") == 1
-    Memory(path).close()
+    MapMemory(path).close()
 
 
 def test_damaged_and_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
     text = tmp_path / "text.db"
     text.write_text("not a database, but long enough to have a header " * 50)
     with pytest.raises(CorruptError):
-        Memory(text)
+        MapMemory(text)
     foreign = tmp_path / "foreign.db"
     raw = sqlite3.connect(foreign)
     raw.execute("CREATE TABLE t (x)")
     raw.close()
     with pytest.raises(CorruptError, match="another SQLite file"):
-        Memory(foreign)
+        MapMemory(foreign)
     with pytest.raises(MapMemoryError) as missing:
-        Memory(tmp_path / "none.db", read_only=True)
+        MapMemory(tmp_path / "none.db", read_only=True)
     assert "\n" not in str(missing.value)
     with pytest.raises(MapMemoryError, match="folder"):
-        Memory(tmp_path / "no" / "folder.db")
+        MapMemory(tmp_path / "no" / "folder.db")
 
 
 def test_damage_inside_a_part_is_noticed(builder: SceneGraphBuilder, tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    with Memory(path) as memory:
+    with MapMemory(path) as memory:
         memory.save_graph(builder)
     raw = sqlite3.connect(path)
     raw.execute("UPDATE parts SET checksum = checksum + 1 WHERE id = (SELECT min(id) FROM parts)")
     raw.commit()
     raw.close()
-    with Memory(path) as memory, pytest.raises(CorruptError, match="damaged"):
+    with MapMemory(path) as memory, pytest.raises(CorruptError, match="damaged"):
         memory.load_graph("room")
 
 
 def test_a_read_only_memory_reads_and_refuses_to_write(builder: SceneGraphBuilder, tmp_path: Path) -> None:
     path = tmp_path / "m.db"
-    with Memory(path) as memory:
+    with MapMemory(path) as memory:
         memory.save_graph(builder)
-    with Memory(path, read_only=True) as memory:
+    with MapMemory(path, read_only=True) as memory:
         assert memory.load_graph("room").snapshot().objects
         with pytest.raises(LockedError):
             memory.add_note("x", 0.0)
 
 
 def test_a_failed_write_leaves_nothing_half_done(builder: SceneGraphBuilder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
         before = memory.load_graph("room").snapshot()
         broken = built()
@@ -239,9 +239,9 @@ def test_a_look_taught_before_a_restart_is_known_after_it(tmp_path: Path) -> Non
     target = builder.object_at(frame, (float(np.median(columns)) + 0.5, float(np.median(rows)) + 0.5))
     assert isinstance(target, str)
     builder.teach(target, "desk")
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.save_graph(builder)
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         restored = memory.load_graph("room")
     assert restored.snapshot().objects[target].label == "desk"
 
@@ -252,7 +252,7 @@ def test_things_that_were_voted_for_survive_restarts_without_their_votes(tmp_pat
         builder.observe(frame)
     before = None
     for _ in range(3):  # every save groups the things anew
-        with Memory(tmp_path / "m.db") as memory:
+        with MapMemory(tmp_path / "m.db") as memory:
             memory.save_graph(builder)
             before = before or builder.snapshot()
             builder = memory.load_graph("room", None, EmbeddedSegmenter())

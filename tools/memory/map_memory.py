@@ -17,23 +17,23 @@ from typing import Any
 
 from scenes.types import SceneGraph
 from tools.memory import graph_store
-from tools.memory.embedding import TextEncoder, lexical_only
 from tools.memory.forgetting import Forgetting
 from tools.memory.graph_export import dsg_json
-from tools.memory.keyframes import Keyframe, KeyframeMemory
 from tools.memory.memory_file import MapMemoryError, MemoryFile
 from tools.memory.retention import Retention, apply_retention, load_retention, store_retention
-from tools.memory.texts import KINDS, Remembered, TextKind, TextMemory
+from tools.memory.stored_frames import FrameMemory, StoredFrame
+from tools.memory.text_encoder import TextEncoder, lexical_only
+from tools.memory.texts import TEXT_KINDS, StoredText, TextKind, TextMemory
 from tools.scene_graph.builder import SceneGraphBuilder
-from tools.scene_graph.naming import Namer
+from tools.scene_graph.object_names import Namer
 from tools.search.name_matching import Similarity
 from tools.segmentation.base import Segmenter
 
-__all__ = ["KINDS", "Keyframe", "Memory", "Remembered", "TextKind"]
+__all__ = ["TEXT_KINDS", "MapMemory", "StoredFrame", "StoredText", "TextKind"]
 
 
-class Memory(TextMemory, KeyframeMemory):
-    """One map's memory file: the graph here, words in ``TextMemory``, pictures in ``KeyframeMemory``."""
+class MapMemory(TextMemory, FrameMemory):
+    """One map's memory file: the graph here, words in ``TextMemory``, pictures in ``FrameMemory``."""
 
     def __init__(self, path: Path, *, read_only: bool = False, encoder: TextEncoder | None = None) -> None:
         """Open or create. ``encoder``: finds texts and names by meaning; None = by words only.
@@ -42,7 +42,7 @@ class Memory(TextMemory, KeyframeMemory):
         """
         file = MemoryFile(path, read_only=read_only)
         TextMemory.__init__(self, file, encoder)
-        KeyframeMemory.__init__(self, file)
+        FrameMemory.__init__(self, file)
         self.path = path
         self.similarity: Similarity = lexical_only if encoder is None else encoder.similarity
         self.dormant: frozenset[str] = frozenset()
@@ -51,7 +51,7 @@ class Memory(TextMemory, KeyframeMemory):
         self._limits = load_retention(file)
         self.thumbnails = self._limits.thumbnails
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> MapMemory:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,7 +116,7 @@ class Memory(TextMemory, KeyframeMemory):
     def add_turn(self, question: str, answer: dict[str, Any], time_s: float, frame_id: int | None = None) -> int:
         """Remember a turn of the conversation; what the turn before it set aside is now forgotten for good."""
         text_id = super().add_turn(question, answer, time_s, frame_id)
-        self._forgetting.turn_over()
+        self._forgetting.end_turn()
         return text_id
 
     # ---- forgetting
@@ -151,9 +151,9 @@ class Memory(TextMemory, KeyframeMemory):
         self._texts_changed()
         return found
 
-    def aside(self) -> dict[str, str]:
+    def recoverable(self) -> dict[str, str]:
         """Ids and names of the things that ``bring_back`` would return."""
-        return self._forgetting.aside()
+        return self._forgetting.recoverable()
 
     def bring_back(self) -> dict[str, str]:
         """Undo ``set_aside``; ids and names. Load the graph again after it. Raises ``NothingForgottenError``."""

@@ -18,15 +18,17 @@ from tools.segmentation.structure import WALL
 AREA_M2 = (0.02, 4.0)
 """From a light switch panel to a wide window."""
 MIN_SIDE_M = 0.1
-FILL = 0.6
+MIN_FILL = 0.6
 """Share of its upright bounding rectangle that it covers; an ellipse covers 0.79, a shadow or a stain less."""
-CONTRAST_LAB = 9.0
+MIN_CONTRAST_LAB = 9.0
 """Distance of its mean colour from its wall's; plain textures stay below."""
 CUT_LEVEL = 0.69
+"""Border strength (undecided, see ``BorderWeights``) at which the regions of a wall are cut."""
 MIN_PX = 20
+"""Smaller regions tell nothing."""
 
 
-def hangings(surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats) -> NDArray[np.int32]:
+def wall_hangings(surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats) -> NDArray[np.int32]:
     """(h, w) labels 1..n of flat things on the walls of a frame, 0 elsewhere.
 
     ``edge`` are the cues of ``tools.segmentation.regions.borders``; only colour counts here.
@@ -44,7 +46,7 @@ def hangings(surface: SurfaceImage, background: NDArray[np.uint8], edge: Floats)
     count = 0
     for label in np.flatnonzero(size >= MIN_PX):
         mask = regions == label
-        if _hangs(surface, mask, plain[label], walls):
+        if _is_wall_hanging(surface, mask, plain[label], walls):
             count += 1
             out[mask] = count
     return out
@@ -62,8 +64,8 @@ def _plain_color(surface: SurfaceImage, regions: NDArray[np.int32], size: NDArra
     return color[wall]
 
 
-def _hangs(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], walls: Bools) -> bool:
-    if np.linalg.norm(surface.lab[mask].mean(0) - wall_color) < CONTRAST_LAB:
+def _is_wall_hanging(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], walls: Bools) -> bool:
+    if np.linalg.norm(surface.lab[mask].mean(0) - wall_color) < MIN_CONTRAST_LAB:
         return False
     border = mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any()
     if border:
@@ -78,10 +80,10 @@ def _hangs(surface: SurfaceImage, mask: Bools, wall_color: NDArray[np.float64], 
     towards = surface.eye - points
     slant = np.abs(towards @ normal) / np.linalg.norm(towards, axis=-1)
     pixel_m2 = surface.depth_m[mask] ** 2 / (surface.camera.fx * surface.camera.fy) / np.maximum(slant, 0.15)
-    return bool(pixel_m2.sum() >= FILL * width * height) and _amid(mask, walls)
+    return bool(pixel_m2.sum() >= MIN_FILL * width * height) and _surrounded_by(mask, walls)
 
 
-def _amid(mask: Bools, walls: Bools) -> bool:
+def _surrounded_by(mask: Bools, walls: Bools) -> bool:
     """Whether wall surrounds it: a sliver between a wall and a cupboard is no picture."""
     grown = np.zeros_like(mask)
     grown[1:] |= mask[:-1]

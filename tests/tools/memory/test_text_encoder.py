@@ -12,10 +12,10 @@ import pytest
 from evals.suites.memory import words_found
 from evals.suites.memory_words import ABSENT, FOUND
 from scenes.types import Box3D, SceneGraph, SceneObject
-from tools.memory import embedding
-from tools.memory.captions import ask_both
-from tools.memory.embedding import EncoderError, TextEncoder, installed_encoder, lexical_only
-from tools.memory.memory import Memory
+from tools.memory import text_encoder
+from tools.memory.joint_search import search_both
+from tools.memory.map_memory import MapMemory
+from tools.memory.text_encoder import EncoderError, TextEncoder, installed_encoder, lexical_only
 from tools.memory.text_index import CANDIDATES, SignIndex, sign_code
 from tools.search.name_matching import parse_query
 from tools.search.queries import search
@@ -65,11 +65,11 @@ def test_vectors_do_not_depend_on_the_company_of_a_text(encoder: TextEncoder) ->
 
 
 def test_notes_are_found_by_meaning_also_those_written_without_an_encoder(encoder: TextEncoder, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         early = memory.add_note("the couch needs a new cover", 1.0)
         memory.add_note("water the plants on friday", 2.0)
         assert memory.search("sofa") == []
-    with Memory(tmp_path / "m.db", encoder=encoder) as memory:
+    with MapMemory(tmp_path / "m.db", encoder=encoder) as memory:
         late = memory.add_note("our new couch is from 1950", 3.0)
         assert {t.id for t in memory.search("sofa")} == {early, late}
         assert memory.search("volcano eruption") == []
@@ -77,12 +77,12 @@ def test_notes_are_found_by_meaning_also_those_written_without_an_encoder(encode
         assert {t.id for t in memory.search("sofa")} == {early}
         assert [t.id for t in memory.search("sofa", span_s=(0.0, 1.5))] == [early]
         assert memory.search("sofa", kinds=("turn",)) == []
-    with Memory(tmp_path / "m.db", encoder=encoder, read_only=True) as memory:
+    with MapMemory(tmp_path / "m.db", encoder=encoder, read_only=True) as memory:
         assert {t.id for t in memory.search("sofa")} == {early}
 
 
 def test_a_changed_weight_file_is_refused(encoder: TextEncoder, tmp_path: Path) -> None:
-    for name in embedding.SHA256:
+    for name in text_encoder.SHA256:
         shutil.copy(encoder.folder / name, tmp_path / name)
     config = tmp_path / "config.json"
     config.write_text(config.read_text() + " ")
@@ -95,7 +95,7 @@ def test_a_changed_weight_file_is_refused(encoder: TextEncoder, tmp_path: Path) 
 
 
 def test_without_an_encoder_search_is_lexical_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    embedding._say_lexical.cache_clear()
+    text_encoder._warn_lexical.cache_clear()
     graph = home("sofa", "mug")
     with caplog.at_level(logging.WARNING):
         assert [o.label for o in search(graph, parse_query("mug"), similarity=lexical_only).matches] == ["mug"]
@@ -126,17 +126,17 @@ def test_the_nearest_codes_hold_the_nearest_vectors() -> None:
 
 
 def test_both_memories_answer_and_say_where_they_disagree(kitchen: SnapshotContext, tmp_path: Path) -> None:
-    with Memory(tmp_path / "m.db") as memory:
+    with MapMemory(tmp_path / "m.db") as memory:
         memory.add_caption("a kitchen with a piano beside the door", 40.0, frame_id=12)
         memory.add_caption("keys on the table", 95.0, frame_id=60)
         memory.add_note("the sofa is new", 50.0)
-        piano = ask_both(kitchen.graph, memory, "piano")
+        piano = search_both(kitchen.graph, memory, "piano")
         assert piano.reason == "never_seen"
         assert piano.texts[0].frame_id == 12
         assert "frame 12" in piano.disagreement
-        keys = ask_both(kitchen.graph, memory, "keys")  # the objects say: gone since 88 s; a later caption saw them
+        keys = search_both(kitchen.graph, memory, "keys")  # the objects say: gone since 88 s; a later caption saw them
         assert keys.reason == "moved"
         assert "since 88.0 s" in keys.disagreement
-        sofa = ask_both(kitchen.graph, memory, "sofa")
+        sofa = search_both(kitchen.graph, memory, "sofa")
         assert (sofa.reason, sofa.disagreement) == (None, "")
         assert sofa.texts[0].kind == "note"

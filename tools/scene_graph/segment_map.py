@@ -1,23 +1,22 @@
-"""The map's pieces: what one segment shows, followed over frames, and how strong the borders between them are.
+"""The part map of segmenters that cut frames: segments followed over frames, and the strength of borders between them.
 
-A part is stable where a whole thing is not: the seat of a sofa is the same patch of surface from everywhere, while
+A part is stable where a whole object is not: the seat of a sofa is the same patch of surface from everywhere, while
 whether it is cut from the back depends on the view. So identity is kept per part, the strength of the border between
-two parts is averaged over all views that show it, and things are groups of parts (``tools.scene_graph.grouping``).
+two parts is averaged over all views that show it, and objects are groups of parts (``tools.scene_graph.grouping``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scenes.types import Box3D
 from tools.geometry.voxels import VoxelTable, reduce_to_voxels
 from tools.scene_graph.association import one_to_one, overlap
 from tools.scene_graph.grouping import group_parts
-from tools.scene_graph.naming import LabelVotes
+from tools.scene_graph.object_names import LabelVotes
+from tools.scene_graph.part_map import ObjectFit, PartTable
 from tools.segmentation.base import Segments
 from tools.segmentation.merging import BorderWeights
 from tools.segmentation.regions import N_CUES
@@ -26,51 +25,22 @@ MIN_COVERAGE = 0.3
 """A segment shows a known part when the part owns this share of its voxels."""
 APART_STRENGTH = 0.7
 """A segment inside a known part becomes a part of its own when its border to the part's main segment is this strong."""
-CRUMB_AFTER_S = 1.0
-"""A piece that one frame alone saw is noise after this long."""
+NOISE_AFTER_S = 1.0
+"""A part that one frame alone saw, or that has less than three voxels, is noise after this long unseen."""
 MAX_RANGE_M = 5.0
 """Farther surfaces are too noisy to cut."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Part:
-    """One piece of surface."""
-
-    id: int
-    first_seen_s: float
-    last_seen_s: float
-    frames: int = 1
-    flat: bool = False
-    """A flat thing on a wall: its voxels are no background although they lie on the wall's plane."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """What a map of parts says of a thing beyond its surface."""
-
-    box: Box3D | None = None
-    """None: the surface alone says how large it is."""
-    supported: bool = True
-    """False while too little speaks for a thing to show it."""
-
-
-class PartMap:
-    """Parts, their voxels, and the summed border cues between pairs of them."""
+class SegmentMap(PartTable):
+    """Parts made of the segments of frames, with the summed border cues between pairs of them; a ``PartMap``."""
 
     def __init__(self) -> None:
-        self.voxels = VoxelTable()
-        self.parts: dict[int, Part] = {}
-        self.border: dict[tuple[int, int], NDArray[np.float64]] = {}
-        """(a, b) with a < b -> sums of ``CUES`` over border pixels of all views."""
-        self.next_id = 1
-        self.said: dict[int, LabelVotes] = {}
+        super().__init__(VoxelTable())
+        self.label_votes: dict[int, LabelVotes] = {}
         """What a segmenter that knows names has called each part."""
-        self.locked: set[int] = set()
-        """Parts that a person has pointed out: other parts cannot take their voxels."""
 
-    def take_in(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
-        """Add a frame; returns the part that each pixel of its surface shows, (h, w), 0 for none."""
-        return self.observe(segments, time_s)[segments.labels]
+    def add_frame(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+        return self.assign_parts(segments, time_s)[segments.labels]
 
     def groups(
         self,
@@ -79,33 +49,27 @@ class PartMap:
         background: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
         weights: BorderWeights,
     ) -> list[list[int]]:
-        """Which parts make one thing; parts ``pinned`` to one thing stay together.
-
-        ``background`` tells which of some points are floor, wall or ceiling.
-        """
-        self.clean(background(self.voxels.point), time_s)
+        self.remove_noise(background(self.voxels.point), time_s)
         return group_parts(self, weights, pinned)
 
-    def trusted(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Of a thing's voxels, those to believe: one stray look makes no surface, unless there was only one so far."""
+    def reliable_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        # One stray look makes no surface, unless there was only one so far.
         sure = rows[self.voxels.hits[rows] >= 2]
         return sure if len(sure) >= 8 else rows
 
-    def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> Fit | None:
-        """What speaks for a thing of some voxels. None: too little is known by now to change what was said before."""
-        del rows, room_yaw
-        return Fit()
+    def fit(self, rows: NDArray[np.int64], room_yaw: float | None) -> ObjectFit | None:
+        del rows, room_yaw  # segments say nothing of an object beyond its surface
+        return ObjectFit()
 
-    def kinds_said(self, parts: Sequence[int], rows: NDArray[np.int64]) -> dict[str, float]:
-        """What a thing of some parts and voxels was taken for: evidence per label."""
+    def label_weights(self, parts: Sequence[int], rows: NDArray[np.int64]) -> dict[str, float]:
         del rows
         total: dict[str, float] = {}
         for part in parts:
-            for label, weight in self.said[part].weights.items() if part in self.said else ():
+            for label, weight in self.label_votes[part].weights.items() if part in self.label_votes else ():
                 total[label] = total.get(label, 0.0) + weight
         return total
 
-    def observe(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
+    def assign_parts(self, segments: Segments, time_s: float) -> NDArray[np.int32]:
         """Add a frame; returns the part of each segment, (n + 1,) with 0 for none."""
         surface = segments.surface
         use = (segments.labels > 0) & surface.valid & (surface.depth_m < MAX_RANGE_M)
@@ -119,11 +83,11 @@ class PartMap:
         # A picture is never a piece of the cupboard before it, nor the other way round.
         fits = flat_part[None, :] == (table.segments >= segments.first_flat)[:, None]
         self._assign(table.segments, table.owners, np.where(fits, table.coverage, 0.0), segments, part_of, time_s)
-        self._see_borders(segments, part_of)
+        self._add_segment_borders(segments, part_of)
         for label_number, (text, confidence) in segments.names.items():
             if part_of[label_number]:
-                self.said.setdefault(int(part_of[label_number]), LabelVotes()).add(text, confidence)
-        self._see_joint(table.segments, table.owners, table.shared, part_of)
+                self.label_votes.setdefault(int(part_of[label_number]), LabelVotes()).add(text, confidence)
+        self._add_missing_borders(table.segments, table.owners, table.shared, part_of)
         owner = part_of[label]
         if self.locked:
             # A locked part keeps what it has; what is new next to it is free.
@@ -142,7 +106,7 @@ class PartMap:
     ) -> None:
         mains = dict(one_to_one(coverage, MIN_COVERAGE))
         main_segment = {int(owners[c]): int(rows[r]) for r, c in mains.items()}
-        strength = _border_table(segments)
+        strength = _border_strengths(segments)
         for r, label in enumerate(rows):
             if r in mains:
                 part_of[label] = owners[mains[r]]
@@ -164,18 +128,11 @@ class PartMap:
                 entry.frames += 1
                 entry.last_seen_s = time_s
 
-    def add_part(self, time_s: float) -> int:
-        """A new part without voxels; returns its id."""
-        part = Part(id=self.next_id, first_seen_s=time_s, last_seen_s=time_s)
-        self.parts[part.id] = part
-        self.next_id += 1
-        return part.id
-
-    def _see_borders(self, segments: Segments, part_of: NDArray[np.int32]) -> None:
+    def _add_segment_borders(self, segments: Segments, part_of: NDArray[np.int32]) -> None:
         for (a, b), sums in zip(segments.border_pairs, segments.border_sums, strict=True):
             self._add_border(int(part_of[a]), int(part_of[b]), sums)
 
-    def _see_joint(
+    def _add_missing_borders(
         self,
         rows: NDArray[np.int32],
         owners: NDArray[np.int32],
@@ -198,19 +155,14 @@ class PartMap:
         known = self.border.get(key)
         self.border[key] = sums.copy() if known is None else known + sums
 
-    def sizes(self) -> dict[int, int]:
-        """Live voxels per part."""
-        owner, count = np.unique(self.voxels.owner, return_counts=True)
-        return {int(o): int(c) for o, c in zip(owner, count, strict=True) if o > 0}
-
-    def clean(self, background: NDArray[np.bool_], time_s: float) -> None:
-        """Remove voxels that turned out to be background (a mask of rows) and crumbs that nobody saw again."""
+    def remove_noise(self, background: NDArray[np.bool_], time_s: float) -> None:
+        """Remove voxels that turned out to be background (a mask of rows) and tiny parts that nobody saw again."""
         size = np.bincount(self.voxels.owner, minlength=self.next_id + 1)
-        crumb = np.zeros(self.next_id + 1, bool)
+        noise = np.zeros(self.next_id + 1, bool)
         for part in self.parts.values():
-            old = time_s - part.last_seen_s > CRUMB_AFTER_S
-            crumb[part.id] = old and (part.frames < 2 or size[part.id] < 3) and part.id not in self.locked
-        gone = crumb[self.voxels.owner]
+            old = time_s - part.last_seen_s > NOISE_AFTER_S
+            noise[part.id] = old and (part.frames < 2 or size[part.id] < 3) and part.id not in self.locked
+        gone = noise[self.voxels.owner]
         kept = self.locked | {p.id for p in self.parts.values() if p.flat}
         if kept:
             background = background & ~np.isin(self.voxels.owner, list(kept))
@@ -220,19 +172,13 @@ class PartMap:
         self.drop_empty()
 
     def drop_empty(self) -> list[int]:
-        """Forget parts that own no voxel any more; returns their ids."""
-        alive = self.sizes()
-        gone = [p for p in self.parts if p not in alive and p not in self.locked]
+        gone = super().drop_empty()
         for part in gone:
-            del self.parts[part]
-            self.said.pop(part, None)
-        if gone:
-            dead = set(gone)
-            self.border = {k: v for k, v in self.border.items() if k[0] not in dead and k[1] not in dead}
+            self.label_votes.pop(part, None)
         return gone
 
 
-def _border_table(segments: Segments) -> dict[tuple[int, int], float]:
+def _border_strengths(segments: Segments) -> dict[tuple[int, int], float]:
     """Mean geometric border strength per pair of segments; colour alone never cuts a known part."""
     return {
         (int(a), int(b)): float((s[1] + s[2]) / s[0])

@@ -1,4 +1,4 @@
-"""The segmenter with the embedded network; fills ``tools.segmentation.base.Segmenter``.
+"""The segmenter with the network that ships in this package; it votes for boxes and kinds.
 
 Floor, walls and ceiling still come from geometry, because rooms and routes need them as planes.
 """
@@ -16,18 +16,19 @@ from safetensors import SafetensorError, safe_open
 from scenes.errors import InputError
 from scenes.types import Frame
 from tools.geometry.surfaces import SurfaceImage, surface_image
-from tools.segmentation.base import GeometricSegmenter, Segments
+from tools.segmentation.base import Segments
+from tools.segmentation.geometric import GeometricSegmenter
 from tools.segmentation.network import VOTE_STRIDE, SegmentNetwork, heading, network_input
 from tools.segmentation.regions import N_CUES
 from tools.segmentation.structure import Structure
 from tools.segmentation.vote_clusters import FrameVotes, Votes, cluster_votes
 
 WEIGHTS = Path(__file__).with_name("embedded.safetensors")
-THING_FROM = 0.5
-"""A pixel shows a thing when the network gives the building less than the rest of this."""
+MIN_THING_PROBABILITY = 0.5
+"""A pixel shows a thing when the network gives everything but the building more than this."""
 MAX_RANGE_M = 5.0
 DENSE_EDGE_M = 0.45
-"""Every voting pixel of a thing with a smaller mean edge counts; of larger ones, one in four says enough."""
+"""Of things with a smaller mean edge every voting pixel counts; of larger ones, one in four is enough."""
 
 
 @lru_cache(maxsize=2)
@@ -46,7 +47,7 @@ def load_network(path: Path) -> tuple[SegmentNetwork, tuple[str, ...]]:
     return model.eval(), kinds
 
 
-def fast_halves() -> bool:
+def has_fast_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 in hardware; without that it would be slower than float32, not faster."""
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in every release of torch
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
@@ -55,22 +56,29 @@ def fast_halves() -> bool:
 class EmbeddedSegmenter(GeometricSegmenter):
     """The embedded network; one instance per map."""
 
-    def __init__(self, structure: Structure | None = None, *, weights: Path = WEIGHTS) -> None:
+    def __init__(
+        self, structure: Structure | None = None, *, weights: Path = WEIGHTS, label_frames: bool = False
+    ) -> None:
+        """``weights``: a file of ``SegmentNetwork``. ``label_frames``: whether ``segment`` also tells the things of one
+        frame apart; without it everything that is no building has label 1, because a map clusters the votes of all
+        frames once.
+
+        Raises InputError for a file that holds no such weights.
+        """
         super().__init__(structure)
-        self.network, self.kinds = load_network(weights)
-        self.label_frames = True
-        """Whether ``segment`` cuts the frame into things; a map that clusters votes itself does not need it."""
-        self.halves = fast_halves()
+        self.network, self.vote_kinds = load_network(weights)
+        self.label_frames = label_frames
+        self.half_precision = has_fast_bfloat16()
         """Whether the network multiplies bfloat16, as in training: half the time."""
 
     def segment(self, frame: Frame) -> Segments:
         surface = surface_image(frame, self.width)
         background = self.structure.observe(surface)
         votes = self.votes(surface)
-        sure = votes.thing > THING_FROM
+        sure = votes.thing > MIN_THING_PROBABILITY
         label = np.zeros(len(sure), np.int32)
         label[sure] = cluster_votes(votes.votes.subset(sure)) if self.label_frames else 1
-        labels = votes.spread(label)
+        labels = votes.to_surface(label)
         return Segments(
             surface=surface,
             labels=labels,
@@ -81,9 +89,9 @@ class EmbeddedSegmenter(GeometricSegmenter):
         )
 
     def votes(self, surface: SurfaceImage) -> FrameVotes:
-        """What the voting pixels say: all of small things, every second one in both directions of large ones."""
+        """The votes of a frame: of all voting pixels on small things, of every second one each way on large ones."""
         out = self.infer(surface)
-        kinds, box = out[: len(self.kinds)], out[len(self.kinds) :]
+        kinds, box = out[: len(self.vote_kinds)], out[len(self.vote_kinds) :]
         depth = surface.depth_m[::VOTE_STRIDE, ::VOTE_STRIDE]
         pixels = (depth > 0) & (depth < MAX_RANGE_M)
         dense = box[3:6].mean(0) < np.log(DENSE_EDGE_M)
@@ -109,7 +117,7 @@ class EmbeddedSegmenter(GeometricSegmenter):
     def infer(self, surface: SurfaceImage) -> NDArray[np.float32]:
         """(kinds + 8, h/2, w/2): probabilities of the kinds, then the box channels."""
         inputs = torch.from_numpy(network_input(surface, self.structure.floor_y))[None]
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.halves):
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half_precision):
             out = self.network(inputs.contiguous(memory_format=torch.channels_last))[0].float()
-            out[: len(self.kinds)] = out[: len(self.kinds)].softmax(0)
+            out[: len(self.vote_kinds)] = out[: len(self.vote_kinds)].softmax(0)
         return out.numpy()

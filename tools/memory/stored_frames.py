@@ -1,4 +1,4 @@
-"""The memory of pictures: frames that are kept for localisation and as evidence, of every visit of a map."""
+"""The frames that a map keeps of every visit: pose, small picture and descriptor, as evidence and for localisation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.memory.memory_file import MemoryFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Keyframe:
+class StoredFrame:
     """A frame that is kept for localisation and as evidence."""
 
     frame_id: int
@@ -28,15 +28,15 @@ class Keyframe:
     """(d,) float32."""
 
 
-class KeyframeMemory:
-    """The keyframes of one memory file."""
+class FrameMemory:
+    """The kept frames of one memory file (its table ``keyframes``)."""
 
     def __init__(self, file: MemoryFile) -> None:
         self._file = file
         self.thumbnails = True
         """Whether pictures are kept; poses and descriptors always are."""
 
-    def add_keyframe(
+    def add_frame(
         self,
         frame_id: int,
         time_s: float,
@@ -58,22 +58,22 @@ class KeyframeMemory:
             )
 
     def visit_start(self, visit: str) -> float | None:
-        """Time of the first keyframe of a visit; None where there is none."""
+        """Time of the first kept frame of a visit; None where there is none."""
         with self._file.errors():
             row = self._file.connection.execute(
                 "SELECT MIN(time_s) FROM keyframes WHERE visit = ?", (visit,)
             ).fetchone()
         return row[0]
 
-    def keyframes(self) -> list[Keyframe]:
-        """All keyframes in the order of time."""
+    def frames(self) -> list[StoredFrame]:
+        """All kept frames in the order of time."""
         with self._file.errors():
             rows = self._file.connection.execute(
                 "SELECT visit, frame_id, time_s, world_from_camera, jpeg, descriptor FROM keyframes "
                 "ORDER BY time_s, visit, frame_id"
             ).fetchall()
         return [
-            Keyframe(
+            StoredFrame(
                 frame_id=f,
                 visit=visit,
                 time_s=t,

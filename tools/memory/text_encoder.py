@@ -35,13 +35,13 @@ SHA256 = {
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
 }
-"""Of the official files."""
+"""Hashes of the official files."""
 DIMENSIONS = 384
 MAX_TOKENS = 256
 """As in the model's own ``sentence_bert_config.json``."""
 BATCH = 64
-KEPT_NAMES = 20_000
-"""Vectors of names that are kept in memory: 30 MB."""
+MAX_CACHED_NAMES = 20_000
+"""Vectors of so many names are cached: 30 MB."""
 
 
 class EncoderError(InputError):
@@ -74,7 +74,7 @@ class TextEncoder:
     def similarity(self, query: str, names: Sequence[str]) -> list[float]:
         """Cosines between a query and names; a ``name_matching.Similarity``. Names are encoded once."""
         new = list(dict.fromkeys(n for n in names if n not in self._names))
-        if len(self._names) + len(new) > KEPT_NAMES:
+        if len(self._names) + len(new) > MAX_CACHED_NAMES:
             self._names.clear()
             new = list(dict.fromkeys(names))
         if new:
@@ -98,12 +98,12 @@ class TextEncoder:
             from tokenizers import Tokenizer
             from transformers import BertConfig, BertModel
 
-            config = BertConfig(**json.loads(self._verified("config.json")))
+            config = BertConfig(**json.loads(self._read_verified("config.json")))
             model = BertModel(config, add_pooling_layer=False).eval()
-            weights = load(self._verified("model.safetensors"))
+            weights = load(self._read_verified("model.safetensors"))
             own = model.state_dict()
             model.load_state_dict({k: v for k, v in weights.items() if k in own})
-            tokenizer = Tokenizer.from_str(self._verified("tokenizer.json").decode("utf-8"))
+            tokenizer = Tokenizer.from_str(self._read_verified("tokenizer.json").decode("utf-8"))
             tokenizer.enable_truncation(MAX_TOKENS)
             tokenizer.enable_padding()
             self._loaded = model, tokenizer
@@ -112,9 +112,9 @@ class TextEncoder:
     def verify(self) -> None:
         """Raises ``EncoderError`` when a file is missing or is not the official one. Loads nothing."""
         for name in SHA256:
-            self._verified(name)
+            self._read_verified(name)
 
-    def _verified(self, name: str) -> bytes:
+    def _read_verified(self, name: str) -> bytes:
         """The bytes of a file whose hash is the expected one: what is checked is what is used."""
         path = self.folder / name
         try:
@@ -133,7 +133,7 @@ class TextEncoder:
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Compute on so many cores: one short sentence costs more to share than to do."""
+    """Let torch use so many threads, None = no change: sharing out one short sentence costs more than it saves."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -151,11 +151,11 @@ def installed_encoder() -> TextEncoder | None:
 
 
 def lexical_only(query: str, names: Sequence[str]) -> list[float]:
-    """Stands in for an encoder: nothing is like anything. Says so at its first use in a process."""
-    _say_lexical()
+    """Takes the place of an encoder that is not installed: similarity 0 for every name; warns once in a process."""
+    _warn_lexical()
     return [0.0] * len(names)
 
 
 @lru_cache(maxsize=1)
-def _say_lexical() -> None:
+def _warn_lexical() -> None:
     log.warning('search is by words only; `pip install sightline[search]` lets "couch" find the sofa')

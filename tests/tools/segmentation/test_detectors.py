@@ -15,16 +15,16 @@ from tests.tools.segmentation import tiny_models as tiny
 from tools.scene_graph.builder import SceneGraphBuilder
 from tools.segmentation.base import GazeSegment
 from tools.segmentation.choose import open_segmenter
-from tools.segmentation.finders import (
-    Found,
+from tools.segmentation.detection_segmenter import DetectionSegmenter
+from tools.segmentation.detectors import (
+    Detection,
     MaskGenerator,
-    SemanticFinder,
-    UniversalFinder,
-    ZeroShotFinder,
-    found_mask,
-    without_doubles,
+    PanopticDetector,
+    SemanticDetector,
+    ZeroShotDetector,
+    detection_of_mask,
+    drop_duplicate_masks,
 )
-from tools.segmentation.found import FoundSegmenter
 
 EYE, TARGET = (0.0, 1.6, -0.3), (0.0, 0.6, 1.2)
 
@@ -34,7 +34,7 @@ def rgb() -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
 
 
-def check(found: list[Found], rgb: NDArray[np.uint8]) -> None:
+def check(found: list[Detection], rgb: NDArray[np.uint8]) -> None:
     for one in found:
         left, top, right, bottom = one.box_px
         assert 0 <= left <= right <= rgb.shape[1]
@@ -47,7 +47,7 @@ def check(found: list[Found], rgb: NDArray[np.uint8]) -> None:
 def test_a_zero_shot_detector_says_boxes_of_the_names_it_was_asked_for(
     make: Callable[[], tuple[Any, Any]], rgb: NDArray[np.uint8]
 ) -> None:
-    found = ZeroShotFinder(*make(), tiny.NAMES, threshold=0.0).find(rgb)
+    found = ZeroShotDetector(*make(), tiny.NAMES, threshold=0.0).detect(rgb)
     assert found
     check(found, rgb)
     if make is tiny.owlv2:
@@ -55,13 +55,13 @@ def test_a_zero_shot_detector_says_boxes_of_the_names_it_was_asked_for(
 
 
 def test_a_mask_generator_gives_masks_without_doubles(rgb: NDArray[np.uint8]) -> None:
-    found = MaskGenerator(*tiny.sam(), threshold=-10.0, grid=2).find(rgb)
+    found = MaskGenerator(*tiny.sam(), threshold=-10.0, grid=2).detect(rgb)
     assert all(f.mask is not None and f.label == "" for f in found)
     assert len(found) <= 4
 
 
 def test_a_universal_model_gives_masks_that_share_no_pixel(rgb: NDArray[np.uint8]) -> None:
-    found = UniversalFinder(*tiny.mask2former(), threshold=0.0).find(rgb)
+    found = PanopticDetector(*tiny.mask2former(), threshold=0.0).detect(rgb)
     check(found, rgb)
     assert sum(f.mask.astype(int) for f in found if f.mask is not None) is not None
     total = np.zeros(rgb.shape[:2], int)
@@ -73,7 +73,7 @@ def test_a_universal_model_gives_masks_that_share_no_pixel(rgb: NDArray[np.uint8
 
 
 def test_a_semantic_model_gives_connected_regions_that_cover_the_image(rgb: NDArray[np.uint8]) -> None:
-    found = SemanticFinder(*tiny.segformer()).find(rgb)
+    found = SemanticDetector(*tiny.segformer()).detect(rgb)
     check(found, rgb)
     assert found
     assert {f.label for f in found} <= set(tiny.NAMES)
@@ -86,13 +86,13 @@ class Oracle:
         self.boxes = boxes
         self.hit = np.zeros((0, 0), int)
 
-    def find(self, rgb: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, rgb: NDArray[np.uint8]) -> list[Detection]:
         del rgb
         out = []
         for k, solid in enumerate(ROOM):
             if (mask := self.hit == k).sum() >= 20:
-                one = found_mask(mask, solid.name, 0.9)
-                out.append(Found(box_px=one.box_px, mask=None if self.boxes else mask, label=one.label, score=0.9))
+                one = detection_of_mask(mask, solid.name, 0.9)
+                out.append(Detection(box_px=one.box_px, mask=None if self.boxes else mask, label=one.label, score=0.9))
         return out
 
 
@@ -101,7 +101,7 @@ def test_what_a_model_finds_becomes_a_named_piece_of_surface(boxes: bool) -> Non
     oracle = Oracle(boxes=boxes)
     frame, hit = render(ROOM, EYE, TARGET)
     oracle.hit = np.asarray(hit)
-    segments = FoundSegmenter(oracle).segment(frame)
+    segments = DetectionSegmenter(oracle).segment(frame)
     label = next(k for k, (name, _) in segments.names.items() if name == MUG.name)
     points = segments.surface.points[segments.labels == label]
     assert np.abs(points.mean(0) - np.array(MUG.center)).max() < 0.1
@@ -109,7 +109,7 @@ def test_what_a_model_finds_becomes_a_named_piece_of_surface(boxes: bool) -> Non
 
 def test_names_of_a_model_reach_the_graph_as_those_of_a_detector() -> None:
     oracle = Oracle(boxes=False)
-    builder = SceneGraphBuilder("room", None, FoundSegmenter(oracle))
+    builder = SceneGraphBuilder("room", None, DetectionSegmenter(oracle))
     for k in range(6):
         frame, hit = render(ROOM, (0.1 * k, 1.6, -0.3), TARGET, frame_id=k, time_s=0.3 * k)
         oracle.hit = np.asarray(hit)
@@ -123,7 +123,7 @@ def test_a_gaze_takes_the_mask_of_the_model() -> None:
     frame, hit = render(ROOM, EYE, TARGET)
     oracle.hit = np.asarray(hit)
     rows, columns = np.nonzero(oracle.hit == ROOM.index(BOOK))
-    got = FoundSegmenter(oracle).segment_at(frame, (float(columns.mean()) + 0.5, float(rows.mean()) + 0.5))
+    got = DetectionSegmenter(oracle).segment_at(frame, (float(columns.mean()) + 0.5, float(rows.mean()) + 0.5))
     assert isinstance(got, GazeSegment)
     assert got.persistence == 1.0
 
@@ -131,9 +131,15 @@ def test_a_gaze_takes_the_mask_of_the_model() -> None:
 def test_masks_that_repeat_a_better_one_are_dropped() -> None:
     mask = np.zeros((10, 10), bool)
     mask[2:6, 2:6] = True
-    other = np.roll(mask, 4, 1)
-    kept = without_doubles([found_mask(mask, "", 0.5), found_mask(mask, "", 0.9), found_mask(other, "", 0.4)])
+    scored = ((mask, 0.5), (mask, 0.9), (np.roll(mask, 4, 1), 0.4))
+    kept = drop_duplicate_masks([detection_of_mask(m, "", score) for m, score in scored])
     assert [f.score for f in kept] == [0.9, 0.4]
+
+
+def test_a_box_without_a_mask_cannot_be_compared_with_masks() -> None:
+    box = Detection(box_px=(0.0, 0.0, 2.0, 2.0), mask=None, label="", score=0.5)
+    with pytest.raises(ValueError, match="with masks"):
+        drop_duplicate_masks([box])
 
 
 @pytest.mark.parametrize("spec", ["sam", "zero-shot:", "boxes:some/model", "masks:/no/such/folder"])

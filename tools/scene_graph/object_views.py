@@ -1,4 +1,4 @@
-"""The best pictures of a thing: which frames show it well, and a crop of each."""
+"""The best pictures of an object: which frames show it well, and a crop of each."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ MAX_VIEWS = 3
 MAX_CROP_PX = 192
 """Longer side of a stored crop: what a small vision model takes in, and 40 kB as JPEG at most."""
 CROP_MARGIN = 0.12
+"""Share of the longer side of its bounding box that is left around an object."""
 NEW_VIEW_FACTOR = 1.15
 """A view replaces a worse one only when it is clearly better: every replacement cuts a new crop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
-    """One good look at a thing."""
+class ObjectView:
+    """One frame that shows an object well."""
 
     frame_id: int
     time_s: float
     box_px: tuple[int, int, int, int]
     """left, top, right, bottom in colour pixels, margin included."""
     score: float
-    """Visible reduced pixels, less where the image border cuts the thing."""
+    """Visible reduced pixels, less where the image border cuts the object."""
     crop: NDArray[np.uint8]
     """(s, s, 3)."""
 
 
 @dataclass(slots=True)
-class Views:
+class ObjectViews:
     """The few best views, best first."""
 
-    best: list[View] = field(default_factory=list)
+    best: list[ObjectView] = field(default_factory=list)
 
     @property
     def score(self) -> float:
@@ -45,7 +46,7 @@ class Views:
         return self.best[0].score if self.best else 0.0
 
     def consider(self, frame: Frame, surface: SurfaceImage, mask: Bools) -> bool:
-        """Keep this look if it is good; returns whether it was kept."""
+        """Keep a frame that shows the object in an (h, w) mask if it is better than what is kept; returns whether."""
         score = _score(mask)
         full = len(self.best) >= MAX_VIEWS
         if score <= 0 or (full and score < NEW_VIEW_FACTOR * self.best[-1].score):
@@ -57,7 +58,7 @@ class Views:
         if box is None:
             return False
         keep = [v for v in self.best if v not in recent]
-        view = View(frame_id=frame.id, time_s=frame.time_s, box_px=box, score=score, crop=cut(frame, box))
+        view = ObjectView(frame_id=frame.id, time_s=frame.time_s, box_px=box, score=score, crop=square_crop(frame, box))
         self.best = sorted([*keep, view], key=lambda v: -v.score)[:MAX_VIEWS]
         return True
 
@@ -83,10 +84,10 @@ def color_box(frame: Frame, surface: SurfaceImage, mask: Bools) -> tuple[int, in
     return int(left), int(top), int(right), int(bottom)
 
 
-def cut(frame: Frame, box_px: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+def square_crop(frame: Frame, box_px: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     """The square colour crop around a box, reduced to ``MAX_CROP_PX``.
 
-    A square shows what stands around a narrow thing and keeps its proportions: vision models squeeze a picture into
+    A square shows what stands around a narrow object and keeps its proportions: vision models squeeze a picture into
     their own square. Where it leaves the image, the border's pixels are repeated.
     """
     from PIL import Image
