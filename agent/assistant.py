@@ -62,7 +62,7 @@ def open_assistant(
     from agent.model.choice import ModelChoice
     from scenes.errors import InputError
     from scenes.recordings import open_recording
-    from tools.depth.filling import with_depth
+    from tools.depth.depth_recording import with_depth
 
     if adapter is not None and not isinstance(vlm, str):
         raise InputError("expected an adapter with the name of a model, got one with a model that is loaded already")

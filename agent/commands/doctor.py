@@ -134,7 +134,7 @@ def _kernels() -> Iterator[Check]:
     """How each kernel will run here: from a package, compiled after its first use, or eagerly."""
     from tools.kernels import compiled, packages
 
-    packaged = packages.fitting()
+    packaged = packages.count_usable()
     chosen = compiled.kernels()
     for field in fields(compiled.KernelSet):
         kernel = getattr(compiled.COMPILED, field.name)

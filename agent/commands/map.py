@@ -40,7 +40,7 @@ def run_map(args: argparse.Namespace) -> int:
     from agent.maps.captioning import caption_keyframes, check_can_caption
     from agent.maps.map_store import MapStore
     from scenes.recordings import open_recording
-    from tools.localisation.learned import LearnedFeatures
+    from tools.localisation.learned_features import LearnedFeatures
 
     model = model_of(args)
     if args.captions:

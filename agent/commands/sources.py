@@ -78,10 +78,10 @@ def cache_folder() -> Path:
 
 def with_depth(recording: Recording, model: str | None) -> Recording:
     """The recording with depth for frames that have none; ``model``: a depth model, else from posed neighbours."""
-    from tools.depth import filling as depth_filling
+    from tools.depth import depth_recording
     from tools.depth.model import DepthModel
 
-    return depth_filling.with_depth(recording, None if model is None else DepthModel.load(model))
+    return depth_recording.with_depth(recording, None if model is None else DepthModel.load(model))
 
 
 def session_of(

@@ -32,10 +32,10 @@ from scenes.geometry import pose_error
 from scenes.recordings import Gravity, Recording, open_recording, write_nerfstudio
 from scenes.types import Frame, SceneGraph
 from tools.localisation.features import FeatureExtractor, PooledGradients
-from tools.localisation.index import KeyframeIndex
+from tools.localisation.keyframe_index import KeyframeIndex
 from tools.localisation.keyframes import FILE_NAME as KEYFRAMES
 from tools.localisation.keyframes import stored_extractor
-from tools.localisation.learned import extractor_named
+from tools.localisation.learned_features import extractor_named
 from tools.localisation.localiser import Localiser
 from tools.mapping.surface_map import SurfaceMap
 from tools.memory.map_memory import MapMemory
@@ -195,7 +195,7 @@ class MapStore:
     def refine_keyframes(self, progress: Progress | None = None) -> None:
         """Refine the 3D points of new keyframes against each other; ``save`` does it, too, without progress."""
         if self._refined_keyframes != len(self.index):
-            self.index.settle(self._refined_keyframes, progress)
+            self.index.refine_points(self._refined_keyframes, progress)
             self._refined_keyframes = len(self.index)
 
     def save(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from evals.bench import gate
 from evals.bench.kernels import build_packages, time_kernels
 from evals.bench.machine import Machine, this_machine
-from evals.bench.peers import PEERS, as_open3d_sees, missing_peers
+from evals.bench.peers import PEERS, missing_peers, with_registered_depth
 from evals.bench.pipelines import PipelineResult, time_pipelines
 from evals.bench.registration import time_registration
 from evals.bench.scene import RoomScene, orbit
@@ -22,7 +22,7 @@ from scenes.types import Camera, Frame
 from tools.kernels.compiled import compiler_available
 
 FRAMES = 8
-STRIDE = 3
+FRAME_STRIDE = 3
 """Frames of a recording between two that are used: neighbours would show nearly the same."""
 
 
@@ -83,7 +83,7 @@ def _measure(
         result = time_pipelines(
             frames, voxel_m, repeats=options.repeats, with_peer="open3d" in peers, compiled=compiled
         )
-        _add(timings, gaps, result, f"@{1000 * voxel_m:g}mm")
+        _add_pipeline(timings, gaps, result, f"@{1000 * voxel_m:g}mm")
     if not options.skip_registration:
         timings |= time_registration(frames, options.voxels[0], repeats=options.repeats, peers=peers, compiled=compiled)
     return timings, gaps
@@ -156,11 +156,13 @@ def _frames(path: Path | None) -> list[Frame]:
     recording = open_recording(path)
     if len(recording) < FRAMES:
         raise InputError(f"expected at least {FRAMES} frames in {path}, found {len(recording)}; use a longer recording")
-    stride = min(STRIDE, len(recording) // FRAMES)
-    return [as_open3d_sees(recording[i * stride]) for i in range(FRAMES)]
+    stride = min(FRAME_STRIDE, len(recording) // FRAMES)
+    return [with_registered_depth(recording[i * stride]) for i in range(FRAMES)]
 
 
-def _add(timings: dict[str, dict[str, Timing]], gaps: dict[str, float], result: PipelineResult, suffix: str) -> None:
+def _add_pipeline(
+    timings: dict[str, dict[str, Timing]], gaps: dict[str, float], result: PipelineResult, suffix: str
+) -> None:
     timings[f"integrate{suffix}"] = result.integrate
     timings[f"raycast{suffix}"] = result.raycast
     if result.surface_gap_m is not None:

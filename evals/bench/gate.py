@@ -2,8 +2,8 @@
 
 Only ratios of times taken side by side are held against a baseline, because milliseconds are those of one machine on
 one day. How much worse is still noise is not chosen but measured: a baseline is written from several runs, and a
-metric may be worse by twice the range over those runs, and by ``FLOOR`` at least. Ratios belong to an instruction set
-and a number of threads; a baseline of other ones is refused.
+metric may be worse by twice the range over those runs, and by ``MIN_TOLERANCE`` at least. Ratios belong to an
+instruction set and a number of threads; a baseline of other ones is refused.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ GATED = (
     "raycast@",
     "track",
 )
-"""Jobs that a baseline holds; the others take so little time that their ratios are noise."""
+"""Jobs that are gated; the others take so little time that their ratios are noise."""
 BASELINE = Path(__file__).with_name("baseline.json")
-FLOOR = 0.10
-"""Tolerance at least, as a fraction: five runs in a row do not see all the noise that there is."""
+MIN_TOLERANCE = 0.10
+"""Least tolerance, as a fraction: a few runs in a row do not show all noise."""
 SPREAD_FACTOR = 2.0
 """Tolerance in units of the range over the runs: of few runs, the range understates the spread."""
 MIN_RUNS = 3
@@ -141,7 +141,7 @@ def write_baseline(runs: Sequence[Mapping[str, float]], path: Path, *, machine: 
             values = [run[name] for run in runs]
             value = statistics.median(values)
             spread = (max(values) - min(values)) / value
-            tolerance = max(FLOOR, SPREAD_FACTOR * spread)
+            tolerance = max(MIN_TOLERANCE, SPREAD_FACTOR * spread)
             metrics[name] = {"value": round(value, 4), "tolerance": round(tolerance, 3), "spread": round(spread, 3)}
     content = {"machine": machine.to_dict(), "input": input_name, "runs": len(runs), "metrics": metrics}
     path.write_text(json.dumps(content, indent=1) + "\n")

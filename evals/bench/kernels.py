@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from torch import Tensor
 
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
-from tools.core.backproject import rimmed
-from tools.core.cells import level_keypoints, luma, pyramid, split_columns
-from tools.core.pose_steps import motions
+from tools.core.backproject import pad_with_invalid
+from tools.core.pooled_gradients import level_keypoints, luma, pyramid, split_even_odd_columns
+from tools.core.pose_steps import rigid_exp_batch
 from tools.depth.sweep import SweepView, sweep_depth
 from tools.kernels.compiled import COMPILED, EAGER, Kernel, KernelSet
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.rendering import intrinsics_of
 from tools.mapping.surface_map import SurfaceMap
 from tools.mapping.tracking import Tracker
@@ -43,35 +44,35 @@ def recorded_arguments(frames: Sequence[Frame], voxel_m: float) -> dict[str, tup
     for frame in frames:
         surface_map.integrate(frame)
     frame = frames[-1]
-    assert frame.depth_m is not None
-    assert frame.depth_camera is not None
-    assert frame.world_from_depth is not None
-    surface_map.raycast(frame.depth_camera, frame.world_from_depth)
-    assert frame.world_from_camera is not None
-    Tracker(surface_map, world_from_camera=frame.world_from_camera, kernels=recorders).track(frame)
-    k = intrinsics_of(frame.depth_camera)
-    points, normals, valid = EAGER.backproject_normals(rimmed(frame.depth_m), k)
-    calls["backproject_normals"] = (rimmed(frame.depth_m), k)
-    # The tracker works on smaller images; timed is the full one.
+    seen = PosedDepth.of(frame)
+    surface_map.raycast(seen.camera, seen.world_from_depth)
+    Tracker(surface_map, world_from_camera=seen.world_from_camera, kernels=recorders).track(frame)
+    neighbour_pose = seen.world_from_camera.clone()
+    neighbour_pose[0, 3] += 0.12
+    neighbour = SweepView.of(frame.with_pose(neighbour_pose))
+    sweep_depth(frame, [] if neighbour is None else [neighbour], kernels=recorders)
+    calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
+    return calls | _depth_arguments(frame, seen) | _feature_arguments(frame) | _pose_arguments(frame)
+
+
+def _depth_arguments(frame: Frame, seen: PosedDepth) -> dict[str, tuple[Any, ...]]:
+    """Of the kernels that work on whole depth images; the tracker calls them with smaller ones."""
+    k = intrinsics_of(seen.camera)
+    points, normals, valid = EAGER.backproject_normals(pad_with_invalid(seen.depth_m), k)
     live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
     still = torch.eye(4, dtype=torch.float64)
-    calls["icp_step"] = (*live, frame.depth_m, normals, k, still, torch.tensor(0.1))
-    view = SweepView.of(frame)
-    assert view is not None
-    aside = view.world_from_camera.clone()
-    aside[0, 3] += 0.12
-    sweep_depth(frame, [replace(view, world_from_camera=aside)], kernels=recorders)
-    shape = (frame.camera.height, frame.camera.width)
-    calls["detect_and_describe"] = (frame.rgb.float().mean(-1) / 255, 1024)
-    calls |= _feature_arguments(frame) | _pose_arguments(frame)
-    moved = torch.eye(4)
-    moved[0, 3] = 0.02
-    calls["forward_warp"] = (frame.depth_m, k, moved, intrinsics_of(frame.camera), *shape)
-    return calls
+    shifted = torch.eye(4)
+    shifted[0, 3] = 0.02
+    size = (frame.camera.height, frame.camera.width)
+    return {
+        "backproject_normals": (pad_with_invalid(seen.depth_m), k),
+        "icp_step": (*live, seen.depth_m, normals, k, still, torch.tensor(0.1)),
+        "forward_warp": (seen.depth_m, k, shifted, intrinsics_of(frame.camera), *size),
+    }
 
 
 def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
-    """Of the kernels that localisation uses besides."""
+    """Of the kernels of local features and of matching, on random descriptors."""
     g = torch.Generator().manual_seed(0)
     descriptors = torch.nn.functional.normalize(torch.rand(2500, 128, generator=g), dim=-1)
     codes = torch.randint(0, 16, (20000, 128), generator=g, dtype=torch.uint8)
@@ -80,16 +81,16 @@ def _feature_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     ]
     pairs = torch.stack([torch.randint(0, n, (15000,), generator=g) for n in (len(descriptors), len(codes))], -1)
     level = pyramid(luma(frame.rgb))[0]
-    place, _, maps = level_keypoints(level, split_columns(level), 1000)
+    place, _, maps = level_keypoints(level, split_even_odd_columns(level), 1000)
     some, lengths = codes[:500], codes[:500].float().norm(dim=-1)
     places = torch.rand(2, 120, 2, generator=g)
     return {
         "luma": (frame.rgb,),
-        "level_keypoints": (level, split_columns(level), 1000),
-        "described": (maps, place),
-        "clear_choices": (descriptors[:750].bfloat16(), some, lengths, torch.tensor(0.0), torch.arange(500.0)),
-        "agreement": (places[0], places[0] + 0.01 * places[1]),
-        "pair_likeness": (descriptors, codes, torch.tensor(0.0), pairs),
+        "level_keypoints": (level, split_even_odd_columns(level), 1000),
+        "keypoint_descriptors": (maps, place),
+        "mutual_nearest_codes": (descriptors[:750].bfloat16(), some, lengths, torch.tensor(0.0), torch.arange(500.0)),
+        "match_agreement": (places[0], places[0] + 0.01 * places[1]),
+        "pair_similarity": (descriptors, codes, torch.tensor(0.0), pairs),
         "block_matches": (gray, gray.roll(2, 1), torch.ones_like(gray, dtype=torch.bool), 6, 800),
     }
 
@@ -103,7 +104,7 @@ def _pose_arguments(frame: Frame) -> dict[str, tuple[Any, ...]]:
     points = torch.cat([(uv - intrinsics[2:]) / intrinsics[:2] * depth_m[:, None], depth_m[:, None]], -1)
     depth_m[::2] = 0
     matches = (uv, points, depth_m, torch.rand(600, generator=g, dtype=torch.float64), intrinsics)
-    poses = motions(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
+    poses = rigid_exp_batch(0.01 * torch.randn(250, 6, generator=g, dtype=torch.float64))
     gate_px, scale_px = torch.tensor([24.0, 7.2], dtype=torch.float64)
     columns = [column.float().contiguous() for part in matches[:4] for column in (part.T if part.dim() > 1 else [part])]
     settings = [value.float() for value in (intrinsics, gate_px, scale_px)]
@@ -114,8 +115,7 @@ def time_kernels(frames: Sequence[Frame], voxel_m: float, *, repeats: int) -> di
     """Per kernel, the timings of ``eager`` and, where it could be compiled, of ``compiled``."""
     results: dict[str, dict[str, Timing]] = {}
     for name, arguments in recorded_arguments(frames, voxel_m).items():
-        kernel = getattr(COMPILED, name)
-        assert isinstance(kernel, Kernel)
+        kernel: Kernel = getattr(COMPILED, name)
         variants: dict[str, Callable[[], object]] = {"eager": _call(kernel.eager, arguments)}
         if kernel.prepare(*arguments):
             variants["compiled"] = _call(kernel, arguments)

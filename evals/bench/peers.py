@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,6 +15,7 @@ from scenes.errors import InputError
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
 from tools.depth.estimate import register_depth
+from tools.mapping.posed_depth import PosedDepth
 
 PEERS = {"open3d": "open3d", "small_gicp": "small_gicp", "opencv": "cv2", "poselib": "poselib"}
 """Name and module of each peer."""
@@ -46,17 +48,14 @@ class Open3DGrid:
 
     def prepare(self, frame: Frame) -> tuple[Any, ...]:
         """The images and matrices of a frame as Open3D takes them; not part of what is timed."""
-        o3d = self._o3d
-        assert frame.depth_m is not None
-        assert frame.depth_camera is not None
-        assert frame.world_from_depth is not None
-        depth = torch.where(frame.depth_m <= self._max_depth_m, frame.depth_m, 0.0)
+        o3d, seen = self._o3d, PosedDepth.of(frame)
+        depth = torch.where(seen.depth_m <= self._max_depth_m, seen.depth_m, 0.0)
         return (
             o3d.t.geometry.Image(o3d.core.Tensor(depth.numpy()[..., None])),
             o3d.t.geometry.Image(o3d.core.Tensor((frame.rgb.float() / 255).numpy())),
-            o3d.core.Tensor(frame.depth_camera.intrinsics.numpy()),
+            o3d.core.Tensor(seen.camera.intrinsics.numpy()),
             o3d.core.Tensor(frame.camera.intrinsics.numpy()),
-            o3d.core.Tensor(np.ascontiguousarray(inverse(frame.world_from_depth).numpy())),
+            o3d.core.Tensor(np.ascontiguousarray(inverse(seen.world_from_depth).numpy())),
         )
 
     def integrate(self, prepared: tuple[Any, ...]) -> None:
@@ -110,11 +109,10 @@ class Open3DOdometry:
 
     def prepare(self, frame: Frame) -> tuple[Any, Any]:
         """Image pair and intrinsics; not part of what is timed."""
-        o3d, seen = self._o3d, as_open3d_sees(frame)
-        assert seen.depth_m is not None
+        o3d, depth_m = self._o3d, _registered_depth(frame)
         image = o3d.t.geometry.RGBDImage(
-            o3d.t.geometry.Image(o3d.core.Tensor((seen.rgb.float() / 255).numpy())),
-            o3d.t.geometry.Image(o3d.core.Tensor(seen.depth_m.numpy()[..., None])),
+            o3d.t.geometry.Image(o3d.core.Tensor((frame.rgb.float() / 255).numpy())),
+            o3d.t.geometry.Image(o3d.core.Tensor(depth_m.numpy()[..., None])),
         )
         return image, o3d.core.Tensor(frame.camera.intrinsics.numpy())
 
@@ -186,16 +184,23 @@ class RootSiftPose:
         return np.vstack([found.Rt, [0, 0, 0, 1]])
 
 
-def as_open3d_sees(frame: Frame) -> Frame:
-    """The frame with its depth redrawn in the colour camera: Open3D's grid knows one pose for both."""
-    from dataclasses import replace
+def with_registered_depth(frame: Frame) -> Frame:
+    """The frame with its depth redrawn in the colour camera: Open3D's grid knows one pose for both.
 
-    depth_m = register_depth(frame, compile=False)
-    if depth_m is None:
-        raise InputError(f"frame {frame.id} has no depth; expected an RGB-D recording")
+    Raises:
+        InputError: the frame has no depth.
+    """
     return replace(
         frame,
-        depth_m=depth_m,
+        depth_m=_registered_depth(frame),
         depth_camera=frame.camera,
         camera_from_depth=torch.eye(4, dtype=torch.float64),
     )
+
+
+def _registered_depth(frame: Frame) -> Tensor:
+    """(H, W) depth in the colour camera. Raises InputError: the frame has none."""
+    depth_m = register_depth(frame, compile=False)
+    if depth_m is None:
+        raise InputError(f"frame {frame.id} has no depth; expected an RGB-D recording")
+    return depth_m

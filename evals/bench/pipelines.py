@@ -11,6 +11,7 @@ from evals.bench.peers import Open3DGrid
 from evals.bench.timing import Timing, interleaved
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.surface_map import SurfaceMap
 
 MAX_DEPTH_M = 5.0
@@ -18,7 +19,7 @@ MAX_DEPTH_M = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineResult:
-    """Timings per variant of one voxel size, and how far the two surfaces are apart."""
+    """Timings per variant for one voxel size, and the distance of the map's surface from Open3D's."""
 
     integrate: dict[str, Timing]
     raycast: dict[str, Timing]
@@ -32,31 +33,27 @@ def time_pipelines(
     """Fuse ``frames`` into one map per variant, then time the next fusions and renderings.
 
     Each timed fusion takes the next frame in turn, the same one for every variant. ``frames`` must have depth and
-    colour of one camera (``peers.as_open3d_sees``), because Open3D's grid knows one pose for both.
+    colour of one camera (``peers.with_registered_depth``), because Open3D's grid knows one pose for both.
     """
-    maps = {"eager": SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=False)}
+    pose, camera = PosedDepth.of(frames[-1]).world_from_camera, frames[-1].camera
+    maps = {"eager": _fused(frames, voxel_m, compile=False)}
     if compiled:
-        maps["compiled"] = SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=True)
-    grid = Open3DGrid(voxel_m, max_depth_m=MAX_DEPTH_M) if with_peer else None
-    prepared = [grid.prepare(frame) for frame in frames] if grid is not None else []
-    for i, frame in enumerate(frames):
-        for surface_map in maps.values():
-            surface_map.integrate(frame)
-        if grid is not None:
-            grid.integrate(prepared[i])
-    last = frames[-1]
-    assert last.world_from_camera is not None
-    pose, camera = last.world_from_camera, last.camera
+        maps["compiled"] = _fused(frames, voxel_m, compile=True)
     for surface_map in maps.values():
         surface_map.raycast(camera, pose)
+    grid = Open3DGrid(voxel_m, max_depth_m=MAX_DEPTH_M) if with_peer else None
+    prepared = [grid.prepare(frame) for frame in frames] if grid is not None else []
+    if grid is not None:
+        for images in prepared:
+            grid.integrate(images)
     wait_until_compiled()
     gap = None if grid is None else _surface_gap(maps["eager"], grid)
 
-    turn = dict.fromkeys((*maps, "open3d"), 0)
+    calls = dict.fromkeys((*maps, "open3d"), 0)
 
     def next_frame(name: str) -> int:
-        turn[name] += 1
-        return turn[name] % len(frames)
+        calls[name] += 1
+        return calls[name] % len(frames)
 
     integrate: dict[str, Callable[[], object]] = {
         name: (lambda name=name, m=m: m.integrate(frames[next_frame(name)])) for name, m in maps.items()
@@ -71,6 +68,13 @@ def time_pipelines(
         grid.integrate(prepared[-1])
     timed_raycast = interleaved(raycast, repeats=max(3, repeats // 2))
     return PipelineResult(integrate=timed_integrate, raycast=timed_raycast, surface_gap_m=gap)
+
+
+def _fused(frames: Sequence[Frame], voxel_m: float, *, compile: bool) -> SurfaceMap:
+    surface_map = SurfaceMap(voxel_m=voxel_m, max_depth_m=MAX_DEPTH_M, compile=compile)
+    for frame in frames:
+        surface_map.integrate(frame)
+    return surface_map
 
 
 def _surface_gap(surface_map: SurfaceMap, grid: Open3DGrid) -> float:

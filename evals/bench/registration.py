@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from evals.bench.peers import Open3DOdometry, RootSiftPose, SmallGicp
 from evals.bench.timing import Timing, interleaved
 from scenes.geometry import backproject, pixel_grid
 from scenes.types import Frame
 from tools.kernels.compiled import COMPILED, EAGER, KernelSet, wait_until_compiled
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.surface_map import SurfaceMap
 from tools.mapping.tracking import Tracker
 
@@ -55,8 +58,8 @@ def _tracking(frames: Sequence[Frame], voxel_m: float, kernels: KernelSet) -> Ca
     return lambda: Tracker(surface_map, world_from_camera=frames[0].world_from_camera, kernels=kernels).track(frames[1])
 
 
-def _points(frame: Frame):
-    """(N, 3) float64 numpy points of a frame's depth, in its camera."""
-    assert frame.depth_m is not None
-    points = backproject(frame.camera, pixel_grid(frame.camera.width, frame.camera.height), frame.depth_m)
-    return points[frame.depth_m > 0].double().numpy()
+def _points(frame: Frame) -> NDArray[np.float64]:
+    """(N, 3) points of a frame's depth, in its camera."""
+    depth_m = PosedDepth.of(frame).depth_m
+    points = backproject(frame.camera, pixel_grid(frame.camera.width, frame.camera.height), depth_m)
+    return points[depth_m > 0].double().numpy()

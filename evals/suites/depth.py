@@ -22,10 +22,10 @@ from evals.suites.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
 from scenes.types import Frame
+from tools.depth.depth_recording import NEIGHBOUR_HISTORY, NEIGHBOUR_STRIDE
 from tools.depth.estimate import register_depth
-from tools.depth.filling import EVERY, LOOK_BACK
 from tools.depth.model import DepthModel
-from tools.depth.sweep import FARTHEST_M, NEAREST_M, SweepView, sweep_depth
+from tools.depth.sweep import MAX_DEPTH_M, MIN_DEPTH_M, SweepView, sweep_depth
 from tools.kernels.compiled import wait_until_compiled
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -33,8 +33,8 @@ DEFAULT_DATA = (SHARED / "hololens", SHARED / "redkitchen")
 REFERENCE_POSES = {"redkitchen": Path("redkitchen_poses/pgt_sfm_seq01_first500.txt")}
 """Recordings and their poses from structure from motion, of the colour camera, in the folder beside them."""
 MAX_ABS_REL, MIN_COVERAGE = 0.10, 0.5
-"""What is wanted of each frame."""
-FIRST = 20
+"""Targets of each frame."""
+MIN_FRAMES_BEFORE = 20
 """The first frames have no neighbours yet."""
 
 
@@ -64,7 +64,10 @@ def measure(frame_at: Callable[[int], Frame], indices: range, model: DepthModel 
     records = []
     for index in indices:
         frame = frame_at(index)
-        views = [SweepView.of(frame_at(i)) for i in range(index - 1, max(-1, index - 1 - LOOK_BACK), -EVERY)]
+        views = [
+            SweepView.of(frame_at(i))
+            for i in range(index - 1, max(-1, index - 1 - NEIGHBOUR_HISTORY), -NEIGHBOUR_STRIDE)
+        ]
         others = [view for view in views if view is not None]
         if not records:
             sweep_depth(frame, others)
@@ -81,7 +84,7 @@ def measure(frame_at: Callable[[int], Frame], indices: range, model: DepthModel 
             )
         record: dict[str, float] = {"frame": frame.id, "ms": spent, "coverage": 0.0, "abs_rel": math.nan}
         if found is not None:
-            both = found.valid & (sensor >= NEAREST_M) & (sensor <= FARTHEST_M)
+            both = found.valid & (sensor >= MIN_DEPTH_M) & (sensor <= MAX_DEPTH_M)
             record["coverage"] = float(found.valid.float().mean())
             if bool(both.any()):
                 record |= depth_metrics(found.depth_m[both], sensor[both])
@@ -111,12 +114,12 @@ def _ids(text: str) -> range:
 def _chosen(recording: Recording, ids: range | None, every: int) -> range:
     """Indices of the frames to measure: every n-th whose id is wanted and that has neighbours behind it."""
     wanted = [i for i, frame_id in enumerate(recording.frame_ids) if ids is None or frame_id in ids]
-    if not wanted or wanted[-1] < FIRST:
+    if not wanted or wanted[-1] < MIN_FRAMES_BEFORE:
         raise InputError(
-            f"expected --ids with frames of {recording.path.name} after its {FIRST}th, e.g. "
+            f"expected --ids with frames of {recording.path.name} after its {MIN_FRAMES_BEFORE}th, e.g. "
             f"{recording.frame_ids[0]}:{recording.frame_ids[-1]}, got none of them"
         )
-    return range(max(FIRST, wanted[0]), wanted[-1] + 1, every)
+    return range(max(MIN_FRAMES_BEFORE, wanted[0]), wanted[-1] + 1, every)
 
 
 def pose_sources(recording: Recording) -> dict[str, Callable[[int], Frame]]:

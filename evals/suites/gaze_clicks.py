@@ -42,17 +42,17 @@ CLICKS: tuple[tuple[str, int, tuple[float, float]], ...] = (
     ("redkitchen", 195, (376.0, 258.0)),
 )
 """(recording, position in it, colour pixel): cartons, baskets, chairs, cups, books, a sofa, a toy."""
-BEFORE, AFTER = 10, 50
-"""Frames that the map has seen before the gaze, and that follow it."""
-MARGIN_M = 0.03
-LARGEST_M = 1.8
-"""Longer is the furniture under the thing, or the room."""
-DRIFT_M, GROWTH_M = 0.15, 0.3
+FRAMES_BEFORE, FRAMES_AFTER = 10, 50
+"""Frames that are observed before and after the gaze."""
+BOX_MARGIN_M = 0.03
+MAX_LENGTH_M = 1.8
+"""A longer box is that of the furniture under the thing, or of the room."""
+MAX_DRIFT_M, MAX_GROWTH_M = 0.15, 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Click:
-    """One gaze and what became of it."""
+class GazeClick:
+    """One gaze and its outcome."""
 
     recording: str
     index: int
@@ -60,7 +60,7 @@ class Click:
     object_id: str
     """``""`` when the gaze gave nothing."""
     why: str
-    """``""`` when all is well."""
+    """What is wrong; ``""`` for nothing."""
 
     @property
     def good(self) -> bool:
@@ -68,9 +68,9 @@ class Click:
         return not self.why
 
 
-def run_clicks(data: Path, make: Callable[[], Segmenter]) -> list[Click]:
+def run_clicks(data: Path, make: Callable[[], Segmenter]) -> list[GazeClick]:
     """All clicks; those of one frame share a map. Raises InputError when the recordings are not there."""
-    out: list[Click] = []
+    out: list[GazeClick] = []
     recordings: dict[str, Recording] = {}
     for name, index in dict.fromkeys((name, index) for name, index, _ in CLICKS):
         if not (data / name).is_dir():
@@ -83,8 +83,8 @@ def run_clicks(data: Path, make: Callable[[], Segmenter]) -> list[Click]:
 
 def _clicks_at(
     recording: Recording, name: str, index: int, spots: list[tuple[float, float]], builder: SceneGraphBuilder
-) -> list[Click]:
-    for k in range(max(0, index - BEFORE), index + 1):
+) -> list[GazeClick]:
+    for k in range(max(0, index - FRAMES_BEFORE), index + 1):
         builder.observe(recording[k])
     frame = recording[index]
     surface = surface_image(frame, 240)
@@ -97,29 +97,29 @@ def _clicks_at(
             first.append(("", None, point, got.text))
             continue
         first.append((got, builder.snapshot().objects[got].box, point, ""))
-    for k in range(index + 1, min(index + 1 + AFTER, len(recording))):
+    for k in range(index + 1, min(index + 1 + FRAMES_AFTER, len(recording))):
         builder.observe(recording[k])
     return [
-        Click(recording=name, index=index, uv_px=uv, object_id=i, why=why or _trouble(builder, i, box, point))
+        GazeClick(recording=name, index=index, uv_px=uv, object_id=i, why=why or _problem_of(builder, i, box, point))
         for uv, (i, box, point, why) in zip(spots, first, strict=True)
     ]
 
 
-def _trouble(builder: SceneGraphBuilder, object_id: str, first: Box3D | None, point: np.ndarray | None) -> str:
+def _problem_of(builder: SceneGraphBuilder, object_id: str, first: Box3D | None, point: np.ndarray | None) -> str:
     """What is wrong with a thing fifty frames later; ``""`` for nothing."""
     now = builder.snapshot().objects.get(object_id)
     if first is None or point is None or now is None:
         return "the object is gone"
-    if not contains(first, point[None], margin_m=MARGIN_M).all():
+    if not contains(first, point[None], margin_m=BOX_MARGIN_M).all():
         return "its box does not hold the surface that was looked at"
-    if max(first.size) > LARGEST_M:
+    if max(first.size) > MAX_LENGTH_M:
         return f"it is {max(first.size):.1f} m long"
     if not now.present:
         return "it is thought to have left"
-    if not contains(now.box, point[None], margin_m=MARGIN_M).all():
+    if not contains(now.box, point[None], margin_m=BOX_MARGIN_M).all():
         return "its box no longer holds the surface that was looked at"
     drift = float(np.linalg.norm(np.subtract(now.box.center, first.center)))
     growth = float(np.abs(np.sort(now.box.size) - np.sort(first.size)).max())
-    if drift > DRIFT_M or growth > GROWTH_M:
+    if drift > MAX_DRIFT_M or growth > MAX_GROWTH_M:
         return f"its box moved by {drift:.2f} m and changed by {growth:.2f} m"
     return ""

@@ -1,4 +1,4 @@
-"""Localisation of single images: how often right, how exact, how fast, and how often wrong and sure of it.
+"""Localisation of single images: recall, accuracy, time, and the share of poses that are wrong with high confidence.
 
     sightline eval run localisation --data PATH [--poses both] [--depth] [--every N] [--negatives] [--peer]
 
@@ -30,25 +30,25 @@ from scenes.recordings import open_recording
 from scenes.recordings.reading.base import Recording
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
-from tools.localisation.features import FeatureExtractor, PooledGradients
-from tools.localisation.index import KeyframeIndex
-from tools.localisation.learned import LearnedFeatures
+from tools.localisation.features import FeatureExtractor, PooledGradients, RootSift
+from tools.localisation.keyframe_index import KeyframeIndex
+from tools.localisation.learned_features import LearnedFeatures
 from tools.localisation.localiser import Localisation, Localiser
 from tools.mapping.surface_map import SurfaceMap
 
 LAST_MAPPED = 248
-SOURCES = {"sfm": "pgt_sfm_seq01_first500.txt", "depth-slam": "pgt_dslam_seq01_first500.txt"}
-WITHIN_M, WITHIN_DEG = 0.05, 5.0
+POSE_FILES = {"sfm": "pgt_sfm_seq01_first500.txt", "depth-slam": "pgt_dslam_seq01_first500.txt"}
+CORRECT_M, CORRECT_DEG = 0.05, 5.0
 WRONG_M, WRONG_DEG = 0.25, 10.0
-SURE = 0.5
-NEGATIVES = 200
+SURE_CONFIDENCE = 0.5
+NEGATIVE_IMAGES = 200
 TARGETS = {("sfm", False): 0.85, ("sfm", True): 0.92}
 """Recall that is asked for; the other combinations are reported without a target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """One image and what the localiser said."""
+class LocalisationQuery:
+    """One localised image with its errors."""
 
     frame_id: int
     metres: float
@@ -63,9 +63,9 @@ class Query:
 
     @property
     def sure_and_wrong(self) -> bool:
-        """A pose that is far off and given as known."""
+        """Whether a pose is far off although its confidence is high."""
         far = self.metres > WRONG_M or self.degrees > WRONG_DEG
-        return self.reason == "" and self.confidence >= SURE and far
+        return self.reason == "" and self.confidence >= SURE_CONFIDENCE and far
 
 
 def build_map(
@@ -76,21 +76,21 @@ def build_map(
     index = KeyframeIndex(extractor, map_id=surface.map_id)
     for frame in frames:
         index.offer(frame)
-    correction = index.settle()
+    correction = index.refine_points()
     for frame in frames:
         if frame.depth_m is not None and frame.depth_camera is not None:
             surface.integrate(replace(frame, depth_m=correction.of_image(frame.depth_m, frame.depth_camera)))
     return surface, index
 
 
-def ask(localiser: Localiser, frame: Frame, truth: Tensor | None, *, with_depth: bool) -> Query:
+def ask(localiser: Localiser, frame: Frame, truth: Tensor | None, *, with_depth: bool) -> LocalisationQuery:
     """Localise a frame without its pose, and judge against ``truth`` (4, 4) where there is one."""
     blind = replace(frame, world_from_camera=None)
     if not with_depth:
         blind = replace(blind, depth_m=None, depth_camera=None)
     found = localiser.localise(blind)
     if not isinstance(found, Localisation):
-        return Query(
+        return LocalisationQuery(
             frame_id=frame.id,
             metres=math.inf,
             degrees=math.inf,
@@ -100,7 +100,7 @@ def ask(localiser: Localiser, frame: Frame, truth: Tensor | None, *, with_depth:
             ms=found.ms,
         )
     metres, degrees = _errors(found.world_from_camera, truth)
-    return Query(
+    return LocalisationQuery(
         frame_id=frame.id,
         metres=metres,
         degrees=degrees,
@@ -111,11 +111,11 @@ def ask(localiser: Localiser, frame: Frame, truth: Tensor | None, *, with_depth:
     )
 
 
-def ask_peer(peer: PeerLocaliser, frame: Frame, truth: Tensor) -> Query:
+def ask_peer(peer: PeerLocaliser, frame: Frame, truth: Tensor) -> LocalisationQuery:
     """The same of the peer, which says nothing of how sure it is."""
     found, ms = peer.localise(frame)
     metres, degrees = (math.inf, math.inf) if found is None else _errors(found, truth)
-    return Query(
+    return LocalisationQuery(
         frame_id=frame.id,
         metres=metres,
         degrees=degrees,
@@ -134,7 +134,9 @@ def _errors(found: Tensor, truth: Tensor | None) -> tuple[float, float]:
     return float(metres[0]), float(degrees[0])
 
 
-def rows_of(queries: Sequence[Query], what: str, target: float | None, *, peer: bool = False) -> Iterator[Row]:
+def rows_of(
+    queries: Sequence[LocalisationQuery], what: str, target: float | None, *, peer: bool = False
+) -> Iterator[Row]:
     """The figures of one run over queries; of a ``peer``'s, which has no targets and no confidence, fewer."""
     metres = torch.tensor([q.metres for q in queries], dtype=torch.float64)
     degrees = torch.tensor([q.degrees for q in queries], dtype=torch.float64)
@@ -142,7 +144,7 @@ def rows_of(queries: Sequence[Query], what: str, target: float | None, *, peer: 
     n = len(queries)
     found = sum(q.reason == "" for q in queries)
     wrong = sum(q.sure_and_wrong for q in queries) / n
-    share = recall(metres, degrees, within_m=WITHIN_M, within_deg=WITHIN_DEG)
+    share = recall(metres, degrees, within_m=CORRECT_M, within_deg=CORRECT_DEG)
     yield Row(what=f"{what}: recall 5 cm 5°", value=share, target=target, count=n, note=f"{found} given a pose")
     at_25 = recall(metres, degrees, within_m=WRONG_M, within_deg=WRONG_DEG)
     yield Row(what=f"{what}: recall 25 cm 10°", value=at_25, count=n)
@@ -151,7 +153,7 @@ def rows_of(queries: Sequence[Query], what: str, target: float | None, *, peer: 
     note = f"median; minimum {float(ms.min()):.0f}"
     limit = None if peer else 80.0
     if not peer:
-        sure = sum(q.confidence >= SURE for q in queries)
+        sure = sum(q.confidence >= SURE_CONFIDENCE for q in queries)
         yield Row(
             what=f"{what}: wrong and sure", value=wrong, target=0.01, better="lower", count=n, note=f"{sure} sure"
         )
@@ -164,13 +166,13 @@ def _finite(value: float) -> float | None:
 
 def run(args: argparse.Namespace) -> Report:
     """Run the suite. Raises InputError where the data is not there."""
-    extractor = PooledGradients() if args.features is None else LearnedFeatures(args.features)
+    extractor = _extractor(args.features)
     kitchen = open_recording(args.data / "redkitchen")
     rows: list[Row] = []
     items: list[dict[str, Any]] = []
-    sources = tuple(SOURCES) if args.poses == "both" else (args.poses,)
+    sources = tuple(POSE_FILES) if args.poses == "both" else (args.poses,)
     for source in sources:
-        poses = poses_by_frame(args.data / "redkitchen_poses" / SOURCES[source])
+        poses = poses_by_frame(args.data / "redkitchen_poses" / POSE_FILES[source])
         mapped = [f for f in _posed(kitchen, poses) if f.id <= LAST_MAPPED]
         surface, index = build_map(mapped, extractor)
         localiser = Localiser(surface, index)
@@ -199,6 +201,13 @@ def run(args: argparse.Namespace) -> Report:
     return Report(suite="localisation", rows=tuple(rows), settings=settings, items=tuple(items))
 
 
+def _extractor(name: str | None) -> FeatureExtractor:
+    """The features of ``--features``. Raises InputError: a folder without a model."""
+    if name is None:
+        return PooledGradients()
+    return RootSift() if name == "rootsift" else LearnedFeatures(Path(name))
+
+
 def warm_up(localiser: Localiser, frames: Sequence[Frame], *, with_depth: bool) -> None:
     """Ask for some frames, with little effort and with all, and wait until the kernels are compiled, so that what is
     timed is the steady state."""
@@ -213,9 +222,9 @@ def warm_up(localiser: Localiser, frames: Sequence[Frame], *, with_depth: bool) 
 def _negatives(localiser: Localiser, folder: Path, with_depth: bool) -> Row:
     """Images of another place that are given a pose at all, and those that are given one surely."""
     elsewhere = open_recording(folder)
-    positions = range(min(NEGATIVES, len(elsewhere)))
+    positions = range(min(NEGATIVE_IMAGES, len(elsewhere)))
     asked = [ask(localiser, elsewhere[i], None, with_depth=with_depth) for i in positions]
-    accepted = [q for q in asked if q.reason == "" and q.confidence >= SURE]
+    accepted = [q for q in asked if q.reason == "" and q.confidence >= SURE_CONFIDENCE]
     given = sum(q.reason == "" for q in asked)
     return Row(
         what="images of another place accepted",
@@ -223,7 +232,7 @@ def _negatives(localiser: Localiser, folder: Path, with_depth: bool) -> Row:
         target=0.0,
         better="lower",
         count=len(asked),
-        note=f"confidence ≥ {SURE:g}; {given} given a pose at all",
+        note=f"confidence ≥ {SURE_CONFIDENCE:g}; {given} given a pose at all",
     )
 
 
@@ -235,7 +244,7 @@ def _posed(kitchen: Recording, poses: dict[int, Tensor]) -> Iterator[Frame]:
         yield kitchen[index].with_pose(poses[frame_id])
 
 
-def _item(query: Query, source: str, with_depth: bool) -> dict[str, Any]:
+def _item(query: LocalisationQuery, source: str, with_depth: bool) -> dict[str, Any]:
     return {
         "poses": source,
         "depth": with_depth,
@@ -252,9 +261,17 @@ def _item(query: Query, source: str, with_depth: bool) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The suite's options."""
     parser.add_argument("--data", type=Path, required=True, metavar="PATH", help="folder with redkitchen, ..._poses")
-    parser.add_argument("--poses", choices=(*SOURCES, "both"), default="both", help="reference poses (default: both)")
+    parser.add_argument(
+        "--poses", choices=(*POSE_FILES, "both"), default="both", help="reference poses (default: both)"
+    )
     parser.add_argument("--depth", action="store_true", help="also with the query's own depth")
     parser.add_argument("--peer", action="store_true", help="also RootSIFT + VLAD + PoseLib (needs the extra `peers`)")
-    parser.add_argument("--features", type=Path, metavar="DIR", help="a SuperPoint-shaped model instead of the default")
+    parser.add_argument(
+        "--features",
+        metavar="DIR|rootsift",
+        help="RootSIFT or a SuperPoint-shaped model instead of the default",
+    )
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every n-th query")
-    parser.add_argument("--negatives", action="store_true", help=f"also {NEGATIVES} images of another place (hololens)")
+    parser.add_argument(
+        "--negatives", action="store_true", help=f"also {NEGATIVE_IMAGES} images of another place (hololens)"
+    )

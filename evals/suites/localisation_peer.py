@@ -17,8 +17,8 @@ from scenes.errors import InputError
 from scenes.geometry import backproject, inverse, transform
 from scenes.types import Frame
 from tools.depth.estimate import estimate_depth
-from tools.localisation.features import mutual_pairs
-from tools.localisation.index import depth_at_points
+from tools.localisation.features import mutual_nearest_pairs
+from tools.localisation.keyframe_index import depth_at_points
 from tools.localisation.retrieval import visual_words, vlad
 
 FEATURES = 2048
@@ -52,7 +52,7 @@ class PeerLocaliser:
         pixels, points = [uv[:0]], [torch.zeros(0, 3, dtype=torch.float64)]
         for view in nearest.tolist():
             theirs, places = self._views[view]
-            row, column = mutual_pairs(descriptors @ theirs.T, ratio=RATIO).unbind(-1)
+            row, column = mutual_nearest_pairs(descriptors @ theirs.T, ratio=RATIO).unbind(-1)
             pixels.append(uv[row])
             points.append(places[column])
         found = None

@@ -16,18 +16,19 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from evals.bench.peers import Open3DGrid, as_open3d_sees, missing_peers
+from evals.bench.peers import Open3DGrid, missing_peers, with_registered_depth
 from evals.suites.depth import SHARED, depth_metrics
 from evals.suites.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.surface_map import SurfaceMap
 
 DEFAULT_DATA = SHARED / "hololens"
 HELD_OUT = 10
-"""Every n-th frame is not fused, and judges the map."""
+"""Every n-th frame is not fused but compared with the map."""
 PEER_FRAMES = 25
 """Frames of which both maps are built for the comparison of surfaces."""
 
@@ -121,18 +122,16 @@ def _walk(recording: Recording, voxel_m: float) -> tuple[SurfaceMap, float, int]
 
 def _judge(surface_map: SurfaceMap, frame: Frame) -> dict[str, float] | None:
     """Rendered against measured depth; None where nothing is seen by both."""
-    assert frame.depth_camera is not None
-    assert frame.depth_m is not None
-    assert frame.world_from_depth is not None
-    view = surface_map.raycast(frame.depth_camera, frame.world_from_depth, color=False)
-    both = view.valid & (frame.depth_m > 0) & (frame.depth_m < surface_map.max_depth_m)
+    seen = PosedDepth.of(frame)
+    view = surface_map.raycast(seen.camera, seen.world_from_depth, color=False)
+    both = view.valid & (seen.depth_m > 0) & (seen.depth_m < surface_map.max_depth_m)
     if not bool(both.any()):
         return None
-    return {"frame": frame.id} | depth_metrics(view.depth_m[both], frame.depth_m[both])
+    return {"frame": frame.id} | depth_metrics(view.depth_m[both], seen.depth_m[both])
 
 
 def _against_open3d(recording: Recording, voxel_m: float) -> Row:
-    frames = [as_open3d_sees(recording[i]) for i in range(min(PEER_FRAMES, len(recording)))]
+    frames = [with_registered_depth(recording[i]) for i in range(min(PEER_FRAMES, len(recording)))]
     surface_map = SurfaceMap(voxel_m=voxel_m, max_depth_m=5.0)
     grid = Open3DGrid(voxel_m, max_depth_m=5.0)
     for frame in frames:

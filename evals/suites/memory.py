@@ -1,4 +1,4 @@
-"""What a memory promises: it answers fast when it is large, keeps what it acknowledged, forgets, and stays bounded.
+"""The memory at size: speed, acknowledged writes after a kill, complete forgetting, and bounded growth.
 
     sightline eval run memory [--objects N] [--notes N] [--kills N] [--frames N]
 
@@ -14,9 +14,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals.suites.memory_load import HOUR_FRAMES, Growth, Spent, keyframes_for, structured_speed, text_speed, walk_for
-from evals.suites.memory_trials import Trial, killed_writer
-from evals.suites.memory_words import ABSENT, FOUND, NAMES
+from evals.suites.memory_load import (
+    HOUR_FRAMES,
+    CallTimes,
+    WalkGrowth,
+    keyframes_for,
+    structured_speed,
+    text_speed,
+    walk_for,
+)
+from evals.suites.memory_trials import KillTrial, killed_writer
+from evals.suites.memory_words import ABSENT_QUERIES, MAP_LABELS, SYNONYM_QUERIES
 from evals.suites.report import Report, Row
 from scenes.types import Box3D, SceneGraph, SceneObject
 from tools.memory.map_memory import MapMemory
@@ -24,8 +32,8 @@ from tools.memory.text_encoder import TextEncoder, installed_encoder
 from tools.search.name_matching import parse_query
 from tools.search.queries import search
 
-STRUCTURED_MS, TEXT_MS = 5.0, 20.0
-SECRET = "grandmothers porcelain"
+MAX_STRUCTURED_MS, MAX_TEXT_MS = 5.0, 20.0
+FORGOTTEN_WORDS = "grandmothers porcelain"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +71,7 @@ def run(args: argparse.Namespace) -> Report:
 
 
 def _speed_rows(
-    args: argparse.Namespace, structured: Spent, built_s: float, spoken: Spent, encoder: TextEncoder | None
+    args: argparse.Namespace, structured: CallTimes, built_s: float, spoken: CallTimes, encoder: TextEncoder | None
 ) -> list[Row]:
     by = "FTS5 and embedding" if encoder is not None else "FTS5 only: the extra `search` is not installed"
     return [
@@ -71,7 +79,7 @@ def _speed_rows(
             what=f"structured query over {args.objects} objects, median",
             value=structured.median_ms,
             unit="ms",
-            target=STRUCTURED_MS,
+            target=MAX_STRUCTURED_MS,
             better="lower",
             count=structured.calls,
             note=f"p95 {structured.p95_ms:.1f} ms; the index of a graph takes {built_s:.1f} s once",
@@ -80,7 +88,7 @@ def _speed_rows(
             what=f"text query over {args.notes} notes, median",
             value=spoken.median_ms,
             unit="ms",
-            target=TEXT_MS,
+            target=MAX_TEXT_MS,
             better="lower",
             count=spoken.calls,
             note=f"{by}; p95 {spoken.p95_ms:.1f} ms, the first {spoken.first_ms:.0f} ms",
@@ -92,15 +100,15 @@ def words_found(encoder: TextEncoder) -> tuple[list[str], list[str]]:
     """(queries whose thing was not found, queries for absent things that found something)."""
     things = {
         f"o{k}": SceneObject(id=f"o{k}", label=name, box=Box3D(center=(float(k), 0.5, 0.0), size=(0.3, 0.3, 0.3)))
-        for k, name in enumerate(NAMES)
+        for k, name in enumerate(MAP_LABELS)
     }
     graph = SceneGraph(map_id="words", time_s=0.0, objects=things)
 
     def labels(query: str) -> list[str]:
         return [o.label for o in search(graph, parse_query(query), similarity=encoder.similarity).matches]
 
-    missed = [query for query, name in FOUND if name not in labels(query)]
-    invented = [f"{query}: {', '.join(found)}" for query in ABSENT if (found := labels(query))]
+    missed = [query for query, name in SYNONYM_QUERIES if name not in labels(query)]
+    invented = [f"{query}: {', '.join(found)}" for query in ABSENT_QUERIES if (found := labels(query))]
     return missed, invented
 
 
@@ -112,14 +120,14 @@ def _word_rows(encoder: TextEncoder | None) -> list[Row]:
     return [
         Row(
             what="things found by other words",
-            value=1 - len(missed) / len(FOUND),
-            count=len(FOUND),
+            value=1 - len(missed) / len(SYNONYM_QUERIES),
+            count=len(SYNONYM_QUERIES),
             note=f"missed: {', '.join(missed)}" if missed else "",
         ),
         Row(
             what="absent things refused",
-            value=1 - len(invented) / len(ABSENT),
-            count=len(ABSENT),
+            value=1 - len(invented) / len(ABSENT_QUERIES),
+            count=len(ABSENT_QUERIES),
             note=f"taken for another: {'; '.join(invented)}" if invented else "",
         ),
     ]
@@ -132,19 +140,19 @@ def forgotten_bytes(folder: Path) -> int:
     with MapMemory(place / "m.sqlite") as memory:
         for k in range(50):
             memory.add_note(f"note {k} of an ordinary day", float(k))
-        secret = memory.add_note(f"{SECRET} is in the cupboard", 50.0)
+        secret = memory.add_note(f"{FORGOTTEN_WORDS} is in the cupboard", 50.0)
         memory.forget_text(secret)
         data = b"".join(p.read_bytes() for p in place.iterdir())
-    return sum(data.count(word.encode()) for word in (*SECRET.split(), "cupboard"))
+    return sum(data.count(word.encode()) for word in (*FORGOTTEN_WORDS.split(), "cupboard"))
 
 
-def kill_trials(count: int, folder: Path, seed: int = 0) -> list[Trial]:
+def kill_trials(count: int, folder: Path, seed: int = 0) -> list[KillTrial]:
     """Independent writers, each killed at a random moment."""
     rng = random.Random(seed)
     return [killed_writer(folder / f"killed-{k}.sqlite", rng) for k in range(count)]
 
 
-def _trial_rows(trials: Sequence[Trial]) -> list[Row]:
+def _trial_rows(trials: Sequence[KillTrial]) -> list[Row]:
     writes = sum(t.acknowledged for t in trials)
     return [
         Row(
@@ -163,7 +171,7 @@ def _trial_rows(trials: Sequence[Trial]) -> list[Row]:
     ]
 
 
-def _growth_rows(growth: Growth) -> list[Row]:
+def _growth_rows(growth: WalkGrowth) -> list[Row]:
     per_hour = HOUR_FRAMES / max(growth.frames, 1)
     more = growth.file_mb - growth.first_lap_mb
     return [

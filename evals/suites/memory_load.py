@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evals.suites.memory_words import NAMES
+from evals.suites.memory_words import MAP_LABELS
+from scenes.errors import InputError
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Box3D, Frame, Relation, Room, SceneGraph, SceneObject
 from scenes.vocabulary import COLOR_WORDS
@@ -39,17 +40,17 @@ KINDS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """Milliseconds of one kind of call."""
+class CallTimes:
+    """Times of one kind of call."""
 
     median_ms: float
     p95_ms: float
     first_ms: float
-    """The first call, which also builds what is kept."""
+    """The first call, which also fills caches."""
     calls: int
 
 
-def timed(calls: Sequence[Callable[[], object]], repeats: int = 5) -> Spent:
+def timed(calls: Sequence[Callable[[], object]], repeats: int = 5) -> CallTimes:
     """Run each call once to warm up, then all of them ``repeats`` times in turn."""
     first = 0.0
     spent: list[float] = []
@@ -62,7 +63,7 @@ def timed(calls: Sequence[Callable[[], object]], repeats: int = 5) -> Spent:
                 spent.append(ms)
             elif number == 0:
                 first = ms
-    return Spent(
+    return CallTimes(
         median_ms=float(np.median(spent)), p95_ms=float(np.percentile(spent, 95)), first_ms=first, calls=len(spent)
     )
 
@@ -73,7 +74,7 @@ def timed(calls: Sequence[Callable[[], object]], repeats: int = 5) -> Spent:
 def large_graph(count: int, seed: int = 0) -> SceneGraph:
     """A building: ``count`` objects of 300 kinds in rooms of 50, each standing on another."""
     rng = random.Random(seed)
-    kinds = [f"{a} {n}" if a else n for a, n in itertools.product(("", *COLOR_WORDS[:9]), NAMES)][:KINDS]
+    kinds = [f"{a} {n}" if a else n for a, n in itertools.product(("", *COLOR_WORDS[:9]), MAP_LABELS)][:KINDS]
     rooms = [
         Room(id=f"r{k}", label=f"room {k}", floor_polygon=((0.0, 0.0), (5.0, 0.0), (5.0, 5.0), (0.0, 5.0)))
         for k in range(max(count // 50, 1))
@@ -101,7 +102,7 @@ def large_graph(count: int, seed: int = 0) -> SceneGraph:
     )
 
 
-def structured_speed(count: int) -> tuple[Spent, float]:
+def structured_speed(count: int) -> tuple[CallTimes, float]:
     """Structured queries of every form over ``count`` objects; and the seconds that building the index took."""
     graph = large_graph(count)
     start = time.perf_counter()
@@ -128,7 +129,8 @@ def structured_speed(count: int) -> tuple[Spent, float]:
     for call in calls:
         call()
     built = time.perf_counter() - start
-    assert index_of(graph) is index
+    if index_of(graph) is not index:
+        raise RuntimeError("expected one index per graph, got a second one: the timed queries would build it anew")
     return timed(calls), built
 
 
@@ -140,13 +142,13 @@ def sentences(count: int, seed: int = 0) -> list[str]:
     rng = np.random.default_rng(seed)
     common = "the a I put my in on and it is for to with of was left need at new old".split()  # noqa: SIM905
     rare = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in ("a", "e", "i", "o", "u") for c in ("rk", "lt", "nd", "sh")]
-    vocabulary = [*common, *(w for n in NAMES for w in n.split()), *COLOR_WORDS, *rare]
+    vocabulary = [*common, *(w for n in MAP_LABELS for w in n.split()), *COLOR_WORDS, *rare]
     weights = 1.0 / np.arange(1, len(vocabulary) + 1)
     rows = rng.choice(len(vocabulary), (count, 10), p=weights / weights.sum())
     return [" ".join(vocabulary[k] for k in row) for row in rows.tolist()]
 
 
-def text_speed(count: int, folder: Path, encoder: TextEncoder | None, distinct: int = 2000) -> Spent:
+def text_speed(count: int, folder: Path, encoder: TextEncoder | None, distinct: int = 2000) -> CallTimes:
     """Text queries over ``count`` notes. Vectors are those of ``distinct`` notes, repeated: a scan costs the same."""
     notes = sentences(count)
     with MapMemory(folder / "notes.sqlite", encoder=encoder) as memory, memory.bulk() as db:
@@ -177,21 +179,21 @@ def text_speed(count: int, folder: Path, encoder: TextEncoder | None, distinct: 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """What walking for a while leaves behind."""
+class WalkGrowth:
+    """How a memory file and the process grow during a long walk."""
 
     frames: int
     first_lap_mb: float
-    """The file after the first lap: the place itself."""
+    """Size of the file after the first lap, when the place is mapped."""
     file_mb: float
     rss_growth_mb: float
-    """Peak of the process at the end over that after the second lap."""
+    """Peak memory of the process at the end minus that after the second lap."""
     objects: tuple[int, int]
-    """After the first lap, and at the end."""
+    """Number of objects after the first lap and at the end."""
     keyframes: int
 
 
-def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growth:
+def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> WalkGrowth:
     """Walk ``frames`` frames in laps through a generated world, saving every minute, every frame a keyframe."""
     world = make_world(seed)
     walk = make_walk(world)
@@ -212,7 +214,7 @@ def walk_for(frames: int, folder: Path, seed: int = 100, lap: int = 60) -> Growt
                 first_mb, objects = memory.used_bytes / 1e6, len(builder.objects)
             if number == 2 * lap:
                 rss_mb = _peak_mb()
-        return Growth(
+        return WalkGrowth(
             frames=frames,
             first_lap_mb=first_mb,
             file_mb=memory.used_bytes / 1e6,
@@ -241,7 +243,8 @@ def keyframes_for(frames: int, folder: Path) -> tuple[int, float]:
 
 def keep_keyframe(memory: MapMemory, frame: Frame) -> None:
     """Keep a frame with a picture of 160 pixels' width, as a session does."""
-    assert frame.world_from_camera is not None
+    if frame.world_from_camera is None:
+        raise InputError(f"frame {frame.id}: expected a pose, got a frame without; use a recording with poses")
     step = max(1, frame.rgb.shape[1] // 160)
     memory.add_frame(frame.id, frame.time_s, frame.world_from_camera, frame.rgb[::step, ::step].contiguous())
 

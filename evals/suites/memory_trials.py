@@ -15,13 +15,13 @@ from tools.memory.map_memory import MapMemory
 from tools.memory.memory_file import MapMemoryError
 from tools.scene_graph.builder import SceneGraphBuilder
 
-LONGEST_S = 0.25
+MAX_DELAY_S = 0.25
 """A writer is killed at a random time up to this after its first acknowledged write."""
 FORGET_EVERY, GRAPH_EVERY = 5, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class KillTrial:
     """One writer, killed."""
 
     opened: bool
@@ -31,32 +31,32 @@ class Trial:
     """Of those, how many are not in the file."""
 
 
-def killed_writer(path: Path, rng: random.Random) -> Trial:
-    """Fork a writer that acknowledges each write over a pipe, kill it, and look."""
+def killed_writer(path: Path, rng: random.Random) -> KillTrial:
+    """Fork a writer that acknowledges each write over a pipe, kill it, and count what the file lacks."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:  # only ever ends by SIGKILL or by an error, which the missing acknowledgement shows
         os.close(reader)
         try:
-            _write_on(path, writer)
+            _write_until_killed(path, writer)
         finally:
             os._exit(1)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         told = pipe.read(4)  # the first acknowledgement
-        time.sleep(rng.uniform(0.0, LONGEST_S))
+        time.sleep(rng.uniform(0.0, MAX_DELAY_S))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         told += pipe.read()
     count = len(told) // 4
     try:
         with MapMemory(path) as memory:
-            return Trial(opened=True, acknowledged=count, lost=_missing(memory, count))
+            return KillTrial(opened=True, acknowledged=count, lost=_missing(memory, count))
     except MapMemoryError:
-        return Trial(opened=False, acknowledged=count, lost=count)
+        return KillTrial(opened=False, acknowledged=count, lost=count)
 
 
-def _write_on(path: Path, acknowledge: int) -> None:
+def _write_until_killed(path: Path, acknowledge: int) -> None:
     """Write k = 0, 1, 2, ...: a note and a keyframe each, often the graph, sometimes forgetting an older note."""
     builder = SceneGraphBuilder("trial")
     pose = torch.eye(4, dtype=torch.float64)

@@ -1,8 +1,8 @@
-"""Queries in other words than the map's: what should be found, and what not. No threshold was fitted to them."""
+"""Queries in other words than the map's labels, and queries for absent things. No threshold was fitted to them."""
 
 from __future__ import annotations
 
-NAMES = (
+MAP_LABELS = (
     "armchair",
     "backpack",
     "bathtub",
@@ -36,7 +36,7 @@ NAMES = (
 )
 """What the map holds: labels of the generated worlds."""
 
-FOUND = (
+SYNONYM_QUERIES = (
     ("couch", "sofa"),
     ("something to drink from", "mug"),
     ("refrigerator", "fridge"),
@@ -60,9 +60,9 @@ FOUND = (
     ("something to clean my clothes", "washing machine"),
     ("something to keep food cold", "fridge"),
 )
-"""(query, the name that it means)."""
+"""(query, the label that it means)."""
 
-ABSENT = (
+ABSENT_QUERIES = (
     "piano",
     "bicycle",
     "dog",

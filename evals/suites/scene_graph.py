@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from evals.scorers.graph_scores import Counts, GraphScore, score
-from evals.suites.gaze_clicks import Click, run_clicks
+from evals.suites.gaze_clicks import GazeClick, run_clicks
 from evals.suites.graph_changes import ChangeScore, run_visits
 from evals.suites.report import Report, Row
 from scenes.rendering.render import HEAD_CAMERA
@@ -183,7 +183,7 @@ def _change_rows(changes: Sequence[ChangeScore]) -> list[Row]:
     ]
 
 
-def _click_rows(clicks: Sequence[Click]) -> list[Row]:
+def _click_rows(clicks: Sequence[GazeClick]) -> list[Row]:
     if not clicks:
         return []
     good = sum(c.good for c in clicks)

@@ -25,6 +25,7 @@ from scenes.errors import InputError
 from scenes.recordings import open_recording
 from scenes.types import Frame
 from tools.kernels.compiled import wait_until_compiled
+from tools.mapping.posed_depth import PosedDepth
 from tools.mapping.surface_map import SurfaceMap
 from tools.mapping.tracking import Tracker
 
@@ -82,7 +83,7 @@ def associate(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class TrackedTrajectory:
     """One trajectory: a pose per frame or None where it was lost, and what each frame took."""
 
     poses: tuple[Tensor | None, ...]
@@ -91,7 +92,7 @@ class Run:
     """Tracking and fusing."""
 
 
-def follow(frames: Sequence[Frame], *, voxel_m: float, start: Tensor) -> Run:
+def follow(frames: Sequence[Frame], *, voxel_m: float, start: Tensor) -> TrackedTrajectory:
     """Track frame after frame; each frame whose pose was found is fused at that pose."""
     surface_map = SurfaceMap(voxel_m=voxel_m, max_depth_m=5.0)
     tracker = Tracker(surface_map, world_from_camera=start)
@@ -106,10 +107,10 @@ def follow(frames: Sequence[Frame], *, voxel_m: float, start: Tensor) -> Run:
         poses.append(found.world_from_camera)
         track_ms.append(1e3 * (tracked - begin))
         total_ms.append(1e3 * (time.perf_counter() - begin))
-    return Run(poses=tuple(poses), track_ms=tuple(track_ms), total_ms=tuple(total_ms))
+    return TrackedTrajectory(poses=tuple(poses), track_ms=tuple(track_ms), total_ms=tuple(total_ms))
 
 
-def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> Run:
+def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> TrackedTrajectory:
     """The same by Open3D's tensor odometry from frame to frame, with its own defaults."""
     odometry = Open3DOdometry(max_depth_m=5.0)
     prepared = [odometry.prepare(frame) for frame in frames]
@@ -121,10 +122,10 @@ def peer_follow(frames: Sequence[Frame], *, start: Tensor) -> Run:
         pose = pose @ odometry.relative(now, before)
         spent.append(1e3 * (time.perf_counter() - begin))
         poses.append(pose)
-    return Run(poses=tuple(poses), track_ms=tuple(spent), total_ms=tuple(spent))
+    return TrackedTrajectory(poses=tuple(poses), track_ms=tuple(spent), total_ms=tuple(spent))
 
 
-def score(run: Run, frames: Sequence[Frame]) -> dict[str, float]:
+def score(run: TrackedTrajectory, frames: Sequence[Frame]) -> dict[str, float]:
     """ATE over the tracked frames, the share that was tracked, and times."""
     found = [(p, f.world_from_camera) for p, f in zip(run.poses, frames, strict=True) if p is not None]
     estimate = np.stack([p[:3, 3].numpy() for p, _ in found])
@@ -167,8 +168,7 @@ def frames_of(path: Path, count: int | None = None) -> list[Frame]:
 def run(args: argparse.Namespace) -> Report:
     """Track a recording without its poses and compare with them."""
     frames = frames_of(args.data, args.frames)
-    start = frames[0].world_from_camera
-    assert start is not None
+    start = PosedDepth.of(frames[0]).world_from_camera
     blind = [replace(frame, world_from_camera=None) for frame in frames]
     # A short pass first: what is timed is the steady state, not the compilation.
     follow(blind[:4], voxel_m=args.voxel, start=start)

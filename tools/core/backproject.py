@@ -19,16 +19,16 @@ def camera_rays(height: int, width: int, intrinsics: Tensor) -> Tensor:
     return torch.stack([x, y], dim=-1)
 
 
-def rimmed(depth_m: Tensor) -> Tensor:
-    """(H, W) -> (H + 2, W + 2): an invalid pixel all around."""
+def pad_with_invalid(depth_m: Tensor) -> Tensor:
+    """(H, W) -> (H + 2, W + 2): one invalid pixel (0) around the image."""
     return torch.nn.functional.pad(depth_m, (1, 1, 1, 1))
 
 
-def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def backproject_normals(padded_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Points and surface normals of a depth image, in its own camera.
 
     Args:
-        rimmed_m: (H + 2, W + 2) float32 z-depth with a rim (``rimmed``); 0 = invalid. Inside the kernel a rim would
+        padded_m: (H + 2, W + 2) float32 z-depth of ``pad_with_invalid``; 0 = invalid. Padding inside the kernel would
             cost a masked load for each neighbour.
         intrinsics: (4,) float32 fx, fy, cx, cy.
 
@@ -38,17 +38,17 @@ def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, T
         valid neighbour on each axis, and no depth jump (``NORMAL_JUMP``) to it: central differences where both
         sides are usable, one-sided at edges.
     """
-    depth_m = rimmed_m[1:-1, 1:-1]
+    depth_m = padded_m[1:-1, 1:-1]
     height, width = depth_m.shape
     fx, fy, cx, cy = intrinsics.unbind()
     # Reciprocals: a vector division takes as long as several products.
     inverse_fx, inverse_fy = 1 / fx, 1 / fy
     x = ((torch.arange(width, dtype=torch.float32) + 0.5 - cx) * inverse_fx)[None, :]
     y = ((torch.arange(height, dtype=torch.float32) + 0.5 - cy) * inverse_fy)[:, None]
-    right, left = rimmed_m[1:-1, 2:], rimmed_m[1:-1, :-2]
-    below, above = rimmed_m[2:, 1:-1], rimmed_m[:-2, 1:-1]
-    # The point of a neighbour that does not join is the pixel's own, so that the difference is one-sided.
-    to_right, to_left, to_below, to_above = (_joined(depth_m, d) for d in (right, left, below, above))
+    right, left = padded_m[1:-1, 2:], padded_m[1:-1, :-2]
+    below, above = padded_m[2:, 1:-1], padded_m[:-2, 1:-1]
+    # A neighbour on another surface is replaced by the pixel itself, so that the difference is one-sided.
+    to_right, to_left, to_below, to_above = (_same_surface(depth_m, d) for d in (right, left, below, above))
     across = (torch.where(to_right, right, 0.0) + torch.where(to_left, left, 0.0)) * inverse_fx
     down = (torch.where(to_below, below, 0.0) + torch.where(to_above, above, 0.0)) * inverse_fy
     du_z = torch.where(to_right, right, depth_m) - torch.where(to_left, left, depth_m)
@@ -65,7 +65,7 @@ def backproject_normals(rimmed_m: Tensor, intrinsics: Tensor) -> tuple[Tensor, T
     return points, torch.stack([nx * scale, ny * scale, nz * scale]), valid.float().to(torch.uint8)
 
 
-def _joined(depth_m: Tensor, neighbour_m: Tensor) -> Tensor:
+def _same_surface(depth_m: Tensor, neighbour_m: Tensor) -> Tensor:
     """Whether a pixel and its neighbour are valid and lie on one surface."""
     near = (neighbour_m - depth_m).abs() < NORMAL_JUMP * depth_m
     return near & (neighbour_m > 0)

@@ -1,7 +1,7 @@
-"""Where an image shows the patches of a view: normalised cross-correlation in a window around each. Pure kernels.
+"""Block matching: where an image shows the patches of a rendered view, by normalised cross-correlation. Pure kernels.
 
-A patch may be incomplete: a view of a map has holes and ends, and what is not known of it takes no part. Correlation is
-blind to exposure and contrast (Lewis 1995).
+A patch may be incomplete: a view of a map has holes and ends, and its unknown pixels take no part. The correlation does
+not depend on exposure and contrast (Lewis 1995).
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ from torch.nn import functional
 from tools.core.windows import box_mean
 
 RADIUS = 6
-"""A patch reaches so many pixels to every side."""
+"""A patch is ``2 * RADIUS + 1`` pixels wide and high."""
 TILE_PX = 3
-"""Pixels of the view in which there is one patch at most."""
+"""Edge of the square tiles of the view that hold at most one patch each."""
 MIN_VALID = 0.5
-"""Share of a patch that the view must know."""
+"""Least share of known pixels in a patch."""
 MIN_CONTRAST = 0.02
-"""Standard deviation of a patch's intensities 0..1: below, it has nothing to tell."""
+"""Least standard deviation of a patch's intensities 0..1; below, it has no texture to match."""
 MIN_CORNER = 4e-6
 """Least smaller eigenvalue of a patch's mean gradient product (Shi and Tomasi 1994), intensities 0..1: a patch that
 shows an edge and no corner slides along it."""
 MIN_CORRELATION = 0.5
-CLEAR, PEAK_PX = 0.85, 2
-"""The best place must lack this share of what the second best, more than ``PEAK_PX`` away, lacks of a correlation of
-one."""
+MAX_PEAK_RATIO, PEAK_RADIUS_PX = 0.85, 2
+"""A peak is unique when ``1 - correlation`` is less than this share of that of the best place more than
+``PEAK_RADIUS_PX`` away."""
 
 
 def textured_patches(view: Tensor, valid: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The patches of a view that fix a place best, in both directions.
+    """The patches of a view that can be located best in both directions: those of strongest corners.
 
     Args:
         view: (h, w) float32 intensities 0..1. valid: (h, w) bool, where they are known. count: at most one per tile.
 
     Returns:
-        centre (count,) int64, flat pixels of the view; there (count,) bool, False for those that fill up.
+        centre (count,) int64, flat pixels of the view; usable (count,) bool, False for entries that only fill up to
+        ``count``.
     """
     height, width = view.shape
     known = valid.float()
@@ -59,18 +60,18 @@ def textured_patches(view: Tensor, valid: Tensor, count: int) -> tuple[Tensor, T
 def block_matches(
     image: Tensor, view: Tensor, valid: Tensor, reach: int, count: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Where an image shows what a view of the same size shows, up to ``reach`` pixels away.
+    """Where an image shows the patches of a view of the same size, up to ``reach`` pixels from their place in the view.
 
     Args:
         image, view: (h, w) float32 intensities 0..1. valid: (h, w) bool, where the view is known. count: patches, at
             most one per ``TILE_PX`` square.
 
     Returns:
-        centre (count,) int64 and there (count,) bool, of ``textured_patches``; uv (count, 2) float32, ``uv_px`` in the
+        centre (count,) int64 and usable (count,) bool, of ``textured_patches``; uv (count, 2) float32, ``uv_px`` in the
         image; correlation (count,) float32, -1..1; found (count,) bool, where it is a clear peak within reach.
     """
     height, width = view.shape
-    centre, there = textured_patches(view, valid, count)
+    centre, usable = textured_patches(view, valid, count)
     row, column = centre // width, centre % width
     patch, mask = _patches(view, valid, row, column)
     correlation = _correlations(image, patch, mask, row, column, reach)
@@ -78,9 +79,9 @@ def block_matches(
     down, right = row[:, None] + shift, column[:, None] + shift
     inside = ((down >= 0) & (down < height))[:, :, None] & ((right >= 0) & (right < width))[:, None]
     correlation = torch.where(inside, correlation, -1.0)
-    peak, step, clear = _peaks(correlation)
+    peak, step, clear = _unique_peaks(correlation)
     uv = torch.stack([column, row], -1).float() + step - reach + 0.5
-    return centre, there, uv, peak, there & clear & (peak > MIN_CORRELATION)
+    return centre, usable, uv, peak, usable & clear & (peak > MIN_CORRELATION)
 
 
 def _mean(image: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ def _window(image: Tensor, row: Tensor, column: Tensor, radius: int) -> Tensor:
 
 
 def _patches(view: Tensor, valid: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
-    """Patches (N, P, P) without their mean and of unit length, 0 where they are not known; and what is known."""
+    """Patches (N, P, P) without their mean and of unit length, 0 at unknown pixels; and (N, P, P) 1 at known pixels."""
     height, width = view.shape
     shift = torch.arange(-RADIUS, RADIUS + 1)
     y, x = row[:, None] + shift, column[:, None] + shift
@@ -114,20 +115,20 @@ def _correlations(image: Tensor, patch: Tensor, mask: Tensor, row: Tensor, colum
     region = _window(image, row, column, RADIUS + reach)
     region = region - region.mean((1, 2), keepdim=True)
     number = mask.sum((1, 2), keepdim=True).clamp_min(1.0)
-    mean = _slid(region, mask) / number
-    energy = (_slid(region.square(), mask) - number * mean.square()).clamp_min(0)
+    mean = _sliding_products(region, mask) / number
+    energy = (_sliding_products(region.square(), mask) - number * mean.square()).clamp_min(0)
     flat = energy < number * (0.5 * MIN_CONTRAST) ** 2
-    return torch.where(flat, -1.0, _slid(region, patch) * torch.rsqrt(energy.clamp_min(1e-9)))
+    return torch.where(flat, -1.0, _sliding_products(region, patch) * torch.rsqrt(energy.clamp_min(1e-9)))
 
 
-def _slid(regions: Tensor, kernels: Tensor) -> Tensor:
+def _sliding_products(regions: Tensor, kernels: Tensor) -> Tensor:
     """Scalar product of (N, P, P) kernels with the (N, P + S - 1, P + S - 1) regions at every shift, (N, S, S)."""
     return functional.conv2d(regions[None], kernels[:, None], groups=regions.shape[0])[0]
 
 
-def _peaks(correlation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of (N, S, S): the highest value (N,), where it is (N, 2) as (right, down) to a fraction of a pixel, and whether
-    it is a peak inside that nothing else comes near."""
+def _unique_peaks(correlation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of (N, S, S): the highest value (N,), its place (N, 2) as (right, down) to a fraction of a pixel, and whether it
+    is a unique peak (``MAX_PEAK_RATIO``) inside the searched square."""
     size = correlation.shape[-1]
     flat = correlation.reshape(-1, size * size)
     peak, at = flat.max(1)
@@ -135,17 +136,19 @@ def _peaks(correlation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     inside = (down > 0) & (down < size - 1) & (right > 0) & (right < size - 1)
     y, x = down.clamp(1, size - 2), right.clamp(1, size - 2)
     steps = [
-        _parabola(*(flat.gather(1, (y * size + x + offset)[:, None])[:, 0] for offset in (-unit, 0, unit)))
+        _parabola_peak(*(flat.gather(1, (y * size + x + offset)[:, None])[:, 0] for offset in (-unit, 0, unit)))
         for unit in (1, size)
     ]
     index = torch.arange(size)
-    far = ((index - down[:, None]).abs() > PEAK_PX)[:, :, None] | ((index - right[:, None]).abs() > PEAK_PX)[:, None]
+    far = ((index - down[:, None]).abs() > PEAK_RADIUS_PX)[:, :, None] | (
+        (index - right[:, None]).abs() > PEAK_RADIUS_PX
+    )[:, None]
     second = torch.where(far, correlation, -1.0).amax((1, 2))
-    clear = inside & (1 - peak < CLEAR * (1 - second))
+    clear = inside & (1 - peak < MAX_PEAK_RATIO * (1 - second))
     return peak, torch.stack([x + steps[0], y + steps[1]], -1), clear
 
 
-def _parabola(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
-    """Where the parabola through three neighbours peaks, from the middle one, at most half a step away."""
+def _parabola_peak(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
+    """Offset of the maximum of the parabola through three neighbours from the middle one, at most half a step."""
     curvature = (2 * middle - before - after).clamp_min(1e-6)
     return (0.5 * (after - before) / curvature).clamp(-0.5, 0.5)

@@ -111,7 +111,7 @@ def carvable_blocks(
     depth_from_world: Tensor,
     block_m: Tensor,
 ) -> Tensor:
-    """Which blocks hold something and lie, at least in part, in front of what a depth image sees.
+    """Which blocks with observed voxels lie, at least in part, in front of the surface that a depth image sees.
 
     Args:
         block_xyz: (C, 3) int32. block_min: (C,) float32, the smallest stored distance of each block.

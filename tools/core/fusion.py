@@ -30,7 +30,7 @@ def integrate_blocks(
     truncation_m: Tensor,
     max_weight: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What an image makes of B blocks.
+    """Fuse one depth and colour image into B blocks.
 
     A voxel takes the signed distance along z to the depth of the pixel that its centre falls on, in units of the
     truncation; beyond ``-1`` (behind the surface) it is not observed, and in front of the band it is observed as
@@ -66,7 +66,7 @@ def integrate_blocks(
     if camera_from_voxel is not None:
         pixel, inside, _ = _pixel_of(corner, camera_from_voxel, rgb.shape)
     old_color = color[slots]
-    blended = _blend(old_color, gather(rgb, pixel), share.clamp_min(1 / (COLOR_WINDOW + 1)))
+    blended = _blended_color(old_color, gather(rgb, pixel), share.clamp_min(1 / (COLOR_WINDOW + 1)))
     new_color = torch.where(observed & inside & (distance < 1), blended, old_color)
     return new_tsdf.half(), new_weight.to(torch.uint8), new_color, new_tsdf.amin(dim=1)
 
@@ -99,7 +99,7 @@ def unpacked_color(color: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return red.float() / COLOR_SCALE, green.float() / COLOR_SCALE, blue.float() / COLOR_SCALE
 
 
-def _blend(color: Tensor, pixel: Tensor, share: Tensor) -> Tensor:
+def _blended_color(color: Tensor, pixel: Tensor, share: Tensor) -> Tensor:
     """Running mean of a voxel colour and a pixel colour (0x..BBGGRR)."""
     share = torch.where(color >= COLORED, share, 1.0)
     result = torch.full_like(color, COLORED)

@@ -1,6 +1,6 @@
 """Camera poses against 2D-3D matches and measured depth: robust costs, and one Gauss-Newton step. Pure kernels.
 
-What the matches are is in ``tools.localisation.refine``.
+The matches are described in ``tools.localisation.pose_refinement``.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import torch
 from torch import Tensor
 
 NOISE_PX = 1.5
-"""Standard deviation of a match, in pixels; a depth that is off by its own sigma costs as much."""
+"""Standard deviation of a match, in pixels; a depth error of one sigma costs as much as this."""
 DEPTH_SIGMA = (0.02, 0.02)
-"""Sigma of a map point's depth in the image against the sensor's: metres, plus a share of the depth. Twice what one
-point has, because those of one image err together (25 and 15 mm in maps of parts of a real recording's first half)."""
-NEAREST_M = 0.05
-"""What is nearer to the camera's plane, or behind it, is not seen."""
-MISSED_PX = 1e3
-"""Residual, in each of its parts, of a point that is not seen."""
-MOST_DEPTH_COST = 64.0
-"""Squared pixels: where the depth's share would outweigh the image's, it is cut off."""
-PLACES = (
+"""Sigma of a map point's depth in the image against the sensor's: metres, plus a share of the depth. Twice that of one
+point, because the errors of one image's points are correlated (25 and 15 mm in maps of parts of a real recording's
+first half)."""
+MIN_DEPTH_M = 0.05
+"""Points nearer to the camera's plane than this, or behind it, are not seen."""
+UNSEEN_RESIDUAL_PX = 1e3
+"""Each part of the residual of a point that is not seen."""
+MAX_DEPTH_COST_PX2 = 64.0
+"""Squared pixels that a depth error costs at most, so that it cannot outweigh the image."""
+NORMAL_EQUATION_TERMS = (
     (0, 1, 2, 6, 7, 8, 20),
     (1, 3, 4, 9, 10, 11, 21),
     (2, 4, 5, 12, 13, 14, 22),
@@ -29,7 +30,7 @@ PLACES = (
     (7, 10, 13, 26, 17, 18, 24),
     (8, 11, 14, 16, 18, 19, 25),
 )
-"""Where the entries of the normal equations are among the sums that ``normal_equations`` makes; 26 is zero."""
+"""Index, among the sums of ``normal_equations``, of each entry of Hessian and gradient; 26 is a zero."""
 
 
 def residuals_of(
@@ -48,20 +49,20 @@ def residuals_of(
     x, y, z = (
         m[:, i, 0, None] * px + m[:, i, 1, None] * py + m[:, i, 2, None] * pz + m[:, i, 3, None] for i in range(3)
     )
-    inverse = 1 / z.clamp_min(NEAREST_M)
+    inverse = 1 / z.clamp_min(MIN_DEPTH_M)
     off_u = x * inverse * intrinsics[0] + intrinsics[2] - uv[0]
     off_v = y * inverse * intrinsics[1] + intrinsics[3] - uv[1]
     off_z = (z - depth_m) * pixels_per_metre(depth_m)
-    seen = z > NEAREST_M
+    seen = z > MIN_DEPTH_M
     return (
-        torch.where(seen, off_u, MISSED_PX),
-        torch.where(seen, off_v, MISSED_PX),
-        torch.where(seen, off_z, MISSED_PX),
+        torch.where(seen, off_u, UNSEEN_RESIDUAL_PX),
+        torch.where(seen, off_v, UNSEEN_RESIDUAL_PX),
+        torch.where(seen, off_z, UNSEEN_RESIDUAL_PX),
     ), (x, y, z)
 
 
 def pixels_per_metre(depth_m: Tensor) -> Tensor:
-    """What an error of measured depth counts, 0 where there is none: a sigma as much as one of a match."""
+    """Pixels that a metre of depth error counts: one sigma of depth as much as one of a match; 0 without depth."""
     return torch.where(depth_m > 0, NOISE_PX / (DEPTH_SIGMA[0] + DEPTH_SIGMA[1] * depth_m), 0.0)
 
 
@@ -74,14 +75,14 @@ def pose_costs(
     intrinsics: Tensor,
     gate_px: Tensor,
 ) -> Tensor:
-    """(B,) what the matches cost under each pose (MSAC: at most the squared gate each).
+    """(B,) MSAC cost of each pose: squared errors of the matches, at most the squared gate each, times their weight.
 
     Args:
         camera_from_world: (B, 4, 4). uv (M, 2), points (M, 3), depth_m (M,), weight (M,), intrinsics (4,), gate_px
             (): all of one floating type.
     """
     (off_u, off_v, off_z), _ = residuals_of(camera_from_world, uv.unbind(-1), points.unbind(-1), depth_m, intrinsics)
-    squared = off_u * off_u + off_v * off_v + (off_z * off_z).clamp_max(MOST_DEPTH_COST)
+    squared = off_u * off_u + off_v * off_v + (off_z * off_z).clamp_max(MAX_DEPTH_COST_PX2)
     return (torch.minimum(squared, gate_px * gate_px) * weight).sum(-1)
 
 
@@ -104,9 +105,9 @@ def pose_step(
     to 1e-3 pixels 10 m from the origin; the equations are solved in double.
 
     Args:
-        camera_from_world: (B, 4, 4) float64. u, v, the places in the image, x, y, z, those in the world, depth_m,
-            weight: (M,) float32. intrinsics: (4,) float32. gate_px: () float32, matches farther off count for nothing.
-            scale_px: () float32, residual at which Cauchy's weight is one half.
+        camera_from_world: (B, 4, 4) float64. u, v (positions in the image), x, y, z (positions in the world), depth_m,
+            weight: (M,) float32. intrinsics: (4,) float32. gate_px: () float32, matches with a larger error are left
+            out. scale_px: () float32, residual at which Cauchy's weight is one half.
 
     Returns:
         The new camera_from_world (B, 4, 4), and the Hessian (B, 6, 6) of squared pixels over (rotation, translation)
@@ -119,7 +120,7 @@ def pose_step(
     # Damping far below the data's own curvature only keeps the system solvable when nothing corresponds.
     damped = hessian + 1e-6 * torch.eye(6, dtype=hessian.dtype)
     step = torch.linalg.solve(damped, -gradient)[..., 0]
-    return motions(step) @ camera_from_world, hessian
+    return rigid_exp_batch(step) @ camera_from_world, hessian
 
 
 def normal_equations(
@@ -142,7 +143,7 @@ def normal_equations(
     squared = off_u * off_u + off_v * off_v
     sharp = 1 / (scale_px * scale_px)
     w = torch.where(squared < gate_px * gate_px, weight / (1 + squared * sharp), 0.0)
-    inverse = 1 / z.clamp_min(NEAREST_M)
+    inverse = 1 / z.clamp_min(MIN_DEPTH_M)
     u, v = x * inverse, y * inverse
     fx, fy, per_metre = intrinsics[0] * inverse, intrinsics[1] * inverse, pixels_per_metre(depth_m)
     w_z = w / (1 + off_z * off_z * sharp) * per_metre
@@ -160,13 +161,13 @@ def normal_equations(
     gradient = (y * gz - z * gy, z * gx - x * gz, x * gy - y * gx, gx, gy, gz)
     parts = (*turn, *a, *b, *c, xx, xz, yy, yz, zz, *gradient)
     sums = torch.stack([part.sum(-1) for part in parts], -1)
-    return torch.nn.functional.pad(sums, (0, 1))[:, torch.tensor(PLACES)]
+    return torch.nn.functional.pad(sums, (0, 1))[:, torch.tensor(NORMAL_EQUATION_TERMS)]
 
 
-def motions(twists: Tensor) -> Tensor:
+def rigid_exp_batch(twists: Tensor) -> Tensor:
     """(B, 6) rotation vectors and translations -> (B, 4, 4): Rodrigues' rotations, and the translations as they are.
 
-    A rotation to the last digit for vectors of any length: a step of a hopeless pose may be many turns.
+    Exactly a rotation for vectors of any length: the step of a hopeless pose may be many turns.
     """
     angle = twists[:, :3].norm(dim=-1).clamp_min(1e-12)[:, None, None]
     x, y, z = (twists[:, :3] / angle[:, 0]).unbind(-1)

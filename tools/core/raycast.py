@@ -13,19 +13,26 @@ import torch
 from torch import Tensor
 
 from tools.core.blocks import BLOCK, CIRCUMRADIUS, project_blocks
-from tools.core.interpolation import Place, cell_corner, corner_places, fetch, mixed_color, trilinear
+from tools.core.interpolation import (
+    VoxelAddress,
+    cell_corner,
+    corner_addresses,
+    distance_at_voxels,
+    trilinear,
+    trilinear_color,
+)
 
 TILE = 16
 """Pixels along the edge of a depth-range tile."""
-COARSE = 4
-"""Blocks near the camera go into tiles this many times as large."""
-REACH = 6
+COARSE_TILE_FACTOR = 4
+"""Blocks near the camera, which cover many tiles, are entered into tiles this many times as large."""
+MAX_TILES_PER_AXIS = 6
 """A block may cover this many tiles along each axis of its level; one that covers more bounds all tiles."""
 CONE_STEPS, IMAGE_STEPS, REST_STEPS = 12, 4, 8
-"""Steps in one call of ``march``, for all cones or rays of an image and for the few that go on after it: of few rays,
-taking out those that have ended costs more than the steps that they would waste."""
-CAUTION = 0.8
-"""Share of a stored distance that a ray may advance: the distance was measured along other rays."""
+"""Steps in one call of ``march``: for the cones and for the rays of an image, and for the few rays that go on after
+that. With few rays, removing the finished ones costs more than the steps that they waste."""
+STEP_SAFETY = 0.8
+"""Share of a stored distance that a ray advances: the distance was measured along other rays."""
 
 
 def tile_ranges(
@@ -58,21 +65,23 @@ def tile_ranges(
     left, right, top, bottom = (edge / TILE for edge in rectangle)
     visible = (block_min < 0) & (z > -radius) & (right >= 0) & (left < columns) & (bottom >= 0) & (top < rows)
     span = torch.maximum(right - left, bottom - top)
-    small = visible & (span <= REACH - 1)
-    middle = visible & ~small & (span <= COARSE * (REACH - 1))
+    small = visible & (span <= MAX_TILES_PER_AXIS - 1)
+    middle = visible & ~small & (span <= COARSE_TILE_FACTOR * (MAX_TILES_PER_AXIS - 1))
     wide = visible & ~small & ~middle
-    near_fine, far_fine = _splat(small, rectangle, near, far, TILE, rows, columns)
-    coarse_rows, coarse_columns = -(-rows // COARSE), -(-columns // COARSE)
-    near_coarse, far_coarse = _splat(middle, rectangle, near, far, TILE * COARSE, coarse_rows, coarse_columns)
+    near_fine, far_fine = _tile_extremes(small, rectangle, near, far, TILE, rows, columns)
+    coarse_rows, coarse_columns = -(-rows // COARSE_TILE_FACTOR), -(-columns // COARSE_TILE_FACTOR)
+    near_coarse, far_coarse = _tile_extremes(
+        middle, rectangle, near, far, TILE * COARSE_TILE_FACTOR, coarse_rows, coarse_columns
+    )
     near_wide = torch.where(wide, near, torch.inf).amin()
     far_wide = torch.where(wide, far, -torch.inf).amax()
-    row, column = torch.arange(rows) // COARSE, torch.arange(columns) // COARSE
+    row, column = torch.arange(rows) // COARSE_TILE_FACTOR, torch.arange(columns) // COARSE_TILE_FACTOR
     near_coarse, far_coarse = near_coarse[row][:, column], far_coarse[row][:, column]
     near_all = torch.minimum(torch.minimum(near_fine, near_coarse), near_wide)
     return near_all, torch.maximum(torch.maximum(far_fine, far_coarse), far_wide)
 
 
-def _splat(
+def _tile_extremes(
     chosen: Tensor,
     rectangle: tuple[Tensor, Tensor, Tensor, Tensor],
     near: Tensor,
@@ -83,7 +92,7 @@ def _splat(
 ) -> tuple[Tensor, Tensor]:
     """Minimum of ``near`` and maximum of ``far`` over the ``chosen`` blocks whose rectangle meets each tile."""
     left, right, top, bottom = (torch.floor(edge / tile) for edge in rectangle)
-    step = torch.arange(REACH, dtype=torch.float32)
+    step = torch.arange(MAX_TILES_PER_AXIS, dtype=torch.float32)
     column = left[:, None, None] + step[None, None, :]
     row = top[:, None, None] + step[None, :, None]
     covers = chosen[:, None, None] & (column <= right[:, None, None]) & (row <= bottom[:, None, None])
@@ -134,11 +143,11 @@ def march(
     for _ in range(steps):
         position = [o + d * depth for o, d in zip(origin, direction, strict=True)]
         voxel = [torch.floor(p).int() for p in position]
-        value, allocated = fetch(tsdf, table, window_origin, window_size, voxel)
+        value, allocated = distance_at_voxels(tsdf, table, window_origin, window_size, voxel)
         distance = value * truncation_m
         known = value <= 1
         from_outside = ((previous > 0) & (previous <= 1)) | is_cone
-        hit = known & from_outside & (distance * CAUTION <= cone * depth + slack)
+        hit = known & from_outside & (distance * STEP_SAFETY <= cone * depth + slack)
         # Leaving an unallocated block: the nearest of its three far faces.
         leave = [
             (((v >> 3) + (d > 0).int()) * BLOCK - p) * s
@@ -146,7 +155,7 @@ def march(
         ]
         skip = torch.minimum(torch.minimum(leave[0], leave[1]), leave[2]).clamp_min(0) + 0.05 * voxel_m
         # Behind a surface or where nothing is known: two voxels cannot step over the band in front of the next one.
-        ahead = torch.where((value > 0) & known, (distance * CAUTION).clamp_min(0.75 * voxel_m), 2 * voxel_m)
+        ahead = torch.where((value > 0) & known, (distance * STEP_SAFETY).clamp_min(0.75 * voxel_m), 2 * voxel_m)
         stride = torch.where(allocated, ahead, skip)
         # On a sign change, back by the slope of a true distance; a cone stays where it was stopped.
         move = torch.where(hit, torch.where(is_cone, 0.0, distance), stride)
@@ -185,23 +194,23 @@ def refine(
     origin, direction = _voxel_rays(world_from_camera, ray_x, ray_y, voxel_m)
     start, limit = depth, 0.75 * truncation_m
 
-    def step(depth: Tensor) -> tuple[Tensor, Tensor, list[Tensor], list[Place], list[Tensor]]:
+    def step(depth: Tensor) -> tuple[Tensor, Tensor, list[Tensor], list[VoxelAddress], list[Tensor]]:
         base, fraction = cell_corner([o + d * depth for o, d in zip(origin, direction, strict=True)])
-        places = corner_places(table, window_origin, window_size, base)
-        value, gradient = trilinear(tsdf, places, fraction)
+        addresses = corner_addresses(table, window_origin, window_size, base)
+        value, gradient = trilinear(tsdf, addresses, fraction)
         slope = gradient[0] * direction[0] + gradient[1] * direction[1] + gradient[2] * direction[2]
         # A ray that meets the surface sees the distance fall; the bound keeps grazing rays near their estimate.
         slope = torch.minimum(slope, -0.2 / truncation_m)
         depth = torch.maximum(torch.minimum(depth - value / slope, start + limit), start - limit)
-        return depth, value, gradient, places, fraction
+        return depth, value, gradient, addresses, fraction
 
-    depth, value, gradient, places, fraction = step(step(depth)[0])
+    depth, value, gradient, addresses, fraction = step(step(depth)[0])
     found = (start > 0) & (value.abs() * truncation_m < 0.5 * voxel_m)
     squared = gradient[0] ** 2 + gradient[1] ** 2 + gradient[2] ** 2
     scale = torch.where(found, torch.rsqrt(squared.clamp_min(1e-18)), 0.0)
     rgb = torch.zeros_like(depth, dtype=torch.int32)
     if colored:
-        rgb = torch.where(found, mixed_color(color, places, fraction), 0)
+        rgb = torch.where(found, trilinear_color(color, addresses, fraction), 0)
     return torch.where(found, depth, 0.0), torch.stack([g * scale for g in gradient]), rgb
 
 

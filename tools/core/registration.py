@@ -7,13 +7,13 @@ from torch import Tensor
 
 from tools.core.blocks import gather
 
-NORMAL_COSINE = 0.7
+MIN_NORMAL_COSINE = 0.7
 """Surfaces whose normals differ by more than 45 degrees do not correspond."""
 HUBER_M = 0.006
 """Residuals above this, at 0 m, are outliers in part: three times the sensor's noise there."""
-HUBER_SHARE = 0.1
-"""While correspondences are still coarse, that bound is at least this share of ``max_gap_m``: a robust loss that is
-tight from the start slows the first steps down."""
+HUBER_PER_GAP = 0.1
+"""Huber's bound is at least this share of ``max_gap_m``: while correspondences are coarse, a tight robust loss would
+slow the first steps down."""
 NOISE_GROWTH = 1.8
 """Noise at z metres is sqrt(1 + (NOISE_GROWTH z^2)^2) times that near 0: 2 mm constant and 3.6 mm/m^2. More than a
 sensor's own scatter (``tools.depth.estimate``), because far depth is off as a whole, too, and such errors do not
@@ -64,10 +64,10 @@ def icp_step(
     residual = nx * dx + ny * dy + nz * dz
     lx, ly, lz = (m[i, 0] * live_normals[0] + m[i, 1] * live_normals[1] + m[i, 2] * live_normals[2] for i in range(3))
     near = dx * dx + dy * dy + dz * dz < max_gap_m * max_gap_m
-    matched = rendered & near & (lx * nx + ly * ny + lz * nz > NORMAL_COSINE)
+    matched = rendered & near & (lx * nx + ly * ny + lz * nz > MIN_NORMAL_COSINE)
     # Inverse variance of the sensor's noise times Huber's weight of the residual in units of that noise.
     variance = 1 + (NOISE_GROWTH * z * z).square()
-    huber = torch.clamp_min(HUBER_SHARE * max_gap_m, HUBER_M) * variance.sqrt()
+    huber = torch.clamp_min(HUBER_PER_GAP * max_gap_m, HUBER_M) * variance.sqrt()
     weight = (huber / residual.abs().clamp_min(1e-9)).clamp_max(1.0) / variance
     weight = torch.where(matched, weight, 0.0)
     # Scalar products, not one matrix product: they are sums in the same pass over the pixels, and nothing is stored.

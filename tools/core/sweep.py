@@ -3,7 +3,7 @@
 Each plane of constant depth maps the reference image into every neighbour; where the surface lies on the plane, the
 windows around the two pixels correlate. Correlation over windows of two sizes is added up: the small one places
 edges, the large one carries surfaces of little texture. ``plane_scores`` is the kernel; ``depth_of_scores`` chooses a
-plane per pixel by semi-global matching, and says where that choice is to be believed.
+plane per pixel by semi-global matching, and marks where that choice is reliable.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from tools.core.windows import box_mean
 WINDOWS = (5, 9)
 """Edges of the correlation windows, pixels."""
 NOISE_VARIANCE = (2.5 / 255) ** 2
-"""Variance of intensity that is the camera's own noise: windows below it correlate with nothing."""
+"""Variance of intensity from the camera's noise, added to each window's: flat windows correlate with nothing."""
 MIN_SCORE = 0.4
 """Mean correlation below which a pixel has no depth."""
-MIN_LEAD = 0.2
-"""By how much the best plane's aggregated cost must beat every plane that is not its neighbour: repeated texture, bare
-walls."""
-NEAR_PLANES = 3
+MIN_COST_MARGIN = 0.2
+"""Least difference of aggregated cost between the best plane and every plane that is not its neighbour; smaller on
+repeated texture and bare walls."""
+NEIGHBOUR_PLANES = 3
 """Planes that count as neighbours of the best one."""
-MIN_AGREE, AGREE_WITHIN = 3, 2
-"""So many of the four paths must, each by itself, lead to within so many planes of the best one."""
-SMOOTH_PLANES = 2.5
-"""A pixel must lie within so many planes of the mean of its 5x5 neighbourhood."""
-MIN_SHARE = 0.3
-"""Share of that neighbourhood that must be believed itself."""
+MIN_AGREEING_PATHS, PATH_AGREEMENT_PLANES = 3, 2
+"""At least so many of the four paths must have their own best plane within so many planes of the best one."""
+MAX_ROUGHNESS_PLANES = 2.5
+"""Largest difference of a pixel from the mean of its 5x5 neighbourhood, in planes."""
+MIN_CONFIDENT_SHARE = 0.3
+"""Least share of reliable pixels in that neighbourhood."""
 
 
 def plane_scores(
@@ -57,7 +57,7 @@ def plane_scores(
     height, width = reference.shape
     u = torch.arange(width, dtype=torch.float32)[None, :] + 0.5
     v = torch.arange(height, dtype=torch.float32)[:, None] + 0.5
-    mean, variance = zip(*(_moments(reference[None], window) for window in WINDOWS), strict=True)
+    mean, variance = zip(*(_mean_and_variance(reference[None], window) for window in WINDOWS), strict=True)
     total = torch.zeros(inverse_depths.shape[0], height, width)
     seen = torch.full_like(total, 1e-6)
     for k in range(neighbours.shape[0]):
@@ -71,7 +71,7 @@ def plane_scores(
         warped = functional.grid_sample(source, grid, align_corners=False)[:, 0]
         score = torch.zeros_like(warped)
         for window, mean_r, variance_r in zip(WINDOWS, mean, variance, strict=True):
-            mean_w, variance_w = _moments(warped, window)
+            mean_w, variance_w = _mean_and_variance(warped, window)
             covariance = box_mean(warped * reference, window) - mean_w * mean_r
             score = score + covariance * torch.rsqrt((variance_r + NOISE_VARIANCE) * (variance_w + NOISE_VARIANCE))
         use = inside.float() * weight[k]
@@ -98,13 +98,13 @@ def depth_of_scores(scores: Tensor, reference: Tensor, inverse_depths: Tensor) -
     below, middle, above = (cost.gather(-1, (inner + d)[..., None])[..., 0] for d in (-1, 0, 1))
     curvature = (below + above - 2 * middle).clamp_min(1e-4)
     place = inner + (0.5 * (below - above) / curvature).clamp(-1, 1)
-    apart = (torch.arange(planes) - index[..., None]).abs() > NEAR_PLANES
+    apart = (torch.arange(planes) - index[..., None]).abs() > NEIGHBOUR_PLANES
     second = torch.where(apart, cost, torch.inf).amin(-1)
-    agree = ((paths.argmin(-1) - index).abs() <= AGREE_WITHIN).sum(0)
+    agree = ((paths.argmin(-1) - index).abs() <= PATH_AGREEMENT_PLANES).sum(0)
     score = scores.gather(0, index[None])[0]
-    confident = (score > MIN_SCORE) & (agree >= MIN_AGREE) & (second - best > MIN_LEAD)
+    confident = (score > MIN_SCORE) & (agree >= MIN_AGREEING_PATHS) & (second - best > MIN_COST_MARGIN)
     confident = confident & (index > 0) & (index < planes - 1)
-    valid = confident & _smooth(place, confident)
+    valid = confident & _is_smooth(place, confident)
     step = inverse_depths[1] - inverse_depths[0]
     depth = 1 / (inverse_depths[0] + place * step).clamp_min(1e-3)
     # One plane for poses that are a little off, which moves whole surfaces; and a flat valley is a vague one: at the
@@ -113,15 +113,15 @@ def depth_of_scores(scores: Tensor, reference: Tensor, inverse_depths: Tensor) -
     return torch.where(valid, depth, 0.0), valid, torch.where(valid, sigma, 0.0)
 
 
-def _smooth(place: Tensor, confident: Tensor) -> Tensor:
+def _is_smooth(place: Tensor, confident: Tensor) -> Tensor:
     """Whether a pixel's plane is that of the confident pixels around it."""
     mask = confident.float()[None, None]
     share = functional.avg_pool2d(mask, 5, stride=1, padding=2)[0, 0]
     mean = functional.avg_pool2d(mask * place, 5, stride=1, padding=2)[0, 0] / share.clamp_min(1e-6)
-    return (share > MIN_SHARE) & ((place - mean).abs() < SMOOTH_PLANES)
+    return (share > MIN_CONFIDENT_SHARE) & ((place - mean).abs() < MAX_ROUGHNESS_PLANES)
 
 
-def _moments(images: Tensor, window: int) -> tuple[Tensor, Tensor]:
+def _mean_and_variance(images: Tensor, window: int) -> tuple[Tensor, Tensor]:
     """Mean and variance over a window, (N, H, W) -> 2 x (N, H, W)."""
     mean = box_mean(images, window)
     return mean, (box_mean(images * images, window) - mean * mean).clamp_min(0)

@@ -1,4 +1,4 @@
-"""One depth estimate for a frame's colour camera, from what there is: sensor, posed neighbours, model, or map."""
+"""One depth estimate for a frame's colour camera, from the best source there is: sensor, neighbours, model, or map."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SENSOR_SIGMA_M_PER_M2 = 0.0012
 """Structured-light and time-of-flight noise grows with the square of depth; 1.2 mm/m^2 is the axial term of
 Nguyen, Izadi and Lovell 2012 for a Kinect, and 5 mm at 2 m is what neighbouring frames of real recordings show."""
 SENSOR_SIGMA_FLOOR_M = 0.002
-"""Quantisation and calibration."""
+"""Sigma of a sensor near 0 m, from quantisation and calibration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +134,10 @@ def register_depth(frame: Frame, *, compile: bool | None = None) -> Tensor | Non
     same_place = torch.equal(frame.camera_from_depth, torch.eye(4, dtype=frame.camera_from_depth.dtype))
     if same_place and frame.depth_camera == frame.camera:
         return depth_m
-    return warped(depth_m, frame.depth_camera, frame.camera_from_depth, frame.camera, compiled.kernels(compile))
+    return warp_depth(depth_m, frame.depth_camera, frame.camera_from_depth, frame.camera, compiled.kernels(compile))
 
 
-def warped(
+def warp_depth(
     depth_m: Tensor, camera: Camera, target_from_camera: Tensor, target: Camera, kernels: compiled.KernelSet
 ) -> Tensor:
     """A camera's depth (h, w), 0 = invalid, in another camera's pixels, (H, W) float32; see ``forward_warp``."""

@@ -18,13 +18,13 @@ from tools.depth.estimate import DepthEstimate
 
 DEFAULT_MODEL = "depth-anything/Depth-Anything-V2-Small-hf"
 SHORT_SIDE = 252
-"""Pixels of the shorter side that the model sees: half of what it was trained with, a quarter of the time."""
+"""Shorter side of the model's input in pixels: half of that in training, for a quarter of the time."""
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours, as the published models expect."""
-MIN_KNOWN = 200
-"""Pixels of known depth below which there is no calibration."""
-MAX_SPREAD = 0.15
-"""Median error of the calibration, relative to depth, above which it is not believed."""
+MIN_KNOWN_PIXELS = 200
+"""Least number of pixels of known depth for a calibration."""
+MAX_MEDIAN_ERROR = 0.15
+"""Largest median error of a calibration that is used, relative to depth."""
 
 
 class DepthModel:
@@ -60,10 +60,10 @@ class DepthModel:
 
         None when there is too little known depth, or the model does not agree with it.
         """
-        if known is None or int(known.valid.sum()) < MIN_KNOWN:
+        if known is None or int(known.valid.sum()) < MIN_KNOWN_PIXELS:
             return None
         raw = self._predict(frame.rgb)
-        fitted = calibrated(raw, known, metric=self._metric)
+        fitted = calibrate_depth(raw, known, metric=self._metric)
         if fitted is None:
             return None
         depth_m, sigma_m = fitted
@@ -84,7 +84,7 @@ class DepthModel:
         return functional.interpolate(predicted, (height, width), mode="bilinear", align_corners=False)[0, 0]
 
 
-def calibrated(raw: Tensor, known: DepthEstimate, *, metric: bool) -> tuple[Tensor, Tensor] | None:
+def calibrate_depth(raw: Tensor, known: DepthEstimate, *, metric: bool) -> tuple[Tensor, Tensor] | None:
     """Depth and sigma (H, W) in metres of a model's output; None when it contradicts the known depth.
 
     A relative model gives inverse depth up to scale and shift, a metric one depth up to scale: the least absolute
@@ -103,7 +103,7 @@ def calibrated(raw: Tensor, known: DepthEstimate, *, metric: bool) -> tuple[Tens
         solution = torch.linalg.solve(normal, scaled.T @ target)
         weight = 1 / (design @ solution - target).abs().clamp_min(1e-3)
     residual = (design @ solution - target).abs()
-    if float(solution[0]) <= 0 or float((residual / target).median()) > MAX_SPREAD:
+    if float(solution[0]) <= 0 or float((residual / target).median()) > MAX_MEDIAN_ERROR:
         return None
     inverse_depth = (x.double() * solution[0] + (0.0 if metric else solution[1])).float()
     usable = inverse_depth > 1 / 50

@@ -21,15 +21,15 @@ from tools.kernels import compiled
 WORKING_WIDTH = 160
 """Pixels across of the images that are swept."""
 NEIGHBOURS = 4
-BASELINES_M = (0.1, 0.2, 0.35, 0.5)
-"""Wished distances of the neighbours: short ones match everywhere, long ones measure better, and forgive
-poses that are off by a centimetre."""
-BASELINE_SLACK = 0.6
-"""A neighbour may be off the wished distance by this share of it."""
+TARGET_BASELINES_M = (0.1, 0.2, 0.35, 0.5)
+"""Distances of the neighbours to choose: with short ones more pixels match, with long ones depth is more exact and
+depends less on pose errors of a centimetre."""
+BASELINE_TOLERANCE = 0.6
+"""Largest deviation of a neighbour from its target distance, as a share of that distance."""
 MAX_TURN_RAD = 0.6
-"""Views that are turned more than this share too little."""
+"""Largest angle between the viewing directions of two neighbours."""
 PLANES = 64
-NEAREST_M, FARTHEST_M = 0.5, 6.5
+MIN_DEPTH_M, MAX_DEPTH_M = 0.5, 6.5
 """Range of the sweep; the planes are evenly spaced in inverse depth."""
 
 
@@ -63,7 +63,7 @@ def working_size(camera: Camera) -> tuple[int, int]:
 
 
 def choose_neighbours(view: SweepView, others: Sequence[SweepView]) -> list[SweepView]:
-    """At most one view near each wished baseline, of those that look the same way and have the same size."""
+    """At most one view for each target baseline, of those with a similar viewing direction and the same size."""
     pose = view.world_from_camera
     candidates = [
         (float((other.world_from_camera[:3, 3] - pose[:3, 3]).norm()), i)
@@ -72,9 +72,9 @@ def choose_neighbours(view: SweepView, others: Sequence[SweepView]) -> list[Swee
         and float((other.world_from_camera[:3, 2] * pose[:3, 2]).sum().clamp(-1, 1).arccos()) <= MAX_TURN_RAD
     ]
     chosen: list[int] = []
-    for wish in BASELINES_M:
-        left = [(abs(baseline - wish), i) for baseline, i in candidates if i not in chosen]
-        if left and min(left)[0] <= BASELINE_SLACK * wish:
+    for target_m in TARGET_BASELINES_M:
+        left = [(abs(baseline - target_m), i) for baseline, i in candidates if i not in chosen]
+        if left and min(left)[0] <= BASELINE_TOLERANCE * target_m:
             chosen.append(min(left)[1])
     return [others[i] for i in chosen]
 
@@ -92,14 +92,14 @@ def sweep_depth(
     chosen = choose_neighbours(view, others)
     if not chosen:
         return None
-    # The kernel has one shape: missing neighbours are filled up and weigh nothing.
+    # The kernel takes a fixed number of neighbours: missing ones are copies of the first with weight 0.
     weight = torch.tensor([1.0] * len(chosen) + [0.0] * (NEIGHBOURS - len(chosen)))
     full = [*chosen, *[chosen[0]] * (NEIGHBOURS - len(chosen))]
     moves = [inverse(other.world_from_camera) @ view.world_from_camera for other in full]
     back = torch.linalg.inv(view.intrinsics)
     projection = torch.stack([o.intrinsics @ move[:3, :3] @ back for o, move in zip(full, moves, strict=True)]).float()
     offset = torch.stack([o.intrinsics @ move[:3, 3] for o, move in zip(full, moves, strict=True)]).float()
-    inverse_depths = torch.linspace(1 / FARTHEST_M, 1 / NEAREST_M, PLANES)
+    inverse_depths = torch.linspace(1 / MAX_DEPTH_M, 1 / MIN_DEPTH_M, PLANES)
     scores = (kernels or compiled.kernels(compile)).plane_scores(
         view.gray, torch.stack([other.gray for other in full]), projection, offset, weight, inverse_depths
     )
@@ -107,10 +107,10 @@ def sweep_depth(
     if not bool(valid.any()):
         return None
     size = (frame.camera.height, frame.camera.width)
-    depth, sigma = (_enlarged(image, size) for image in (depth, sigma))
+    depth, sigma = (_upsampled_nearest(image, size) for image in (depth, sigma))
     return DepthEstimate(camera=frame.camera, depth_m=depth, valid=depth > 0, sigma_m=sigma, source="sweep")
 
 
-def _enlarged(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Nearest neighbour: a mean across a jump of depth would be a surface that is not there."""
+def _upsampled_nearest(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Upsampling by nearest neighbour: interpolating across a jump of depth would create surfaces that do not exist."""
     return functional.interpolate(image[None, None], size, mode="nearest")[0, 0].contiguous()

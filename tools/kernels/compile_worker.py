@@ -1,4 +1,4 @@
-"""A thread that compiles kernels in the background, one after the other. Knows nothing of what a kernel is."""
+"""A thread that compiles kernels in the background, one after the other. Knows nothing of what a kernel computes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 
 class Compilable(Protocol):
-    """What can be made ready for arguments."""
+    """What the worker compiles."""
 
     def compile(self, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        """Make ready; failure is its own affair."""
+        """Compile for arguments like ``args``; handles its own failures."""
         ...
 
 
@@ -32,7 +32,7 @@ class CompileWorker:
         self._idle = threading.Condition()
         self._pending = 0
         self.ending = False
-        """Whether the process is about to end, so that a compile that fails now is nobody's concern."""
+        """Whether the process is about to end; a compile that fails now is not worth a warning."""
 
     @property
     def busy(self) -> bool:
@@ -40,13 +40,13 @@ class CompileWorker:
         return self._pending > 0
 
     def submit(self, kernel: Compilable, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        """Have a kernel compiled for arguments that nobody changes meanwhile."""
+        """Queue a kernel to be compiled for ``args``, which nobody may change meanwhile."""
         with self._lock:
             if self._thread is None:
                 threads = torch.get_num_threads()
                 self._thread = threading.Thread(target=self._run, args=(threads,), name="compile", daemon=True)
                 self._thread.start()
-                atexit.register(self._end)
+                atexit.register(self._end, self._thread)
         with self._idle:
             self._pending += 1
         self._requests.put((kernel, key, args))
@@ -56,16 +56,15 @@ class CompileWorker:
         with self._idle:
             return self._idle.wait_for(lambda: self._pending == 0, timeout_s)
 
-    def _end(self) -> None:
-        """Let the compile at hand finish, and none begin.
+    def _end(self, thread: threading.Thread) -> None:
+        """Let the running compile finish, and start no other.
 
-        A thread that is in a compile when the interpreter goes takes the process down with it (``terminate called
-        without an active exception``), whatever it had to report.
+        A thread that compiles while the interpreter shuts down aborts the process (``terminate called without an
+        active exception``), whatever the process had to report.
         """
-        assert self._thread is not None
         self.ending = True
         if self._pending:
-            self._thread.join(EXIT_WAIT_S)
+            thread.join(EXIT_WAIT_S)
 
     def _run(self, threads: int) -> None:
         # The thread count is per thread, is compiled into the code, and is guarded on: it must be the caller's.

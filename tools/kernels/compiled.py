@@ -25,14 +25,13 @@ from tools.core import (
     backproject,
     block_matching,
     blocks,
-    cells,
-    features,
+    descriptor_matching,
     fusion,
-    likeness,
-    matches,
+    pooled_gradients,
     pose_steps,
     raycast,
     registration,
+    root_sift,
     sweep,
     warp,
 )
@@ -70,7 +69,7 @@ class Kernel:
         self._options = INDUCTOR_OPTIONS | (options or {})
         self._ready: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self._requested: dict[tuple[Any, ...], list[Any]] = {}
-        """Sketch (``packages.sketch``) of the first arguments of each signature."""
+        """``packages.argument_specs`` of the first arguments of each signature."""
 
     def __call__(self, *args: Any) -> Any:
         if any(args[position].shape[0] < 2 for position in self._growing):
@@ -83,7 +82,7 @@ class Kernel:
             with torch.no_grad():
                 return ready(*args)
         if key not in self._requested:
-            self._requested[key] = packages.sketch(args)
+            self._requested[key] = packages.argument_specs(args)
             _WORKER.submit(self, key, _snapshot(args))
         with torch.no_grad():
             return self.eager(*args)
@@ -95,13 +94,15 @@ class Kernel:
         """
         key = self._signature(args)
         if key not in self._ready:
-            self._requested[key] = packages.sketch(args)
+            self._requested[key] = packages.argument_specs(args)
             self.compile(key, _snapshot(args))
         return key in self._ready
 
     def compile(self, key: tuple[Any, ...], args: tuple[Any, ...]) -> None:
-        """Make ready for ``args``, which must be private copies: a package where one fits, else a compile with a first
-        run. Failure leaves the kernel eager."""
+        """Load a package for ``args`` where one fits, else compile, with a first run; failure leaves the kernel eager.
+
+        ``args`` must be private copies.
+        """
         package = packages.load(self.eager, args, self._growing)
         if package is not None:
             self._ready[key] = package
@@ -128,11 +129,11 @@ class Kernel:
         return packages.build(self.eager, args, self._growing, self._options)
 
     def missing_packages(self) -> list[list[Any]]:
-        """Sketches of the arguments that this process called the kernel with and for which there is no package."""
+        """``packages.argument_specs`` of this process's calls of the kernel for which there is no package."""
         return [
-            sketch
-            for sketch in list(self._requested.values())
-            if not packages.exists(self.eager, packages.arguments_like(sketch), self._growing)
+            specs
+            for specs in list(self._requested.values())
+            if not packages.exists(self.eager, packages.zero_arguments(specs), self._growing)
         ]
 
     def export(self, *args: Any) -> ExportedProgram:
@@ -158,7 +159,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelSet:
-    """The kernels as one choice: all eager, or all compiled when ready."""
+    """All kernels, either as eager functions or as ``Kernel`` objects."""
 
     backproject_normals: Callable[..., Any]
     touched_cells: Callable[..., Any]
@@ -174,11 +175,11 @@ class KernelSet:
     detect_and_describe: Callable[..., Any]
     luma: Callable[..., Any]
     level_keypoints: Callable[..., Any]
-    described: Callable[..., Any]
-    pair_likeness: Callable[..., Any]
+    keypoint_descriptors: Callable[..., Any]
+    pair_similarity: Callable[..., Any]
     block_matches: Callable[..., Any]
-    clear_choices: Callable[..., Any]
-    agreement: Callable[..., Any]
+    mutual_nearest_codes: Callable[..., Any]
+    match_agreement: Callable[..., Any]
     pose_costs: Callable[..., Any]
     pose_step: Callable[..., Any]
 
@@ -195,14 +196,14 @@ EAGER = KernelSet(
     forward_warp=warp.forward_warp,
     icp_step=registration.icp_step,
     plane_scores=sweep.plane_scores,
-    detect_and_describe=features.detect_and_describe,
-    luma=cells.luma,
-    level_keypoints=cells.level_keypoints,
-    described=cells.described,
-    pair_likeness=likeness.pair_likeness,
+    detect_and_describe=root_sift.detect_and_describe,
+    luma=pooled_gradients.luma,
+    level_keypoints=pooled_gradients.level_keypoints,
+    keypoint_descriptors=pooled_gradients.keypoint_descriptors,
+    pair_similarity=descriptor_matching.pair_similarity,
     block_matches=block_matching.block_matches,
-    clear_choices=matches.clear_choices,
-    agreement=matches.agreement,
+    mutual_nearest_codes=descriptor_matching.mutual_nearest_codes,
+    match_agreement=descriptor_matching.match_agreement,
     pose_costs=pose_steps.pose_costs,
     pose_step=pose_steps.pose_step,
 )
@@ -219,14 +220,14 @@ COMPILED = KernelSet(
     forward_warp=Kernel(warp.forward_warp),
     icp_step=Kernel(registration.icp_step, options=ONE_LOOP),
     plane_scores=Kernel(sweep.plane_scores),
-    detect_and_describe=Kernel(features.detect_and_describe),
-    luma=Kernel(cells.luma),
-    level_keypoints=Kernel(cells.level_keypoints),
-    described=Kernel(cells.described),
-    pair_likeness=Kernel(likeness.pair_likeness, growing=(0, 1, 3)),
+    detect_and_describe=Kernel(root_sift.detect_and_describe),
+    luma=Kernel(pooled_gradients.luma),
+    level_keypoints=Kernel(pooled_gradients.level_keypoints),
+    keypoint_descriptors=Kernel(pooled_gradients.keypoint_descriptors),
+    pair_similarity=Kernel(descriptor_matching.pair_similarity, growing=(0, 1, 3)),
     block_matches=Kernel(block_matching.block_matches, options={"layout_optimization": False}),
-    clear_choices=Kernel(matches.clear_choices, growing=(0, 1, 2, 4)),
-    agreement=Kernel(matches.agreement, growing=(0, 1)),
+    mutual_nearest_codes=Kernel(descriptor_matching.mutual_nearest_codes, growing=(0, 1, 2, 4)),
+    match_agreement=Kernel(descriptor_matching.match_agreement, growing=(0, 1)),
     pose_costs=Kernel(pose_steps.pose_costs, growing=(0, 1, 2, 3, 4), options=ONE_LOOP),
     pose_step=Kernel(pose_steps.pose_step, growing=(0, 1, 2, 3, 4, 5, 6, 7), options=MANY_SUMS),
 )

@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 PAUSE_VARIABLE = "SIGHTLINE_IDLE_BUILD"
 DEFAULT_PAUSE_S = 20.0
 LOG = "build.log"
-"""What the last build said, in the folder of the packages."""
+"""Log file of the last build, in the folder of the packages."""
 LOWEST_PRIORITY = 19
 
 
@@ -74,12 +75,12 @@ class IdleBuilder:
 
     @property
     def enabled(self) -> bool:
-        """Whether pauses are used at all."""
+        """Whether anything is built during pauses."""
         return self._pause > 0 and hasattr(signal, "SIGSTOP") and compiled.kernels() is compiled.COMPILED
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Nothing is asked inside of this block: after the pause, building starts or goes on; at its end it stops."""
+        """Marks a wait for a person: after the pause, building starts or continues; at the block's end it stops."""
         if not self.enabled:
             yield
             return
@@ -96,7 +97,7 @@ class IdleBuilder:
                 self._signal("SIGSTOP")
 
     def close(self) -> None:
-        """End the process, if there is one. What it has finished stays."""
+        """End the building process, if there is one; finished packages stay."""
         with self._lock:
             self._idle = False
             self._signal("SIGKILL")
@@ -120,7 +121,7 @@ class IdleBuilder:
                 self._process = _started(jobs)
 
     def _signal(self, name: str) -> None:
-        """To the process and those that it started (compilers), which form a group of their own."""
+        """Send a signal to the building process and the compilers that it started, which form one process group."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, getattr(signal, name))
 
@@ -128,24 +129,23 @@ class IdleBuilder:
 def _started(jobs: list[dict[str, Any]]) -> subprocess.Popen[str]:
     logger.info("building %d packages of kernels while nothing is asked", len(jobs))
     packages.folder().mkdir(parents=True, exist_ok=True)
-    with (packages.folder() / LOG).open("w") as log:
-        process = subprocess.Popen(
+    request = json.dumps({"threads": torch.get_num_threads(), "jobs": jobs})
+    with (packages.folder() / LOG).open("w") as log, tempfile.TemporaryFile("w+") as stdin:
+        stdin.write(request)
+        stdin.seek(0)
+        return subprocess.Popen(
             [sys.executable, "-m", "tools.kernels.package_building"],
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=log,
             stderr=log,
             text=True,
             start_new_session=True,
             env=os.environ | {"TORCHINDUCTOR_COMPILE_THREADS": "1"},
         )
-    assert process.stdin is not None
-    with process.stdin as stdin:
-        json.dump({"threads": torch.get_num_threads(), "jobs": jobs}, stdin)
-    return process
 
 
 def main() -> int:
-    """Build what standard input asks for, one after the other; a line for each. 1 when one of them failed."""
+    """Build the jobs that standard input lists, and print a line for each; 1 when one of them failed."""
     os.nice(LOWEST_PRIORITY)
     request = json.load(sys.stdin)
     torch.set_num_threads(request["threads"])
@@ -153,7 +153,7 @@ def main() -> int:
     for job in request["jobs"]:
         kernel = getattr(compiled.COMPILED, job["kernel"])
         try:
-            print(kernel.build(*packages.arguments_like(job["arguments"])).name, flush=True)
+            print(kernel.build(*packages.zero_arguments(job["arguments"])).name, flush=True)
         except RuntimeError as error:  # Dynamo's and Inductor's own errors derive from it.
             print(f"{job['kernel']} cannot be built: {str(error).splitlines()[0]}", flush=True)
             worst = 1

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 FOLDER_VARIABLE = "SIGHTLINE_PACKAGES"
 SUFFIX = ".pt2"
 PARTIAL = "partial"
-"""Folder inside ``folder()`` for what is being built: a package appears whole or not at all."""
+"""Folder inside ``folder()`` for packages that are being built; a finished one is moved, so that it appears whole."""
 
 
 def folder() -> Path:
@@ -113,8 +113,8 @@ def exists(function: FunctionType, args: tuple[Any, ...], growing: tuple[int, ..
     return _path(description(function, args, growing)).is_file()
 
 
-def fitting() -> dict[str, int]:
-    """Kernel -> number of packages that fit this machine, this number of threads, this torch and these sources."""
+def count_usable() -> dict[str, int]:
+    """Kernel -> number of packages usable with this machine, number of threads, torch and sources."""
     here = _machine()
     found: dict[str, int] = {}
     for what in _descriptions():
@@ -123,18 +123,18 @@ def fitting() -> dict[str, int]:
     return found
 
 
-def sketch(args: Sequence[Any]) -> list[Any]:
+def argument_specs(args: Sequence[Any]) -> list[Any]:
     """Shapes and types of arguments, JSON-ready: enough to build a package for them in another process."""
     return [_argument(arg, grows=False) for arg in args]
 
 
-def arguments_like(sketched: Sequence[Any]) -> tuple[Any, ...]:
-    """Arguments of the shapes and types of a ``sketch``, all zeros: exporting a kernel does not look at values.
+def zero_arguments(specs: Sequence[Any]) -> tuple[Any, ...]:
+    """Arguments of the shapes and types of ``argument_specs``, all zeros: exporting a kernel does not look at values.
 
     Raises:
-        ValueError: not a sketch.
+        ValueError: not of ``argument_specs``.
     """
-    return tuple(_argument_like(one) for one in sketched)
+    return tuple(_argument_like(one) for one in specs)
 
 
 def _argument_like(one: Any) -> Any:
@@ -170,7 +170,7 @@ def _argument(arg: Any, grows: bool) -> list[Any] | None:
 
 @lru_cache(maxsize=1)
 def _source_digest() -> str:
-    """Of all kernels: they call each other, so any change makes every package old.
+    """Digest of all kernels' sources: they call each other, so any change makes every package old.
 
     Asked for first when all of them are imported (by ``tools.kernels.compiled``), and they do not change afterwards.
     """

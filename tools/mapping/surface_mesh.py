@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mesh:
+class SurfaceMesh:
     """Triangles of the mapped surface, in the map's world frame."""
 
     vertices: Tensor
@@ -20,7 +20,7 @@ class Mesh:
     """(V, 3) uint8."""
 
 
-def floor_height_of(mesh: Mesh) -> float | None:
+def floor_height_of(mesh: SurfaceMesh) -> float | None:
     """Height (world y, metres) of the lowest large horizontal surface that faces up; None when there is none.
 
     Large: at least 5% of the upward-facing area, or half a square metre when that is less.

@@ -14,39 +14,39 @@ from torch import Tensor
 
 from scenes.geometry import inverse, orthonormalised, pose_error
 from scenes.types import Camera, Frame
-from tools.core.backproject import rimmed
+from tools.core.backproject import pad_with_invalid
 from tools.kernels import compiled
 from tools.mapping.rendering import intrinsics_of
 from tools.mapping.surface_map import SurfaceMap
 
 WORKING_WIDTH = 160
 """Pixels across of the images that are aligned: 19,000 residuals constrain six unknowns well enough."""
-GAPS_M = (0.2, 0.2, 0.15, 0.15, 0.1, 0.1, *([0.06] * 14))
+CORRESPONDENCE_DISTANCES_M = (0.2, 0.2, 0.15, 0.15, 0.1, 0.1, *([0.06] * 14))
 """Correspondence distance of each Gauss-Newton step, from coarse to fine."""
-CONVERGED = 2e-5
-"""At the finest distance, a step that changes no entry of the pose by more than this (metres, radians) is the last."""
+CONVERGED_CHANGE = 2e-5
+"""At the finest distance, iteration stops after a step that changes every entry of the pose by less than this."""
 MIN_MATCHED = 0.35
-"""Share of the live points that fall on the map and correspond, below which the pose is not believed."""
+"""Least share of corresponding points, of the live points that fall on the map."""
 MIN_OVERLAP = 0.25
-"""Share of the live points that fall on the map at all, below which there is too little to align with."""
+"""Least share of the live points that fall on the map at all."""
 MAX_RMS_M = 0.015
-"""Root mean square residual, scaled to the noise near 0 m."""
-NOISE_M = 0.002
-"""Point-to-plane noise that a depth sensor has at least."""
+"""Largest root mean square residual, scaled to the sensor's noise near 0 m."""
+MIN_NOISE_M = 0.002
+"""Least point-to-plane noise that is assumed of a depth sensor."""
 MAX_STEP_M, MAX_STEP_RAD = 0.4, 0.6
 """Motion between two frames beyond which an alignment is a wrong one: 4 m/s and 340 degrees/s at 10 frames/s."""
 MAX_SIGMA_M = 0.02
-"""A direction known worse than this is not tracked."""
-MIN_CONSTRAINT = 2e-3
-"""Mean squared cosine between the surfaces' normals and the worst direction. On a bare wall, where the camera may slide
-without a residual, rendered normals that are off by one or two degrees give less than this."""
+"""Largest position sigma along the worst direction of a pose that counts as tracked."""
+MIN_NORMAL_SPREAD = 2e-3
+"""Least mean squared cosine between the surfaces' normals and the worst direction. On a bare wall the camera may slide
+without a residual, and the noise of the rendered normals, one or two degrees, gives less than this."""
 
 TrackingStatus = Literal["started", "tracked", "lost", "no_depth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tracked:
-    """The pose of one frame, or that it is not known."""
+class TrackingResult:
+    """The result of tracking one frame."""
 
     status: TrackingStatus
     world_from_camera: Tensor | None = None
@@ -85,24 +85,21 @@ class Tracker:
         self._motion = torch.eye(4, dtype=torch.float64)
         self._kernels = kernels or compiled.kernels(compile)
 
-    def relocalised(self, world_from_camera: Tensor) -> None:
-        """Take a pose that was found elsewhere (``tools.localisation.localiser``) as the place to go on from."""
-        self._start, self._last = world_from_camera.double(), None
-        self._motion = torch.eye(4, dtype=torch.float64)
-
-    def track(self, frame: Frame) -> Tracked:
+    def track(self, frame: Frame) -> TrackingResult:
         """The pose of the next frame. After ``lost``, tracking is tried again from the last known pose."""
-        if frame.depth_m is None or frame.depth_camera is None or not bool((frame.depth_m > 0).any()):
-            return Tracked(status="no_depth")
+        depth_m, depth_camera = frame.depth_m, frame.depth_camera
+        if depth_m is None or depth_camera is None or not bool((depth_m > 0).any()):
+            return TrackingResult(status="no_depth")
         if self._map.is_empty:
             self._last = self._start
-            return Tracked(status="started", world_from_camera=self._start)
+            return TrackingResult(status="started", world_from_camera=self._start)
         before = self._start if self._last is None else self._last
         predicted = before @ self._motion
-        result = self._align(frame, predicted)
+        live = working_image(depth_m, depth_camera, self._map.max_depth_m)
+        result = self._align(*live, frame.camera_from_depth, predicted)
         if not result.ok and self._last is not None:
-            # The motion may have stopped: without its prediction, the last pose is the better guess.
-            result = self._align(frame, before)
+            # The motion may have stopped: then the last pose is a better start than the predicted one.
+            result = self._align(*live, frame.camera_from_depth, before)
         if result.world_from_camera is None:
             self._motion = torch.eye(4, dtype=torch.float64)
             return result
@@ -111,29 +108,26 @@ class Tracker:
         self._last = result.world_from_camera
         return result
 
-    def _align(self, frame: Frame, predicted: Tensor) -> Tracked:
-        """ICP of a frame from a predicted ``world_from_camera``."""
-        assert frame.depth_m is not None
-        assert frame.depth_camera is not None
-        depth_m, camera = working_image(frame.depth_m, frame.depth_camera, self._map.max_depth_m)
-        world_from_model = predicted @ frame.camera_from_depth
+    def _align(self, depth_m: Tensor, camera: Camera, camera_from_depth: Tensor, predicted: Tensor) -> TrackingResult:
+        """ICP of a depth image (of ``working_image``) from a predicted ``world_from_camera`` of the colour camera."""
+        world_from_model = predicted @ camera_from_depth
         view = self._map.raycast(camera, world_from_model, color=False)
         intrinsics = intrinsics_of(camera)
-        points, normals, valid = self._kernels.backproject_normals(rimmed(depth_m), intrinsics)
+        points, normals, valid = self._kernels.backproject_normals(pad_with_invalid(depth_m), intrinsics)
         live = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
         model_normals = world_from_model[:3, :3].T.float() @ view.normal.permute(2, 0, 1).reshape(3, -1)
         model_normals = model_normals.reshape(3, *view.depth_m.shape)
         pose = torch.eye(4, dtype=torch.float64)
         hessian, stats = torch.zeros(6, 6, dtype=torch.float64), torch.zeros(4, dtype=torch.float64)
-        for gap_m in GAPS_M:
+        for gap_m in CORRESPONDENCE_DISTANCES_M:
             before = pose
             pose, hessian, stats = self._kernels.icp_step(
                 *live, view.depth_m, model_normals, intrinsics, pose, torch.tensor(gap_m)
             )
-            if gap_m == GAPS_M[-1] and float((pose - before).abs().max()) < CONVERGED:
+            if gap_m == CORRESPONDENCE_DISTANCES_M[-1] and float((pose - before).abs().max()) < CONVERGED_CHANGE:
                 break
-        world_from_camera = _clean(world_from_model @ pose @ inverse(frame.camera_from_depth))
-        return judge(world_from_camera, predicted, hessian, stats, points=int(live[2].sum()))
+        world_from_camera = _with_exact_rotation(world_from_model @ pose @ inverse(camera_from_depth))
+        return judge_alignment(world_from_camera, predicted, hessian, stats, points=int(live[2].sum()))
 
 
 def working_image(depth_m: Tensor, camera: Camera, max_depth_m: float) -> tuple[Tensor, Camera]:
@@ -158,8 +152,14 @@ def working_image(depth_m: Tensor, camera: Camera, max_depth_m: float) -> tuple[
     )
 
 
-def judge(world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: Tensor, *, points: int) -> Tracked:
-    """Whether an alignment is to be believed, with its covariance."""
+def judge_alignment(
+    world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: Tensor, *, points: int
+) -> TrackingResult:
+    """The tracking result of an alignment: ``tracked`` with its covariance, or ``lost`` where it fails a threshold.
+
+    Args:
+        hessian, stats: of ``icp_step`` at the end. points: number of live points.
+    """
     squared, weights, matched, rendered = (float(x) for x in stats)
     share = matched / max(rendered, 1.0)
     overlap = rendered / max(points, 1)
@@ -168,7 +168,7 @@ def judge(world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: 
     eigenvalues, vectors = torch.linalg.eigh(hessian)
     # Residuals of neighbouring pixels share their errors; one in ten is taken as independent. A surface that fits
     # better than the sensor's noise is luck, or a bare wall.
-    variance = 10 * max(squared, weights * NOISE_M**2) / max(matched - 6, 1.0)
+    variance = 10 * max(squared, weights * MIN_NOISE_M**2) / max(matched - 6, 1.0)
     covariance = vectors @ torch.diag(variance / eigenvalues.clamp_min(1e-12)) @ vectors.T
     worst = float(torch.linalg.eigvalsh(covariance[3:, 3:])[-1])
     sigma_m, constraint = worst**0.5, variance / max(worst * weights, 1e-12)
@@ -179,17 +179,17 @@ def judge(world_from_camera: Tensor, predicted: Tensor, hessian: Tensor, stats: 
         and moved <= MAX_STEP_M
         and turned <= MAX_STEP_RAD
         and sigma_m <= MAX_SIGMA_M
-        and constraint >= MIN_CONSTRAINT
+        and constraint >= MIN_NORMAL_SPREAD
     )
     if not believed:
-        return Tracked(status="lost", matched=share, rms_m=rms_m)
-    return Tracked(
+        return TrackingResult(status="lost", matched=share, rms_m=rms_m)
+    return TrackingResult(
         status="tracked", world_from_camera=world_from_camera, covariance=covariance, matched=share, rms_m=rms_m
     )
 
 
-def _clean(pose: Tensor) -> Tensor:
-    """A pose whose rotation is exactly one, after many products."""
+def _with_exact_rotation(pose: Tensor) -> Tensor:
+    """A pose (4, 4) with its rotation made orthonormal again, after many products."""
     out = pose.clone()
     out[:3, :3] = orthonormalised(pose[:3, :3])
     return out

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import ImageColor
 
 from scenes.types import Box3D, Relation, Room, SceneGraph, SceneObject
-from tools.mapping.surface_mesh import Mesh
+from tools.mapping.surface_mesh import SurfaceMesh
 from tools.memory.texts import StoredText
 
 EXPORT_VERSION = 2
@@ -64,7 +64,7 @@ def dsg_json(graph: SceneGraph, texts: Sequence[StoredText] = ()) -> dict[str, A
     }
 
 
-def ply_bytes(mesh: Mesh) -> bytes:
+def ply_bytes(mesh: SurfaceMesh) -> bytes:
     """A mesh with colours as a binary PLY file."""
     vertices = np.empty(len(mesh.vertices), [("p", "<f4", 3), ("c", "u1", 3)])
     vertices["p"], vertices["c"] = mesh.vertices.numpy(), mesh.rgb.numpy()

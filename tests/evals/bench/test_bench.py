@@ -52,7 +52,7 @@ def test_the_tolerance_is_what_the_runs_themselves_spread(tmp_path):
     bounds = written(tmp_path / "baseline.json", runs).bounds
     assert bounds["track a"].value == 0.5
     assert bounds["track a"].tolerance == pytest.approx(2 * 0.10 / 0.5)
-    assert bounds["track b"].tolerance == gate.FLOOR
+    assert bounds["track b"].tolerance == gate.MIN_TOLERANCE
     with pytest.raises(ValueError, match="at least 3 runs"):
         written(tmp_path / "few.json", runs[:2])
 

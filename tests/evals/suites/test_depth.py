@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from evals.bench.scene import RoomScene, pose
-from evals.suites.depth import FIRST, REFERENCE_POSES, _chosen, _ids, pose_sources, rows_of
+from evals.suites.depth import MIN_FRAMES_BEFORE, REFERENCE_POSES, _chosen, _ids, pose_sources, rows_of
 from scenes.errors import InputError
 from scenes.recordings import Recording
 from scenes.types import Frame
@@ -29,7 +29,7 @@ EVERY_SECOND = cast(Recording, Named(tuple(range(0, 200, 2))))
 def test_ids_choose_frames_and_the_first_ones_have_no_neighbours():
     assert list(_chosen(EVERY_SECOND, _ids("0:98"), 10)) == [20, 30, 40]
     assert list(_chosen(EVERY_SECOND, _ids("100:198"), 25)) == [50, 75]
-    assert _chosen(EVERY_SECOND, None, 25).start == FIRST
+    assert _chosen(EVERY_SECOND, None, 25).start == MIN_FRAMES_BEFORE
 
 
 @pytest.mark.parametrize("text", ["500:600", "0:10"])

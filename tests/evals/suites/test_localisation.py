@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from evals.bench.scene import RoomScene, orbit, pose
-from evals.suites.localisation import Query, add_arguments, ask, ask_peer, build_map, rows_of, run
+from evals.suites.localisation import LocalisationQuery, add_arguments, ask, ask_peer, build_map, rows_of, run
 from evals.suites.localisation_peer import PeerLocaliser
 from scenes.errors import InputError
 from scenes.types import Camera
@@ -23,8 +23,10 @@ SCENE = RoomScene(texture_m=0.09)
 QUERY_POSE = pose((0.75, 1.35, 1.0), (0.1, 0.85, -0.5))
 
 
-def query(metres: float, *, confidence: float = 0.9, reason: str = "", ms: float = 50.0) -> Query:
-    return Query(frame_id=0, metres=metres, degrees=1.0, confidence=confidence, sigma_m=0.01, reason=reason, ms=ms)
+def query(metres: float, *, confidence: float = 0.9, reason: str = "", ms: float = 50.0) -> LocalisationQuery:
+    return LocalisationQuery(
+        frame_id=0, metres=metres, degrees=1.0, confidence=confidence, sigma_m=0.01, reason=reason, ms=ms
+    )
 
 
 def test_a_frame_is_asked_without_its_pose_and_judged_against_the_truth() -> None:

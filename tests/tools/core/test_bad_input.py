@@ -63,9 +63,9 @@ def test_a_lens_cap_gives_no_pose_and_no_depth(room, room_map, orbit, level):
 
 def test_a_frame_of_pure_blur_has_no_swept_depth(room, orbit):
     frame = room.frame(orbit[1])
-    blurred = replace(frame, rgb=frame.rgb.float().mean((0, 1)).expand_as(frame.rgb).to(torch.uint8).contiguous())
+    binomial_blur = replace(frame, rgb=frame.rgb.float().mean((0, 1)).expand_as(frame.rgb).to(torch.uint8).contiguous())
     views = [SweepView.of(room.frame(pose)) for pose in orbit]
-    assert sweep_depth(blurred, [view for view in views if view is not None], compile=False) is None
+    assert sweep_depth(binomial_blur, [view for view in views if view is not None], compile=False) is None
 
 
 def test_depth_that_contradicts_colour_is_not_believed_by_the_sweep(room, orbit):

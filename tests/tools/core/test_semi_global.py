@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tools.core.semi_global import EDGE, JUMP, SMALL_STEP, aggregate
+from tools.core.semi_global import EDGE_INTENSITY, JUMP_COST, STEP_COST, aggregate
 
 
 def slow_path(cost, image):
@@ -15,9 +15,9 @@ def slow_path(cost, image):
     width, planes = cost.shape
     total = cost.double().clone()
     for x in range(1, width):
-        jump = SMALL_STEP + JUMP / (1 + abs(float(image[x] - image[x - 1])) / EDGE)
+        jump = STEP_COST + JUMP_COST / (1 + abs(float(image[x] - image[x - 1])) / EDGE_INTENSITY)
         for d in range(planes):
-            change = [0.0 if e == d else SMALL_STEP if abs(e - d) == 1 else jump for e in range(planes)]
+            change = [0.0 if e == d else STEP_COST if abs(e - d) == 1 else jump for e in range(planes)]
             total[x, d] += min(float(total[x - 1, e]) + change[e] for e in range(planes))
     return total
 

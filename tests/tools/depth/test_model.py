@@ -5,7 +5,7 @@ import torch
 
 from scenes.errors import InputError
 from tools.depth.estimate import DepthEstimate
-from tools.depth.model import DepthModel, calibrated
+from tools.depth.model import DepthModel, calibrate_depth
 
 
 def known_depth(frame):
@@ -50,10 +50,10 @@ def tiny_model():
 def test_scale_and_shift_are_found_from_known_depth(room, orbit):
     frame = room.frame(orbit[0])
     raw = 7.0 / frame.depth_m + 3.0
-    depth_m, sigma_m = calibrated(raw, known_depth(frame), metric=False)
+    depth_m, sigma_m = calibrate_depth(raw, known_depth(frame), metric=False)
     torch.testing.assert_close(depth_m, frame.depth_m, rtol=1e-3, atol=1e-3)
     assert sigma_m.max() < 0.01
-    depth_m, _ = calibrated(frame.depth_m * 1.7, known_depth(frame), metric=True)
+    depth_m, _ = calibrate_depth(frame.depth_m * 1.7, known_depth(frame), metric=True)
     torch.testing.assert_close(depth_m, frame.depth_m, rtol=1e-3, atol=1e-3)
 
 
@@ -61,17 +61,17 @@ def test_a_few_wrong_known_depths_do_not_move_the_calibration(room, orbit):
     frame = room.frame(orbit[0])
     known = known_depth(frame)
     known.depth_m[:20] = 0.6
-    depth_m, _ = calibrated(7.0 / frame.depth_m + 3.0, known, metric=False)
+    depth_m, _ = calibrate_depth(7.0 / frame.depth_m + 3.0, known, metric=False)
     assert ((depth_m - frame.depth_m).abs() / frame.depth_m)[20:].median() < 0.01
 
 
 def test_output_that_contradicts_known_depth_is_refused(room, orbit):
     frame = room.frame(orbit[0])
-    assert calibrated(frame.depth_m * 5, known_depth(frame), metric=False) is None
+    assert calibrate_depth(frame.depth_m * 5, known_depth(frame), metric=False) is None
     noise = torch.rand(frame.depth_m.shape, generator=torch.Generator().manual_seed(0))
     far = known_depth(frame)
     far.depth_m.mul_(1 + 20 * noise.flip(0))
-    assert calibrated(noise, far, metric=False) is None
+    assert calibrate_depth(noise, far, metric=False) is None
 
 
 def test_a_real_model_class_runs_and_needs_known_depth(room, orbit):

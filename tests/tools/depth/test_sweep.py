@@ -9,8 +9,8 @@ import torch
 from evals.bench.scene import RoomScene, pose
 from scenes.recordings import Gravity
 from scenes.types import Camera
+from tools.depth.depth_recording import DepthRecording, with_depth
 from tools.depth.estimate import EstimatedFrame, estimate_depth
-from tools.depth.filling import DepthRecording, with_depth
 from tools.depth.sweep import SweepView, choose_neighbours, sweep_depth
 from tools.mapping.surface_map import SurfaceMap
 

@@ -99,12 +99,12 @@ def test_a_pause_that_is_no_time_is_bad_input(text: str, monkeypatch: pytest.Mon
 
 def test_a_sketch_is_json_and_makes_arguments_of_the_same_key() -> None:
     args = (torch.ones(7, 3, dtype=torch.int32), None, 4, torch.tensor(0.5), torch.ones(2, 2, dtype=torch.float64))
-    sketch = json.loads(json.dumps(packages.sketch(args)))
-    like = packages.arguments_like(sketch)
+    sketch = json.loads(json.dumps(packages.argument_specs(args)))
+    like = packages.zero_arguments(sketch)
     function = COMPILED.refine.eager
     assert packages.description(function, like, (0,)) == packages.description(function, args, (0,))
     with pytest.raises(ValueError, match="argument"):
-        packages.arguments_like([["no", "tensor", "this"]])
+        packages.zero_arguments([["no", "tensor", "this"]])
 
 
 def test_what_was_run_and_has_no_package_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -113,7 +113,7 @@ def test_what_was_run_and_has_no_package_is_missing(monkeypatch: pytest.MonkeyPa
     kernel = Kernel(compiled.blocks.gather)
     args = (torch.arange(9), torch.tensor([3, 5]))
     kernel(*args)
-    assert kernel.missing_packages() == [packages.sketch(args)]
+    assert kernel.missing_packages() == [packages.argument_specs(args)]
     packages._path(packages.description(kernel.eager, args, ())).write_bytes(b"")
     assert kernel.missing_packages() == []
 
@@ -126,7 +126,7 @@ def test_the_process_builds_what_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(packages.FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setattr(package_building.os, "nice", priorities.append)
     args = (torch.rand(18, 26), torch.tensor([20.0, 20.0, 12.0, 8.0]))
-    job = {"kernel": "backproject_normals", "arguments": packages.sketch(args)}
+    job = {"kernel": "backproject_normals", "arguments": packages.argument_specs(args)}
     request = {"threads": torch.get_num_threads(), "jobs": [job]}
     monkeypatch.setattr(package_building.sys, "stdin", io.StringIO(json.dumps(request)))
     assert package_building.main() == 0

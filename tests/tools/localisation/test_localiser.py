@@ -9,15 +9,15 @@ import torch
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import pose_error
 from scenes.types import Camera
-from tools.localisation.alignment import Alignment
 from tools.localisation.features import PooledGradients, RootSift
-from tools.localisation.index import KeyframeIndex, depth_at_points
+from tools.localisation.keyframe_index import KeyframeIndex, depth_at_points
 from tools.localisation.keyframes import FILE_NAME, StoredKeyframes
 from tools.localisation.localiser import Localisation, Localiser, NotLocalised
+from tools.localisation.pose_check import SurfaceAgreement, check_depth
+from tools.localisation.render_alignment import RenderAlignment
 from tools.localisation.retrieval import visual_words, vlad
-from tools.localisation.surface import Checked, check_depth
 from tools.mapping.map_file import MapError
-from tools.mapping.rendering import View
+from tools.mapping.rendering import RenderedView
 from tools.mapping.surface_map import SurfaceMap
 
 CAMERA = Camera(width=320, height=240, fx=280.0, fy=280.0, cx=160.0, cy=120.0)
@@ -32,7 +32,7 @@ def mapped():
         frame = SCENE.frame(world_from_camera, camera=CAMERA, id=i)
         surface_map.integrate(frame)
         index.offer(frame)
-    index.settle()
+    index.refine_points()
     return surface_map, index
 
 
@@ -98,8 +98,8 @@ def test_depth_of_its_own_makes_the_pose_more_exact_along_the_view(mapped):
 
 def test_an_easy_image_is_not_compared_with_the_view_unless_asked_for(mapped, monkeypatch):
     looks = []
-    of = Alignment.of
-    monkeypatch.setattr(Alignment, "of", lambda *args: looks.append(args) or of(*args))
+    of = RenderAlignment.of
+    monkeypatch.setattr(RenderAlignment, "of", lambda *args: looks.append(args) or of(*args))
     frame = blind(SCENE.frame(QUERY, camera=CAMERA))
     quick = Localiser(*mapped).localise(frame)
     assert isinstance(quick, Localisation)
@@ -115,13 +115,13 @@ def test_an_easy_image_is_not_compared_with_the_view_unless_asked_for(mapped, mo
 @pytest.mark.parametrize("near_m", [2.0, 3.0])
 def test_a_view_agrees_with_depth_that_is_right_and_not_with_another(near_m):
     depth_m = torch.full((54, 72), near_m)
-    view = View(
+    view = RenderedView(
         depth_m=depth_m,
         valid=torch.ones(54, 72, dtype=torch.bool),
         normal=torch.zeros(54, 72, 3),
         rgb=torch.zeros(54, 72, 3, dtype=torch.uint8),
     )
-    base = Checked(points=1.0, depth=None)
+    base = SurfaceAgreement(points=1.0, depth=None)
     own = torch.full((120, 160), 2.0)
     assert check_depth(base, view, own).depth == float(near_m == 2.0)
     assert check_depth(base, view, torch.zeros(120, 160)) == base
@@ -132,8 +132,8 @@ def test_pure_blur_and_a_tiny_image_are_reasons_not_poses(mapped):
     frame = blind(SCENE.frame(QUERY, camera=CAMERA))
     soft = frame.rgb.float().permute(2, 0, 1)[None]
     soft = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(soft, 60), (240, 320), mode="bicubic")
-    blurred = replace(frame, rgb=soft[0].permute(1, 2, 0).clamp(0, 255).to(torch.uint8).contiguous())
-    result = Localiser(*mapped).localise(blurred)
+    binomial_blur = replace(frame, rgb=soft[0].permute(1, 2, 0).clamp(0, 255).to(torch.uint8).contiguous())
+    result = Localiser(*mapped).localise(binomial_blur)
     assert isinstance(result, NotLocalised)
     assert result.reason in ("no_texture", "too_few_matches", "no_consistent_pose")
     tiny = replace(frame, camera=CAMERA.resized(32, 24), rgb=frame.rgb[::10, ::10].contiguous())
@@ -224,7 +224,7 @@ def test_a_corrected_map_frame_moves_the_keyframes(mapped, tmp_path):
     copy = KeyframeIndex.load(tmp_path, index.extractor)
     shift = torch.eye(4, dtype=torch.float64)
     shift[0, 3] = 5.0
-    copy.transformed(shift)
+    copy.move(shift)
     moved = copy.keyframes[0].points - index.keyframes[0].points
     assert torch.allclose(moved, torch.tensor([5.0, 0.0, 0.0]), atol=1e-3)
     assert float(copy.keyframes[0].world_from_camera[0, 3] - index.keyframes[0].world_from_camera[0, 3]) == 5.0
@@ -254,7 +254,7 @@ def test_a_view_looks_most_like_itself():
 def test_hypotheses_that_are_no_poses_give_none(mapped, monkeypatch):
     """Three points nearly in a line give no rotation."""
     wrong = torch.stack([torch.full((4, 4), math.nan).double(), 2 * torch.eye(4).double()])
-    monkeypatch.setattr("tools.localisation.search.solve_poses", lambda *_, **__: wrong)
+    monkeypatch.setattr("tools.localisation.pose_search.solve_poses", lambda *_, **__: wrong)
     for thorough in (False, True):
         result = Localiser(*mapped).localise(blind(SCENE.frame(QUERY, camera=CAMERA)), thorough=thorough)
         assert isinstance(result, NotLocalised)

@@ -12,16 +12,17 @@ from torch import Tensor
 from scenes.errors import InputError
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
-from tools.core.cells import pooled_gradients
-from tools.core.matches import agreement, clear_columns
+from tools.core.descriptor_matching import match_agreement, mutual_nearest_columns
+from tools.core.pooled_gradients import pooled_gradients
 from tools.core.registration import rigid_exp
-from tools.localisation.codes import ROOT_HISTOGRAM, SIGNED, Levels
-from tools.localisation.features import Features, PooledGradients
-from tools.localisation.learned import LearnedFeatures, extractor_named
-from tools.localisation.matching import Keypoints
-from tools.localisation.pose import orbited
-from tools.localisation.refine import Matches, best_poses, match_error, refine_poses, residuals
-from tools.localisation.tracks import DepthCorrection, SightedView, triangulated
+from tools.localisation.depth_correction import DepthCorrection
+from tools.localisation.descriptor_codes import ROOT_HISTOGRAM_LEVELS, UNIT_VECTOR_LEVELS, QuantisationLevels
+from tools.localisation.features import Features, PooledGradients, RootSift
+from tools.localisation.keypoint_matching import KeypointLookup
+from tools.localisation.learned_features import LearnedFeatures, extractor_named
+from tools.localisation.pose_refinement import Matches, best_poses, match_error, refine_poses, residuals
+from tools.localisation.pose_solving import orbit_poses
+from tools.localisation.triangulation import TriangulationView, triangulate_depths
 
 CAMERA = Camera(width=640, height=480, fx=520.0, fy=520.0, cx=320.0, cy=240.0)
 INTRINSICS = torch.tensor([520.0, 520.0, 320.0, 240.0], dtype=torch.float64)
@@ -38,8 +39,8 @@ def test_features_move_with_the_image() -> None:
     gray = texture()
     uv, _, descriptors, valid = pooled_gradients(gray, 300)
     moved_uv, _, moved_descriptors, moved_valid = pooled_gradients(gray.roll((8, 16), (0, 1)), 300)
-    likeness = descriptors[valid] @ moved_descriptors[moved_valid].T
-    best, choice = likeness.max(1)
+    similarity = descriptors[valid] @ moved_descriptors[moved_valid].T
+    best, choice = similarity.max(1)
     shift = moved_uv[moved_valid][choice] - uv[valid]
     same = (shift - torch.tensor([16.0, 8.0])).norm(dim=-1) < 0.5
     assert float(same[best > 0.98].double().mean()) > 0.95
@@ -116,7 +117,7 @@ def test_a_point_behind_the_camera_never_supports_a_pose() -> None:
     assert bool((match_error(turned[None], matches) > 100).all())
 
 
-def sighted(scale: float, slope: float) -> tuple[list[SightedView], list[Tensor]]:
+def shifted_views(scale: float, slope: float) -> tuple[list[TriangulationView], list[Tensor]]:
     """Five views a hand's breadth apart of the same 400 points, their depth mismeasured; and the true depths."""
     g = torch.Generator().manual_seed(2)
     points = (torch.rand(400, 3, generator=g, dtype=torch.float64) - 0.5) * torch.tensor([2.0, 1.5, 2.0])
@@ -127,19 +128,19 @@ def sighted(scale: float, slope: float) -> tuple[list[SightedView], list[Tensor]
         world_from_camera = EYE.clone()
         world_from_camera[0, 3] = 0.15 * k - 0.3
         p_camera = transform(inverse(world_from_camera), points)
-        uv, seen = project(CAMERA, p_camera)
-        depth = p_camera[seen, 2]
+        uv, observed = project(CAMERA, p_camera)
+        depth = p_camera[observed, 2]
         true.append(depth)
         correct = DepthCorrection(scale=scale, slope=slope)
         measured = depth.clone()
         for _ in range(20):  # the inverse of the correction
             measured = depth / (correct.scale + correct.slope * measured)
         views.append(
-            SightedView(
+            TriangulationView(
                 world_from_camera=world_from_camera,
                 intrinsics=INTRINSICS,
-                uv=uv[seen].float(),
-                descriptors=descriptors[seen],
+                uv=uv[observed].float(),
+                descriptors=descriptors[observed],
                 depth_m=measured,
             )
         )
@@ -147,8 +148,8 @@ def sighted(scale: float, slope: float) -> tuple[list[SightedView], list[Tensor]
 
 
 def test_parallax_finds_the_error_of_the_depth_sensor() -> None:
-    views, true = sighted(1.03, -0.012)
-    depths, correction = triangulated(views)
+    views, true = shifted_views(1.03, -0.012)
+    depths, correction = triangulate_depths(views)
     assert correction.scale == pytest.approx(1.03, abs=0.004)
     assert correction.slope == pytest.approx(-0.012, abs=0.002)
     error = torch.cat([(found / right - 1).abs() for found, right in zip(depths, true, strict=True)])
@@ -156,18 +157,18 @@ def test_parallax_finds_the_error_of_the_depth_sensor() -> None:
 
 
 def test_parallax_finds_a_tilt_of_the_depth_and_the_lens() -> None:
-    views, true = sighted(1.0, 0.0)
+    views, true = shifted_views(1.0, 0.0)
     radial = 0.03
     bent_views = []
     for view, depth in zip(views, true, strict=True):
-        straight = view.flat
-        seen = straight.clone()
-        for _ in range(30):  # the inverse of ``bent``
-            seen = straight / (1 + radial * seen.square().sum(-1, keepdim=True))
-        uv = (seen * INTRINSICS[:2] + INTRINSICS[2:]).float()
+        straight = view.normalised_uv
+        observed = straight.clone()
+        for _ in range(30):  # the inverse of ``undistort_normalised``
+            observed = straight / (1 + radial * observed.square().sum(-1, keepdim=True))
+        uv = (observed * INTRINSICS[:2] + INTRINSICS[2:]).float()
         tilt = 1.01 + 0.03 * straight[:, 0] + 0.02 * straight[:, 1]
         bent_views.append(replace(view, uv=uv, depth_m=depth / tilt))
-    depths, correction = triangulated(bent_views)
+    depths, correction = triangulate_depths(bent_views)
     assert correction.radial == pytest.approx(radial, abs=0.003)
     assert (correction.scale, correction.right, correction.down) == pytest.approx((1.01, 0.03, 0.02), abs=0.004)
     error = torch.cat([(found / right - 1).abs() for found, right in zip(depths, true, strict=True)])
@@ -184,17 +185,17 @@ def test_matches_that_move_together_agree_and_scattered_ones_do_not() -> None:
     there = torch.rand(60, 2, generator=g) * torch.tensor([1.0, 0.75])
     here = there * 0.9 + torch.tensor([0.1, 0.02])
     here[40:] = torch.rand(20, 2, generator=g) * torch.tensor([1.0, 0.75])
-    support = agreement(here, there)
+    support = match_agreement(here, there)
     assert float(support[:40].double().mean()) > 3
     assert float(support[40:].double().mean()) < 1
-    assert torch.equal(agreement(here.flip(0), there.flip(0)), support.flip(0))
+    assert torch.equal(match_agreement(here.flip(0), there.flip(0)), support.flip(0))
 
 
 def test_pairs_choose_each_other_and_are_clear() -> None:
     g = torch.Generator().manual_seed(6)
     rows = torch.nn.functional.normalize(torch.randn(50, 32, generator=g), dim=-1)
     columns = torch.cat([rows[:30].roll(7, 0), rows[:5].roll(2, 0)])
-    column, clear = clear_columns(rows @ columns.T, torch.arange(35.0))
+    column, clear = mutual_nearest_columns(rows @ columns.T, torch.arange(35.0))
     found = {int(r): int(column[r]) for r in clear.nonzero()}
     # The first five rows have two equal columns each: neither is clear.
     assert {r: c for r, c in found.items() if r < 30} == {r: (r + 7) % 30 for r in range(5, 30)}
@@ -206,7 +207,7 @@ def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds(radius_px: 
     size = torch.tensor([640.0, 480.0])
     uv, places = torch.rand(700, 2, generator=g) * size, torch.rand(300, 2, generator=g) * size
     features = Features(uv=uv, descriptors=torch.zeros(700, 8), scale=torch.ones(700))
-    row, keypoint = Keypoints.of(features, CAMERA).within(places, radius_px)
+    row, keypoint = KeypointLookup.of(features, CAMERA).within(places, radius_px)
     found = torch.zeros(300, 700, dtype=torch.bool)
     found[row, keypoint] = True
     assert torch.equal(found, torch.cdist(places, uv, compute_mode="donot_use_mm_for_euclid_dist") < radius_px)
@@ -215,22 +216,22 @@ def test_looking_keypoints_up_by_cell_finds_what_a_full_search_finds(radius_px: 
 def test_a_pose_turned_about_what_it_sees_still_sees_it() -> None:
     matches, true = scene_matches(depth=False)
     middle = transform(true, matches.points).median(0).values
-    for pose in orbited(true, matches.points):
+    for pose in orbit_poses(true, matches.points):
         assert float((transform(pose, matches.points).median(0).values - middle).norm()) < 0.1
         assert float(pose_error(inverse(pose), inverse(true))[0]) > 0.25
 
 
 def test_older_views_help_the_new_ones_and_keep_their_own_depths() -> None:
-    views, true = sighted(1.03, -0.012)
-    depths, _ = triangulated(views, first=3)
+    views, true = shifted_views(1.03, -0.012)
+    depths, _ = triangulate_depths(views, first=3)
     assert len(depths) == 2
     error = torch.cat([(found / right - 1).abs() for found, right in zip(depths, true[3:], strict=True)])
     assert float(error.median()) < 0.002
 
 
 def test_without_parallax_the_sensor_is_believed() -> None:
-    views, _ = sighted(1.0, 0.0)
-    depths, correction = triangulated(views[:1])
+    views, _ = shifted_views(1.0, 0.0)
+    depths, correction = triangulate_depths(views[:1])
     assert (correction.scale, correction.slope) == (1.0, 0.0)
     torch.testing.assert_close(depths[0], views[0].depth_m)
 
@@ -260,7 +261,8 @@ def test_a_learned_extractor_takes_the_default_s_place(tiny_superpoint) -> None:
 
 
 def test_features_that_are_gone_are_one_clear_line(tiny_superpoint, tmp_path) -> None:
-    assert extractor_named(PooledGradients.name).name == PooledGradients.name
+    for offline in (PooledGradients, RootSift):
+        assert isinstance(extractor_named(offline.name), offline)
     with pytest.raises(InputError, match="expected a model folder"):
         LearnedFeatures(tmp_path)
     with pytest.raises(InputError, match="map again"):
@@ -269,8 +271,8 @@ def test_features_that_are_gone_are_one_clear_line(tiny_superpoint, tmp_path) ->
         extractor_named(f"superpoint 0123456789ab {tiny_superpoint}")
 
 
-@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM, SIGNED])
-def test_descriptors_keep_their_likeness_as_codes(levels: Levels) -> None:
+@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM_LEVELS, UNIT_VECTOR_LEVELS])
+def test_descriptors_keep_their_similarity_as_codes(levels: QuantisationLevels) -> None:
     g = torch.Generator().manual_seed(4)
     raw = torch.rand(300, 128, generator=g) ** 2 if levels.low == 0 else torch.randn(300, 128, generator=g)
     rows = torch.nn.functional.normalize(raw, dim=-1)
@@ -283,4 +285,4 @@ def test_descriptors_keep_their_likeness_as_codes(levels: Levels) -> None:
 
 def test_an_odd_number_of_values_is_stored_as_it_is() -> None:
     codes = torch.arange(15, dtype=torch.uint8).reshape(3, 5)
-    assert torch.equal(ROOT_HISTOGRAM.unpacked(ROOT_HISTOGRAM.packed(codes), 5), codes)
+    assert torch.equal(ROOT_HISTOGRAM_LEVELS.unpacked(ROOT_HISTOGRAM_LEVELS.packed(codes), 5), codes)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from evals.bench.scene import RoomScene, pose
-from tools.mapping.navigation import PERSON_RADIUS_M, NoRoute, Route, free_space, shortest_path, straightened
+from tools.mapping.navigation import CELL_M, PERSON_RADIUS_M, NoRoute, Route, free_space, pull_tight, shortest_path
 from tools.mapping.surface_map import SurfaceMap
 
 ROOM = RoomScene(box=((-0.4, 0.0, -0.5), (0.4, 1.0, 0.5)), sphere_center=(0.0, 9.0, 0.0))
@@ -29,7 +29,7 @@ def space():
 
 def test_the_floor_is_where_it_is_and_as_large(space):
     assert abs(space.floor_y) < 0.03
-    assert space.area_m2 == pytest.approx(4.0 * 3.0 - 0.8 * 1.0, rel=0.12)
+    assert space.floor.sum() * CELL_M**2 == pytest.approx(4.0 * 3.0 - 0.8 * 1.0, rel=0.12)
 
 
 def test_nobody_walks_through_the_box_or_a_wall(space):
@@ -92,6 +92,36 @@ def test_straightening_keeps_the_ends_and_never_leaves_the_floor():
     floor[5:15, 8:12] = False
     path = shortest_path(floor, (10, 2), (10, 17))
     assert path is not None
-    corners = straightened(floor, path)
+    corners = pull_tight(floor, path)
     assert (corners[0], corners[-1]) == (path[0], path[-1])
     assert len(corners) < len(path)
+
+
+def relaxed_costs(floor, start):
+    """Least costs from ``start``: all steps are relaxed until nothing changes (Bellman-Ford)."""
+    cost = np.full(floor.shape, np.inf)
+    cost[start] = 0.0
+    steps = [(di, dj) for di in (-1, 0, 1) for dj in (-1, 0, 1) if di or dj]
+    changed = True
+    while changed:
+        changed = False
+        for i, j in np.argwhere(floor):
+            for di, dj in steps:
+                a, b = i + di, j + dj
+                inside = 0 <= a < floor.shape[0] and 0 <= b < floor.shape[1]
+                if inside and floor[a, j] and floor[i, b] and floor[a, b]:
+                    new = cost[a, b] + math.hypot(di, dj)
+                    changed |= bool(new < cost[i, j])
+                    cost[i, j] = min(cost[i, j], new)
+    return cost
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_path_costs_are_those_of_an_exhaustive_relaxation(seed):
+    floor = np.random.default_rng(seed).random((14, 17)) > 0.25
+    cells = [tuple(int(x) for x in cell) for cell in np.argwhere(floor)]
+    cost = relaxed_costs(floor, cells[0])
+    for cell in cells[::8]:
+        path = shortest_path(floor, cells[0], cell)
+        length = math.inf if path is None else sum(math.dist(a, b) for a, b in pairwise(path))
+        assert length == pytest.approx(float(cost[cell]))

@@ -101,10 +101,10 @@ def test_the_working_image_samples_the_pixels_its_camera_says(room, camera, orbi
 
 
 def test_icp_of_identical_images_stays(room, camera, orbit):
-    from tools.core.backproject import backproject_normals, rimmed
+    from tools.core.backproject import backproject_normals, pad_with_invalid
 
     depth, k = room.depth(camera, orbit[0]).float(), intrinsics_of(camera)
-    points, normals, valid = backproject_normals(rimmed(depth), k)
+    points, normals, valid = backproject_normals(pad_with_invalid(depth), k)
     flat = (points.reshape(3, -1), normals.reshape(3, -1), valid.reshape(-1))
     pose, _, stats = icp_step(*flat, depth, normals, k, torch.eye(4, dtype=torch.float64), torch.tensor(0.1))
     torch.testing.assert_close(pose, torch.eye(4, dtype=torch.float64), atol=1e-5, rtol=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tools.mapping.surface_mesh import Mesh
+from tools.mapping.surface_mesh import SurfaceMesh
 from tools.memory.graph_export import dsg_json, node_symbol, ply_bytes, readable
 from tools.memory.texts import StoredText
 from tools.toolbox.snapshot import SnapshotContext
@@ -63,7 +63,7 @@ def test_the_readable_export_names_things_places_and_notes(kitchen: SnapshotCont
 
 
 def test_a_mesh_is_a_ply_file_of_the_promised_size() -> None:
-    mesh = Mesh(
+    mesh = SurfaceMesh(
         vertices=torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]),
         triangles=torch.tensor([[0, 1, 2]]),
         rgb=torch.zeros(3, 3, dtype=torch.uint8),

@@ -1,4 +1,4 @@
-"""What localisation looks up in a map's keyframes, laid out for speed: made once, when a pose is first asked for."""
+"""The keyframes of a map as flat tables for fast look-up, made once, when a pose is first asked for."""
 
 from __future__ import annotations
 
@@ -11,39 +11,41 @@ from torch import Tensor
 
 from scenes.geometry import project, transform
 from scenes.types import Camera
-from tools.localisation.codes import Levels
+from tools.localisation.descriptor_codes import QuantisationLevels
 from tools.localisation.keyframes import Keyframe
 from tools.localisation.retrieval import vlad
 
 COVISIBILITY_SAMPLES = 64
-"""Points of a keyframe that tell whether a pose sees it."""
+"""Points of a keyframe that are projected to estimate how much of it a pose sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyframeTables:
-    """All keyframes of a map, at least one."""
+    """All V keyframes of a map, V > 0, and their P points."""
 
-    levels: Levels
+    levels: QuantisationLevels
     words: Tensor
     """(WORDS, D) float32."""
     vlads: Tensor
     """(V, WORDS * D) float32."""
     points: Tensor
-    """(P, 3) float32, of all keyframes in turn, each one's in the order of ``by_strength``."""
+    """(P, 3) float32, world: keyframe after keyframe, each one's points in the order of ``by_strength``."""
     uv: Tensor
-    """(P, 2) float32, where the keyframe shows them, in widths of its image."""
+    """(P, 2) float32, position in the keyframe's image, in widths of that image."""
     codes: Tensor
     """(P, D) uint8."""
     lengths: Tensor
-    """(P,) float32, see ``Levels``."""
+    """(P,) float32, see ``QuantisationLevels.lengths``."""
     starts: tuple[int, ...]
-    """V + 1 rows: where each keyframe's points begin, and their number."""
+    """V + 1 rows: the first row of each keyframe, then P."""
     samples: Tensor
-    """(V, COVISIBILITY_SAMPLES, 3) float32, some points of each keyframe."""
+    """(V, COVISIBILITY_SAMPLES, 3) float32, world: some points of each keyframe."""
 
     @classmethod
-    def of(cls, keyframes: Sequence[Keyframe], levels: Levels, vocabulary: tuple[Tensor, Tensor]) -> KeyframeTables:
-        """The tables of some keyframes, their visual words and their vectors."""
+    def of(
+        cls, keyframes: Sequence[Keyframe], levels: QuantisationLevels, vocabulary: tuple[Tensor, Tensor]
+    ) -> KeyframeTables:
+        """The tables of keyframes and their ``vocabulary``: visual words and VLAD vectors."""
         kept = [(k, by_strength(k.scale)) for k in keyframes]
         spread = torch.linspace(0, 1, COVISIBILITY_SAMPLES)
         starts = torch.tensor([0, *[len(k.points) for k in keyframes]]).cumsum(0).tolist()
@@ -65,31 +67,32 @@ class KeyframeTables:
     def nearest_views(self, descriptors: Tensor, count: int) -> Tensor:
         """(at most ``count``,) indices of the keyframes that look most like an image's (N, D) descriptors, best
         first."""
-        likeness = self.vlads @ vlad(descriptors, self.words)
-        return likeness.topk(min(count, len(self))).indices
+        similarity = self.vlads @ vlad(descriptors, self.words)
+        return similarity.topk(min(count, len(self))).indices
 
     def covisible(self, camera_from_world: Tensor, camera: Camera, count: int) -> list[int]:
-        """Indices of the keyframes of whose points a pose sees most, the best first; none that it sees nothing of."""
+        """Indices of at most ``count`` keyframes of whose points a pose sees most, the best first; never any unseen."""
         _, inside = project(camera, transform(camera_from_world.float(), self.samples.reshape(-1, 3)))
         shared = inside.reshape(len(self), -1).sum(-1)
         best = shared.topk(min(count, len(shared)))
         return best.indices[best.values > 0].tolist()
 
     def strongest_of(self, view: int, share: float) -> slice:
-        """The rows of a share of a keyframe's points, the strongest of every scale."""
+        """Rows of the strongest ``share`` of a keyframe's points, of every scale."""
         start, stop = self.starts[view : view + 2]
         return slice(start, start + math.ceil(share * (stop - start)))
 
     def rows_of(self, views: Sequence[int]) -> Tensor:
-        """(R,) rows of ``points`` and ``codes`` that some keyframes own."""
+        """(R,) int64 rows of ``points`` and ``codes`` that belong to some keyframes."""
         rows = [torch.arange(self.starts[v], self.starts[v + 1]) for v in views]
         return torch.cat([torch.zeros(0, dtype=torch.int64), *rows])
 
 
 def by_strength(scale: Tensor) -> Tensor:
-    """Indices of features by their rank among those of their own of (N,) scales; of each, the strongest come first.
+    """Indices that sort features by relative rank within their scale, so that any prefix holds the best of every scale.
 
-    So the first half of them holds the stronger half of every scale.
+    ``scale`` (N,): the features of one scale come in order of strength. The first half of the result holds the stronger
+    half of every scale.
     """
     scales, member = scale.unique(return_inverse=True)
     sizes = torch.bincount(member, minlength=len(scales))

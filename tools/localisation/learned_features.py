@@ -14,22 +14,22 @@ import torch
 from torch import Tensor
 
 from scenes.errors import InputError
-from tools.core.cells import luma
-from tools.localisation.codes import SIGNED
-from tools.localisation.features import FeatureExtractor, Features, PooledGradients, check_size
+from tools.core.pooled_gradients import luma
+from tools.localisation.descriptor_codes import UNIT_VECTOR_LEVELS
+from tools.localisation.features import FeatureExtractor, Features, PooledGradients, RootSift, check_size
 
 PREFIX = "superpoint"
 WEIGHTS = "model.safetensors"
 SCALE_PX = 1.5
-"""Keypoints are whole pixels of the image: about what a corner detector's position is good for."""
+"""Scale of every keypoint: the network places them on whole pixels."""
 
 
 class LearnedFeatures:
     """Keypoints and descriptors of a network."""
 
-    least_px = 64
-    levels = SIGNED
-    least_likeness = 0.6
+    min_side_px = 64
+    levels = UNIT_VECTOR_LEVELS
+    min_similarity = 0.6
 
     def __init__(self, folder: Path, *, keypoints: int = 1200) -> None:
         """Load a model folder. Raises InputError: not there, another architecture, or weights that do not fit."""
@@ -53,7 +53,7 @@ class LearnedFeatures:
     @torch.no_grad()
     def __call__(self, rgb: Tensor) -> Features:
         """Up to ``keypoints`` features, strongest first; see ``PooledGradients``."""
-        check_size(rgb, self.least_px)
+        check_size(rgb, self.min_side_px)
         height, width = (side // 8 * 8 for side in rgb.shape[:2])  # the network sees whole cells of 8 pixels
         gray = luma(rgb[:height, :width])
         found = self._model(gray.expand(1, 3, height, width))
@@ -69,15 +69,15 @@ class LearnedFeatures:
 def extractor_named(name: str) -> FeatureExtractor:
     """The extractor that a map's keyframes were made with, by the name that they carry.
 
-    Raises InputError: an unknown one, or learned weights that are no longer there or are others now.
+    Raises InputError: an unknown name, or learned weights that are missing or have changed.
     """
-    default = PooledGradients()
-    if name == default.name:
-        return default
+    for offline in (PooledGradients, RootSift):
+        if name == offline.name:
+            return offline()
     kind, _, rest = name.partition(" ")
     _, _, folder = rest.partition(" ")
     if kind != PREFIX or not folder:
-        raise InputError(f"expected features {default.name} or {PREFIX}, got {name!r}; map again")
+        raise InputError(f"expected features {PooledGradients.name} or {PREFIX}, got {name!r}; map again")
     learned = LearnedFeatures(Path(folder))
     if learned.name != name:
         raise InputError(f"{folder}: expected the weights that made the map, got others; restore them or map again")

@@ -1,4 +1,4 @@
-"""How localisation finds the right pose among many: draws, ranks, likenesses and looks, against analytic scenes."""
+"""How localisation finds the right pose among many: draws, ranks, similarity and renderings, on analytic scenes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import torch
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import inverse, pose_error, project, transform
 from scenes.types import Camera
-from tools.core.likeness import pair_likeness
-from tools.core.matches import clear_columns
-from tools.core.pose_steps import motions
+from tools.core.descriptor_matching import mutual_nearest_columns, pair_similarity
+from tools.core.pose_steps import rigid_exp_batch
 from tools.core.registration import rigid_exp
 from tools.kernels.compiled import EAGER
-from tools.localisation.alignment import Alignment, Sighting
-from tools.localisation.codes import ROOT_HISTOGRAM, SIGNED, Levels
+from tools.localisation.descriptor_codes import ROOT_HISTOGRAM_LEVELS, UNIT_VECTOR_LEVELS, QuantisationLevels
+from tools.localisation.keyframe_tables import by_strength
 from tools.localisation.localiser import confidence
-from tools.localisation.pose import led, solve_poses
-from tools.localisation.refine import Matches
-from tools.localisation.tables import by_strength
+from tools.localisation.pose_refinement import Matches
+from tools.localisation.pose_solving import refine_coarse_to_fine, solve_poses
+from tools.localisation.render_alignment import RenderAlignment, RenderMatchScore
 from tools.mapping.surface_map import SurfaceMap
 
 CAMERA = Camera(width=640, height=480, fx=520.0, fy=520.0, cx=320.0, cy=240.0)
@@ -50,7 +49,7 @@ def test_motions_are_rigid_for_steps_of_any_size_and_turn_as_rodrigues_does() ->
     twists = (
         torch.randn(6, 6, generator=g, dtype=torch.float64) * torch.tensor([[0.0, 1e-9, 0.4, 3.0, 1e3, 1e6]]).double().T
     )
-    found = motions(twists)
+    found = rigid_exp_batch(twists)
     turn = found[:, :3, :3]
     torch.testing.assert_close(turn @ turn.mT, torch.eye(3, dtype=torch.float64).expand(6, 3, 3))
     torch.testing.assert_close(torch.linalg.det(turn), torch.ones(6, dtype=torch.float64))
@@ -64,23 +63,23 @@ def test_the_first_half_by_strength_holds_the_stronger_half_of_every_scale() -> 
     assert half == {0, 1, 2, 3, 4, 10, 11, 12, 16}
 
 
-@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM, SIGNED])
-def test_the_likeness_of_codes_is_that_of_what_they_stand_for(levels: Levels) -> None:
+@pytest.mark.parametrize("levels", [ROOT_HISTOGRAM_LEVELS, UNIT_VECTOR_LEVELS])
+def test_the_similarity_of_codes_is_that_of_what_they_stand_for(levels: QuantisationLevels) -> None:
     g = torch.Generator().manual_seed(3)
     mine = torch.nn.functional.normalize(torch.randn(20, 32, generator=g), dim=-1)
     codes = torch.randint(0, levels.count, (30, 32), generator=g, dtype=torch.uint8)
     pairs = torch.stack([torch.randint(0, 20, (50,), generator=g), torch.randint(0, 30, (50,), generator=g)], -1)
-    raw = pair_likeness(mine, codes, torch.tensor(levels.low / levels.step), pairs)
+    raw = pair_similarity(mine, codes, torch.tensor(levels.low / levels.step), pairs)
     expected = (mine @ levels.decode(codes).T)[pairs[:, 0], pairs[:, 1]]
     torch.testing.assert_close(raw / levels.lengths(codes)[pairs[:, 1]], expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_keyframe_of_one_feature_has_no_clear_pair() -> None:
-    assert not clear_columns(torch.ones(4, 1), torch.arange(1.0))[1].any()
+    assert not mutual_nearest_columns(torch.ones(4, 1), torch.arange(1.0))[1].any()
 
 
 @pytest.fixture(scope="module")
-def looked() -> tuple[Alignment, torch.Tensor]:
+def looked() -> tuple[RenderAlignment, torch.Tensor]:
     """An image of a mapped room, compared with the map, and its true ``camera_from_world``."""
     scene = RoomScene(texture_m=0.09)
     surface_map = SurfaceMap(voxel_m=0.04, compile=False)
@@ -88,7 +87,7 @@ def looked() -> tuple[Alignment, torch.Tensor]:
         surface_map.integrate(scene.frame(world_from_camera, camera=SMALL))
     query = pose((0.75, 1.35, 1.0), (0.1, 0.85, -0.5))
     rgb = scene.frame(query, camera=SMALL).rgb
-    return Alignment.of(rgb, SMALL, None, surface_map, EAGER), inverse(query)
+    return RenderAlignment.of(rgb, SMALL, None, surface_map, EAGER), inverse(query)
 
 
 def aside(true: torch.Tensor, metres: float) -> torch.Tensor:
@@ -97,47 +96,49 @@ def aside(true: torch.Tensor, metres: float) -> torch.Tensor:
     return rigid_exp(turn) @ true
 
 
-def test_patches_lead_from_a_step_aside_to_the_true_pose(looked: tuple[Alignment, torch.Tensor]) -> None:
+def test_patches_lead_from_a_step_aside_to_the_true_pose(looked: tuple[RenderAlignment, torch.Tensor]) -> None:
     alignment, true = looked
     found = aside(true, 0.08)
     for reach in (12, 6, 3):
-        sight = alignment.sighting(found, reach)
-        found = led(found, sight.matches, reach * SMALL.width / alignment.coarse.camera.width, SMALL)
+        render_score = alignment.score_pose(found, reach)
+        found = refine_coarse_to_fine(
+            found, render_score.matches, reach * SMALL.width / alignment.coarse.camera.width, SMALL
+        )
     metres, radians = pose_error(inverse(found), inverse(true))
     assert float(metres) < 0.02
     assert float(radians) < math.radians(0.6)
 
 
 def test_what_is_seen_tells_the_true_pose_from_one_aside_and_from_another_image(
-    looked: tuple[Alignment, torch.Tensor],
+    looked: tuple[RenderAlignment, torch.Tensor],
 ) -> None:
     alignment, true = looked
-    here = alignment.sighting(true, 3)
-    assert here.share > 0.6
-    assert alignment.sighting(aside(true, 0.3), 3).score < 0.3 * here.score
+    here = alignment.score_pose(true, 3)
+    assert here.inlier_ratio > 0.6
+    assert alignment.score_pose(aside(true, 0.3), 3).score < 0.3 * here.score
     turned = replace(alignment, coarse=replace(alignment.coarse, gray=alignment.coarse.gray.flip(0)))
-    assert turned.sighting(true, 3).score < 0.1 * here.score
+    assert turned.score_pose(true, 3).score < 0.1 * here.score
 
 
-def test_a_pose_that_sees_nothing_of_the_map_has_no_patches(looked: tuple[Alignment, torch.Tensor]) -> None:
+def test_a_pose_that_sees_nothing_of_the_map_has_no_patches(looked: tuple[RenderAlignment, torch.Tensor]) -> None:
     alignment, true = looked
     away = rigid_exp(torch.tensor([0.0, 0.0, 0.0, 0.0, 0.0, 500.0], dtype=torch.float64)) @ true
-    sight = alignment.sighting(away, 6)
-    assert (sight.patches, sight.close, len(sight.matches), sight.score) == (0, 0, 0, 0.0)
+    render_score = alignment.score_pose(away, 6)
+    assert (render_score.patches, render_score.inliers, len(render_score.matches), render_score.score) == (0, 0, 0, 0.0)
 
 
-def sighting(close: int, patches: int) -> Sighting:
+def score_of(inliers: int, patches: int) -> RenderMatchScore:
     nothing = torch.zeros(0, dtype=torch.float64)
     matches = Matches(
         uv=nothing.reshape(0, 2), points=nothing.reshape(0, 3), depth_m=nothing, weight=nothing, intrinsics=nothing
     )
-    return Sighting(matches=matches, close=close, patches=patches)
+    return RenderMatchScore(matches=matches, inliers=inliers, patches=patches)
 
 
-def test_looks_let_a_loosely_fixed_pose_be_known_and_refute_a_wrong_one() -> None:
+def test_a_render_score_lets_a_loosely_fixed_pose_be_known_and_refutes_a_wrong_one() -> None:
     assert confidence(100.0, 1.0, 0.11, None) < 0.5
-    assert confidence(100.0, 1.0, 0.11, sighting(300, 600)) == pytest.approx(1.0)
-    assert confidence(100.0, 1.0, 0.11, sighting(100, 600)) < 0.5
-    assert confidence(100.0, 1.0, 0.11, sighting(0, 0)) == 0
+    assert confidence(100.0, 1.0, 0.11, score_of(300, 600)) == pytest.approx(1.0)
+    assert confidence(100.0, 1.0, 0.11, score_of(100, 600)) < 0.5
+    assert confidence(100.0, 1.0, 0.11, score_of(0, 0)) == 0
     assert confidence(20.0, 1.0, 0.01, None) < 0.5
-    assert confidence(20.0, 1.0, 0.01, sighting(20, 100)) < 0.5
+    assert confidence(20.0, 1.0, 0.01, score_of(20, 100)) < 0.5

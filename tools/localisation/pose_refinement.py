@@ -1,7 +1,7 @@
-"""Robust refinement of several camera poses at once, on 2D-3D matches and on the image's own depth where it has some.
+"""Robust refinement of several camera poses at once, on 2D-3D matches and, where known, on measured depth.
 
-The arithmetic is that of ``tools.core.pose_steps``. Measured depth settles what few or flat matches leave open: without
-it, a camera that steps aside and turns back sees almost the same image.
+The arithmetic is that of ``tools.core.pose_steps``. Measured depth removes an ambiguity of few or coplanar matches: a
+camera that steps aside and turns back sees almost the same image.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tools.core.pose_steps import MOST_DEPTH_COST, residuals_of
+from tools.core.pose_steps import MAX_DEPTH_COST_PX2, residuals_of
 from tools.kernels.compiled import EAGER, KernelSet
 
-SCREENED = 256
-"""Matches that every hypothesis is tried on; the best ``FINALISTS`` are tried on all."""
-FINALISTS = 96
+SCREENING_MATCHES = 256
+"""Matches on which every hypothesis is scored first; the best ``MAX_SCREENED_POSES`` are scored on all matches."""
+MAX_SCREENED_POSES = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matches:
-    """Keypoints of an image and the map points that they may be."""
+    """Matches of positions in an image and map points, as poses are refined on them."""
 
     uv: Tensor
     """(M, 2) float64, ``uv_px``."""
@@ -30,7 +30,7 @@ class Matches:
     depth_m: Tensor
     """(M,) float64, measured at the keypoint; 0 where there is none."""
     weight: Tensor
-    """(M,) float64: matches of one keypoint with several keyframes share a weight of one."""
+    """(M,) float64. Matches of one keypoint with several keyframes share a weight of one."""
     intrinsics: Tensor
     """(4,) float64 fx, fy, cx, cy."""
 
@@ -39,11 +39,11 @@ class Matches:
 
     @property
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """In the order in which kernels take them."""
+        """All fields in the order in which the kernels take them."""
         return self.uv, self.points, self.depth_m, self.weight, self.intrinsics
 
-    def with_more(self, others: Matches) -> Matches:
-        """These and others of the same image."""
+    def joined_with(self, others: Matches) -> Matches:
+        """These matches followed by others of the same image."""
         return Matches(
             uv=torch.cat([self.uv, others.uv]),
             points=torch.cat([self.points, others.points]),
@@ -53,7 +53,7 @@ class Matches:
         )
 
     def chosen(self, keep: Tensor) -> Matches:
-        """Those that a mask or index picks."""
+        """The matches that a mask or index selects."""
         return Matches(
             uv=self.uv[keep],
             points=self.points[keep],
@@ -75,25 +75,25 @@ def residuals(camera_from_world: Tensor, matches: Matches) -> tuple[Tensor, Tens
 
 
 def match_error(camera_from_world: Tensor, matches: Matches) -> Tensor:
-    """(B, M) length of the residual in pixels, the depth's share cut off where it would outweigh the image's."""
+    """(B, M) length of the residual in pixels; the depth's part counts at most ``MAX_DEPTH_COST_PX2``."""
     r, _ = residuals(camera_from_world, matches)
-    flat, depth = r[..., :2].square().sum(-1), r[..., 2].square()
-    return (flat + depth.clamp_max(MOST_DEPTH_COST)).sqrt()
+    image, depth = r[..., :2].square().sum(-1), r[..., 2].square()
+    return (image + depth.clamp_max(MAX_DEPTH_COST_PX2)).sqrt()
 
 
 def best_poses(candidates: Tensor, matches: Matches, gate_px: float, count: int, kernels: KernelSet = EAGER) -> Tensor:
-    """The ``count`` of (B, 4, 4) poses that explain most matches (MSAC: an inlier costs its squared error)."""
-    screen = matches if len(matches) <= SCREENED else matches.chosen(_spread(len(matches)))
+    """The ``count`` of (B, 4, 4) poses of least MSAC cost (Torr and Zisserman 2000), the best first."""
+    screen = matches if len(matches) <= SCREENING_MATCHES else matches.chosen(_evenly_spaced(len(matches)))
     gate = torch.tensor(gate_px, dtype=torch.float64)
-    for kept, part in ((FINALISTS, screen), (count, matches)):
+    for kept, part in ((MAX_SCREENED_POSES, screen), (count, matches)):
         cost = kernels.pose_costs(candidates, *part.tensors, gate)
         candidates = candidates[cost.topk(min(kept, len(cost)), largest=False).indices]
     return candidates
 
 
-def _spread(count: int) -> Tensor:
-    """``SCREENED`` indices, evenly over all."""
-    return (torch.arange(SCREENED) * count) // SCREENED
+def _evenly_spaced(count: int) -> Tensor:
+    """``SCREENING_MATCHES`` indices, evenly spaced over 0..count - 1."""
+    return (torch.arange(SCREENING_MATCHES) * count) // SCREENING_MATCHES
 
 
 def refine_poses(
@@ -108,13 +108,13 @@ def refine_poses(
     """Gauss-Newton under Cauchy's loss from (B, 4, 4) poses.
 
     Args:
-        gate_px: matches farther off count for nothing. scale_px: residual at which Cauchy's weight is one half.
+        gate_px: matches with a larger error are left out. scale_px: residual at which Cauchy's weight is one half.
 
     Returns:
         camera_from_world (B, 4, 4) and the Hessian (B, 6, 6) of squared pixels over (rotation, translation), perturbed
         on the left, at the pose before the last step.
     """
-    # Compiled code has no size 1: a pose alone goes twice.
+    # Compiled kernels need a growing dimension of at least two: a single pose is passed twice.
     pose = camera_from_world.repeat(2, 1, 1) if len(camera_from_world) == 1 else camera_from_world
     gate, scale = torch.tensor([gate_px, scale_px]).unbind()
     columns = torch.cat([matches.uv, matches.points, matches.depth_m[:, None], matches.weight[:, None]], 1)

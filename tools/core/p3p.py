@@ -1,11 +1,13 @@
-"""Camera pose from 2D-3D matches: P3P hypotheses in one batch, robust scores, and robust refinement. Pure kernels."""
+"""Camera poses from triples of 2D-3D matches (P3P), for all triples in one batch. Pure kernels.
+
+Own code, because a batch is faster than PoseLib 2.0.5 called per triple: 2,048 triples take 9 ms here and 15 ms there
+on one core (128: 1.2 and 1.0 ms), and both find the true pose for more than 99.9% of exact triples.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from tools.core.registration import rigid_exp
 
 
 def p3p(bearings: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,44 +77,3 @@ def _triangle_frame(points: Tensor) -> Tensor:
     normal = torch.linalg.cross(first, points[..., 2, :] - points[..., 0, :])
     normal = torch.nn.functional.normalize(normal, dim=-1)
     return torch.stack([first, torch.linalg.cross(normal, first), normal], dim=-1)
-
-
-def reprojection_error(camera_from_world: Tensor, points: Tensor, uv: Tensor, intrinsics: Tensor) -> Tensor:
-    """(B, 4, 4), (N, 3), (N, 2), (4,) float64 -> (B, N) pixels; infinite behind the camera."""
-    p = points @ camera_from_world[:, :3, :3].mT + camera_from_world[:, None, :3, 3]
-    z = p[..., 2].clamp_min(1e-6)
-    du = p[..., 0] / z * intrinsics[0] + intrinsics[2] - uv[:, 0]
-    dv = p[..., 1] / z * intrinsics[1] + intrinsics[3] - uv[:, 1]
-    return torch.where(p[..., 2] > 0.05, (du * du + dv * dv).sqrt(), torch.inf)
-
-
-def refine_pose(
-    camera_from_world: Tensor, points: Tensor, uv: Tensor, intrinsics: Tensor, weights: Tensor, scale_px: float
-) -> tuple[Tensor, Tensor]:
-    """Gauss-Newton on the reprojection error under Cauchy's loss.
-
-    Args:
-        camera_from_world: (4, 4) float64. points (N, 3), uv (N, 2), weights (N,): float64, weight 0 leaves one out.
-        scale_px: residual at which Cauchy's weight is one half.
-
-    Returns:
-        camera_from_world (4, 4), and the Hessian (6, 6) over (rotation, translation) perturbed on the left.
-    """
-    hessian = torch.eye(6, dtype=torch.float64)
-    for _ in range(10):
-        p = points @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
-        x, y, z = p[:, 0], p[:, 1], p[:, 2].clamp_min(1e-3)
-        residual = torch.stack([x / z * intrinsics[0] + intrinsics[2], y / z * intrinsics[1] + intrinsics[3]], -1) - uv
-        w = weights / (1 + residual.square().sum(-1) / scale_px**2)
-        w = torch.where(p[:, 2] > 0.05, w, 0.0)
-        zero = torch.zeros_like(x)
-        fx, fy = intrinsics[0] / z, intrinsics[1] / z
-        by_point = torch.stack([fx, zero, -fx * x / z, zero, fy, -fy * y / z], dim=-1).reshape(-1, 2, 3)
-        cross = torch.stack([zero, z, -y, -z, zero, x, y, -x, zero], dim=-1).reshape(-1, 3, 3)
-        by_step = torch.cat([cross, torch.eye(3, dtype=torch.float64).expand(len(p), 3, 3)], dim=-1)
-        jacobian = by_point @ by_step
-        hessian = torch.einsum("nri,n,nrj->ij", jacobian, w, jacobian)
-        gradient = torch.einsum("nri,n,nr->i", jacobian, w, residual)
-        step = torch.linalg.solve(hessian + 1e-9 * torch.eye(6, dtype=torch.float64), -gradient)
-        camera_from_world = rigid_exp(step) @ camera_from_world
-    return camera_from_world, hessian

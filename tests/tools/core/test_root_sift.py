@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tools.core.features import detect_and_describe, gaussian_blur
-from tools.localisation.features import Features, RootSift, mutual_pairs
+from tools.core.root_sift import detect_and_describe, gaussian_blur
+from tools.localisation.features import Features, RootSift, mutual_nearest_pairs
 
 
 def blobs(centres, sigma, size=(128, 160)):
@@ -18,8 +18,8 @@ def blobs(centres, sigma, size=(128, 160)):
 
 def texture(seed, size=(240, 320)):
     noise = torch.rand(1, *size, generator=torch.Generator().manual_seed(seed))
-    blurred = gaussian_blur(noise, 2.0)[0]
-    return (blurred - blurred.min()) / (blurred.max() - blurred.min())
+    binomial_blur = gaussian_blur(noise, 2.0)[0]
+    return (binomial_blur - binomial_blur.min()) / (binomial_blur.max() - binomial_blur.min())
 
 
 def test_blur_keeps_a_constant_image_and_the_sum_of_an_impulse():
@@ -33,8 +33,8 @@ def test_blur_keeps_a_constant_image_and_the_sum_of_an_impulse():
 def test_blobs_are_found_at_their_centres_and_scale(sigma):
     centres = [(40.3, 40.8), (100.6, 50.2), (70.1, 90.5)]
     uv, scale, _, valid = detect_and_describe(blobs(centres, sigma), 64)
-    strongest = uv[valid][:3]
-    distance = torch.cdist(strongest, torch.tensor(centres))
+    strongest_keypoints = uv[valid][:3]
+    distance = torch.cdist(strongest_keypoints, torch.tensor(centres))
     assert distance.amin(1).max() < 0.4
     assert sorted(distance.argmin(1).tolist()) == [0, 1, 2]
     # The DoG of a blob peaks where the keypoint's blur is about the blob's.
@@ -59,7 +59,7 @@ def test_a_shifted_darker_image_matches_itself():
     large = texture(1, (280, 360))
     a, b = large[10:250, 20:340], 0.7 * large[22:262, 27:347] + 0.05
     (uv_a, _, da, va), (uv_b, _, db, vb) = detect_and_describe(a, 300), detect_and_describe(b, 300)
-    pairs = mutual_pairs(da[va] @ db[vb].T, ratio=0.8)
+    pairs = mutual_nearest_pairs(da[va] @ db[vb].T, ratio=0.8)
     shift = uv_a[va][pairs[:, 0]] - uv_b[vb][pairs[:, 1]]
     right = (shift - torch.tensor([7.0, 12.0])).norm(dim=-1) < 1.0
     assert len(pairs) > 80
@@ -68,12 +68,12 @@ def test_a_shifted_darker_image_matches_itself():
 
 def test_unrelated_images_hardly_match():
     (_, _, da, va), (_, _, db, vb) = detect_and_describe(texture(2), 300), detect_and_describe(texture(3), 300)
-    assert len(mutual_pairs(da[va] @ db[vb].T, ratio=0.8)) < 0.05 * int(va.sum())
+    assert len(mutual_nearest_pairs(da[va] @ db[vb].T, ratio=0.8)) < 0.05 * int(va.sum())
 
 
 def test_matching_nothing_gives_nothing():
-    assert mutual_pairs(torch.zeros(0, 5)).shape == (0, 2)
-    assert mutual_pairs(torch.zeros(5, 0)).shape == (0, 2)
+    assert mutual_nearest_pairs(torch.zeros(0, 5)).shape == (0, 2)
+    assert mutual_nearest_pairs(torch.zeros(5, 0)).shape == (0, 2)
 
 
 def test_the_extractor_returns_only_real_keypoints():

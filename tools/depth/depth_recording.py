@@ -1,4 +1,4 @@
-"""A recording without depth, given depth: from posed neighbours, or from a model calibrated against them."""
+"""A posed recording without depth, with depth added: from posed neighbours, or from a model calibrated against them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,25 @@ from tools.depth.estimate import EstimatedFrame
 from tools.depth.model import DepthModel
 from tools.depth.sweep import SweepView, sweep_depth
 
-LOOK_BACK, EVERY = 40, 2
-"""Neighbours are every second one of the last forty frames."""
-KEPT_VIEWS = 64
+NEIGHBOUR_HISTORY, NEIGHBOUR_STRIDE = 40, 2
+"""Candidate neighbours of a frame: every second one of the last forty frames."""
+CACHED_VIEWS = 64
 
 
 class DepthRecording:
-    """The frames of a posed recording; those without depth get it. A recording itself (``scenes.recordings``)."""
+    """A ``Recording`` whose frames without depth have estimated depth."""
 
     def __init__(self, recording: Recording, *, model: DepthModel | None = None, compile: bool | None = None) -> None:
-        """``model``: estimates depth where given, else the sweep's own depth counts. ``compile``: see the kernels."""
+        """``model``: estimates the depth, calibrated against that of the sweep; None: the depth of the sweep itself.
+
+        ``compile``: see ``tools.kernels.compiled.kernels``.
+        """
         self.path: Path = recording.path
         self.format: str = recording.format
         self.gravity: Gravity = recording.gravity
         self.skipped: tuple[str, ...] = recording.skipped
         self._recording, self._model, self._compile = recording, model, compile
-        self._view = lru_cache(maxsize=KEPT_VIEWS)(self._view_of)
+        self._view = lru_cache(maxsize=CACHED_VIEWS)(self._view_of)
 
     @property
     def frame_ids(self) -> tuple[int, ...]:
@@ -42,7 +45,7 @@ class DepthRecording:
         if frame.depth_m is not None:
             return frame
         place = index if index >= 0 else index + len(self)
-        past = [self._view(i) for i in range(place - 1, max(-1, place - 1 - LOOK_BACK), -EVERY)]
+        past = [self._view(i) for i in range(place - 1, max(-1, place - 1 - NEIGHBOUR_HISTORY), -NEIGHBOUR_STRIDE)]
         estimate = sweep_depth(frame, [view for view in past if view is not None], compile=self._compile)
         if self._model is not None:
             estimate = self._model.estimate(frame, estimate)
@@ -56,7 +59,7 @@ class DepthRecording:
 
 
 def with_depth(recording: Recording, model: DepthModel | None = None) -> Recording:
-    """The recording itself where its first frame has a depth sensor and no model is asked for, else one with depth."""
+    """A recording with depth: unchanged where its first frame has sensor depth and no model is given."""
     if model is None and len(recording) and recording[0].depth_m is not None:
         return recording
     return DepthRecording(recording, model=model)

@@ -85,7 +85,7 @@ def extrema(levels: Tensor, border: int) -> tuple[Tensor, Tensor]:
     return torch.where(keep, middle.abs(), 0.0), dog
 
 
-def strongest(octaves: list[Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
+def strongest_keypoints(octaves: list[Tensor], count: int) -> tuple[Tensor, Tensor, Tensor]:
     """The ``count`` strongest keypoints over all octaves.
 
     Returns:
@@ -121,7 +121,7 @@ def _subpixel(dog: Tensor, level: Tensor, row: Tensor, column: Tensor) -> Tensor
 
 
 def describe(octaves: list[Tensor], place: Tensor, offset: Tensor) -> Tensor:
-    """(N, 128) unit RootSIFT descriptors of keypoints from ``strongest``.
+    """(N, 128) unit RootSIFT descriptors of keypoints from ``strongest_keypoints``.
 
     Gradients are sampled on a 16x16 grid of the level that has the keypoint's blur, shared out linearly over 8
     orientations and 4x4 cells, clipped at 0.2 (Lowe), L1-normalised and square-rooted.
@@ -175,7 +175,7 @@ def detect_and_describe(gray: Tensor, count: int) -> tuple[Tensor, Tensor, Tenso
         valid (count,) bool.
     """
     octaves = scale_space(gray)
-    place, offset, response = strongest(octaves, count)
+    place, offset, response = strongest_keypoints(octaves, count)
     factor = (2.0 ** place[:, 0].float())[:, None]
     # Every second pixel starts with the first: sample (c) of octave o is pixel c * 2^o, whose centre is + 0.5.
     uv = (place[:, [3, 2]].float() + offset) * factor + 0.5
