@@ -45,7 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--cards", type=int, default=24, metavar="N", help="failures on the page (default: 24)")
     report.add_argument("--no-pictures", action="store_true", help="do not render the frames of failures")
     report.set_defaults(act=_report)
+    _add_golden(verbs)
     return parser
+
+
+def _add_golden(verbs: Any) -> None:
+    golden = verbs.add_parser("golden", help="compare the ports of official metrics with recorded official outputs")
+    golden.add_argument("folder", type=Path, metavar="DIR", help="holds NAME.json, a file per metric")
+    golden.add_argument("--files", type=Path, metavar="DIR", help="holds the pose files that some cases name")
+    golden.add_argument("--out", type=Path, metavar="FILE.md", help="also write the page of results here")
+    golden.add_argument("--json", action="store_true", help="print one JSON object")
+    golden.set_defaults(act=_golden)
 
 
 def _add_run(verbs: Any) -> None:
@@ -100,6 +110,12 @@ def _run_questions(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return _tell(path, args.json)
+
+
+def _golden(args: argparse.Namespace) -> int:
+    from evals.golden import run
+
+    return run(args.folder, files=args.files, out=args.out, as_json=args.json)
 
 
 def _score(args: argparse.Namespace) -> int:
