@@ -114,7 +114,7 @@ def evaluate(expectation: Expectation, situation: Situation) -> Answer | None:
     return None if expectation.gold is None else _value(expectation.gold, situation)
 
 
-def _relation(word: object) -> RelationWord:
+def relation_word(word: object) -> RelationWord:
     """A value as a relation. Raises ValueError: it is none."""
     for relation in RELATIONS:
         if relation == word:
@@ -136,7 +136,7 @@ def _value(term: Term, s: Situation) -> Answer | None:
     if name == "count":
         return len(members(s.graph, _kind(s)))
     if name == "related":
-        return _ids(related(s.graph, _relation(s.values[str(arguments[0])]), _thing(arguments[1], s).id))
+        return _ids(related(s.graph, relation_word(s.values[str(arguments[0])]), _thing(arguments[1], s).id))
     if name == "distance":
         return _distance_m(arguments[0], arguments[1], s)
     return _property(str(name), _thing(arguments[0], s), s)

@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals.suites import depth, localisation, mapping, memory, scene_graph, tracking
+from evals.suites import depth, localisation, mapping, memory, scene_graph, scene_qa, tracking
+from evals.suites.answers import SELECTIONS
 from evals.suites.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One named measurement."""
+    """One named measurement: figures at once, without predictions in between."""
 
     name: str
     help: str
@@ -21,6 +22,8 @@ class Suite:
     """Raises ``InputError`` for data that is not there."""
 
 
+QUESTION_SUITES = SELECTIONS
+"""Suites that ask a system: predictions to a file, then scores."""
 SUITES = (
     Suite(
         name="scene-graph",
@@ -57,5 +60,11 @@ SUITES = (
         help="depth from posed neighbours or a model, against the sensor",
         add_arguments=depth.add_arguments,
         run=depth.run,
+    ),
+    Suite(
+        name=scene_qa.NAME,
+        help="SQA3D and Beacon3D: human questions about annotated real rooms, end to end",
+        add_arguments=scene_qa.add_arguments,
+        run=scene_qa.run,
     ),
 )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from evals.stages.moment import map_object_id, true_context
 from finetune.language.trace_answers import (
     GREETING,
     OUT_OF_SCOPE,
@@ -31,16 +32,12 @@ from finetune.language.trace_answers import (
     tell_seen,
 )
 from finetune.language.trace_writer import Writer
-from finetune.questions.walked import walked_route
 from scenes.questions.visits import Visit
 from scenes.records import Question
-from scenes.rendering.render import HEAD_CAMERA
-from scenes.types import SceneGraph
 from tools.geometry.directions import direction_words
 from tools.toolbox.answers import cited_facts, derive_value
 from tools.toolbox.context import NO_GAZE, Gaze
 from tools.toolbox.facts import Fact, ToolResult
-from tools.toolbox.snapshot import SnapshotContext
 
 PLACE_FAMILIES = frozenset({"where_is", "direction", "it_where", "choose", "taught_where", "ambiguous"})
 COUNT_FAMILIES = frozenset({"count", "count_relation", "count_room", "count_things"})
@@ -65,43 +62,12 @@ class WrittenDialog:
     disagreements: tuple[str, ...]
 
 
-def map_object_id(world_id: str) -> str:
-    """The id of a world's thing (``w12``) as a map would give it (``o12``)."""
-    return "o" + world_id[1:]
-
-
-def map_graph(graph: SceneGraph) -> SceneGraph:
-    """What the wearer knows of a world, with the ids of a map."""
-    renamed = (replace(o, id=map_object_id(o.id), label_source="vlm") for o in graph.objects.values())
-    objects = {o.id: o for o in renamed}
-    relations = tuple(
-        replace(r, subject=map_object_id(r.subject), object=map_object_id(r.object)) for r in graph.relations
-    )
-    log = graph.changes
-    changes = None if log is None else tuple(replace(c, object_id=map_object_id(c.object_id)) for c in log)
-    return replace(graph, objects=objects, relations=relations, changes=changes)
-
-
-def context_of(question: Question, visit: Visit) -> SnapshotContext:
-    """The asked moment as the tools see it."""
-    frame = question.frame_id
-    pose = visit.walk.world_from_camera[frame]
-    walked = [(x, y, z) for x, y, z in visit.walk.world_from_camera[: frame + 1, :3, 3].tolist()]
-    return SnapshotContext(
-        graph=map_graph(visit.known(frame)),
-        camera=HEAD_CAMERA,
-        world_from_camera=pose,
-        time_s=question.time_s,
-        routes=lambda goal: walked_route(walked, walked[-1], goal),
-    )
-
-
 def write_dialog(dialog: Sequence[Question], visit: Visit) -> WrittenDialog:
     """A dialog as a conversation with real tool calls.
 
     Raises ValueError where the checker would refuse a gold answer.
     """
-    writer = Writer(random.Random(dialog[0].id), context_of(dialog[0], visit), dialog[0].split)
+    writer = Writer(random.Random(dialog[0].id), true_context(visit, dialog[0].frame_id), dialog[0].split)
     wrong: list[str] = []
     for question in dialog:
         gazed = question.gaze_px is not None

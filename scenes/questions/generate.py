@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from scenes.questions import about_changes as c
@@ -75,17 +75,19 @@ def split_of_seed(seed: int) -> Split:
     return "val" if place == 8 else "test" if place == 9 else "train"
 
 
-def visit_questions(visit: Visit, count: int, seed: int = 0) -> Iterator[Question]:
-    """``count`` dialogs about one visit, families in turn, at random frames.
+def visit_questions(
+    visit: Visit, count: int, seed: int = 0, *, frames: Sequence[int] | None = None
+) -> Iterator[Question]:
+    """``count`` dialogs about one visit, families in turn, at random frames, or at random ones of ``frames``.
 
     Nothing is asked that depends on a thing of which it cannot be told whether it is still there. Deterministic in the
     visit and the seed.
     """
     split = split_of_seed(visit.world.seed)
     rng = random.Random(f"{visit.world.seed}-{visit.number}-{seed}")
-    # The first quarter of a first visit has shown too little; a later one starts with a memory.
-    start = 0 if visit.before else len(visit.frames) // 4
-    frames = visit.frames[start:]
+    if frames is None:
+        # The first quarter of a first visit has shown too little; a later one starts with a memory.
+        frames = visit.frames[0 if visit.before else len(visit.frames) // 4 :]
     order = [name for name, _ in FAMILIES]
     rng.shuffle(order)
     ask_of = dict(FAMILIES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from finetune.questions.walked import walked_route
+from evals.stages.walked import walked_route
 from scenes.geometry import look_at
 from tools.geometry.directions import Pose
 from tools.toolbox.routes import path_length, route_words

@@ -1,0 +1,1 @@
+"""Official metrics of geometry: boxes, camera poses, trajectories, depth, point clouds, scene-graph ranks."""

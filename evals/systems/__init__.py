@@ -1,0 +1,1 @@
+"""What is measured: the agent as it ships, and the baselines that every report shows beside it."""
