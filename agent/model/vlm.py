@@ -1,8 +1,9 @@
 """A base and an adapter -> a model that reads messages with images and writes tool calls.
 
-``load_vlm`` takes ``embedded`` (weights in this package), a folder, a hub id, or ``openai:MODEL@URL``. Local models
-run through ``agent.model.decode`` under ``agent.model.grammar``; a served one is trusted to follow its own tool
-protocol and is checked when parsed. Heavy imports happen here only when a local model is loaded.
+``load_vlm`` takes ``embedded`` or ``minilm`` (weights in this package), a folder, a hub id, or ``openai:MODEL@URL``.
+Local models run through ``agent.model.decode`` under ``agent.model.grammar``, those that point through
+``agent.model.pointer``; a served one is trusted to follow its own tool protocol and is checked when parsed. Heavy
+imports happen here only when a local model is loaded.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def load_vlm(spec: str = EMBEDDED, adapter: str | Path | None = None) -> Vlm:
     """Load a model by its specification.
 
     Args:
-        spec: ``embedded``, a folder, a hub id, or ``openai:MODEL@URL``.
+        spec: ``embedded``, ``minilm``, a folder, a hub id, or ``openai:MODEL@URL``.
         adapter: a PEFT LoRA folder, merged into the weights. The embedded model brings its own.
 
     Raises:
@@ -48,6 +49,14 @@ def load_vlm(spec: str = EMBEDDED, adapter: str | Path | None = None) -> Vlm:
         return ServedVlm.from_spec(spec)
     if spec == EMBEDDED:
         return load_embedded(adapter)
+
+    from agent.model.pointer.vlm import MINILM, is_pointer_folder, load_minilm, load_pointer
+
+    given = None if adapter is None else Path(adapter)
+    if spec == MINILM:
+        return load_minilm(embedded_folder(), given, eyes=load_embedded)
+    if is_pointer_folder(Path(spec)):
+        return load_pointer(Path(spec), given, eyes=load_embedded, name=spec)
     return LocalVlm.load(spec, adapter, name=spec)
 
 

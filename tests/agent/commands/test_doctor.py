@@ -96,3 +96,21 @@ def test_a_kernel_says_how_it_will_run(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert texts["kernel backproject_normals"] == "packaged for 1 set of shapes"
     path.with_suffix(".json").write_text(json.dumps(what | {"isa": "another"}))
     assert {check.text for check in doctor._kernels()} == {"eager"}
+
+
+def test_each_model_of_the_package_is_named_with_its_hash_and_licence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, adapter = tmp_path / "weights" / "minilm" / "base", tmp_path / "weights" / "minilm" / "adapter"
+    for folder, name in ((tmp_path / "weights" / "base", "model"), (base, "model"), (adapter, "adapter_model")):
+        folder.mkdir(parents=True)
+        save_file({"a": torch.ones(2)}, folder / f"{name}.safetensors")
+    monkeypatch.setattr(doctor, "_package_folder", lambda package: tmp_path)
+    digest = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()[:12]
+    embedded, minilm = doctor._models()
+    assert (embedded.state, minilm.state) == ("ok", "ok")
+    assert "Apache-2.0" in embedded.text
+    assert digest in minilm.text
+    assert "53aa51172d14" in minilm.text
+    monkeypatch.setattr("tools.memory.text_encoder.installed_encoder", lambda: None)
+    assert "pip install" in list(doctor._models())[1].text
