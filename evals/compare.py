@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evals.report.tables import markdown_table
+from evals.markdown import markdown_table
 from evals.score import Scored
 from evals.scorers.headline import HEADLINE
 from evals.stats import Difference, McNemar, detectable, holm, items_needed, mcnemar, paired_difference

@@ -7,14 +7,12 @@ import os
 import queue
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from evals.holding import Plan, Timed, hold
 from evals.items import Item
 from evals.predictions import Header
 from scenes.errors import InputError
-
-if TYPE_CHECKING:
-    from evals.predict import Plan, Timed
 
 POLL_S = 1.0
 """How often it is looked whether a process has died."""
@@ -70,8 +68,6 @@ def _work(plan: Plan, header: Header, done: frozenset[str], scenes: Any, results
     """One process: scenes in, answers out; None at the end, a text where it cannot work."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
-
-    from evals.predict import hold
 
     torch.set_num_threads(1)  # processes side by side are quicker than threads that wait for each other
     try:

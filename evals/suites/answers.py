@@ -145,7 +145,7 @@ class AnswersPlan:
         )
 
     def make_stage(self) -> Stage:
-        """See ``evals.predict.Plan``."""
+        """See ``evals.holding.Plan``."""
         if self.graph == "true":
             from evals.stages.true_graph import TrueGraphStage
 
@@ -165,7 +165,7 @@ class AnswersPlan:
         )
 
     def make_system(self) -> System:
-        """See ``evals.predict.Plan``."""
+        """See ``evals.holding.Plan``."""
         from evals.systems.choose import make_system
 
         return make_system(self.system, self.vlm, self.adapter, self.items)

@@ -80,11 +80,11 @@ class SceneQaPlan:
         return [item for scene in limited(by_scene, self.limit) for dialog in scene for item in dialog]
 
     def make_stage(self) -> Stage:
-        """See ``evals.predict.Plan``."""
+        """See ``evals.holding.Plan``."""
         return AnnotatedStage(self.data / GRAPHS)
 
     def make_system(self) -> System:
-        """See ``evals.predict.Plan``."""
+        """See ``evals.holding.Plan``."""
         from evals.systems.choose import make_system
 
         return make_system(self.system, self.vlm, self.adapter, self.items)
