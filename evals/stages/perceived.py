@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.depth.depth_recording import with_depth
-
 from agent.conversation.live_context import LiveContext
 from agent.maps.map_header import HEADER
 from agent.maps.map_store import MapStore
@@ -30,6 +28,7 @@ from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import write_visit
 from scenes.worlds.dynamics.timeline import Timeline
 from scenes.worlds.world import make_world
+from tools.depth.depth_recording import with_depth
 
 log = logging.getLogger(__name__)
 CHANGING = frozenset({"remember", "forget", "annotate"})

@@ -1,1 +1,1 @@
-"""The suites of ``sightline eval run``, each a measurement with targets."""
+"""Suites of questions and answers: what is asked, in which words, and where. The listing names all suites."""

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evals.suites import depth, localisation, mapping, memory, scene_graph, scene_qa, tracking
+from evals.perception import depth, localisation, mapping, memory, scene_graph, tracking
+from evals.perception.report import Report
+from evals.suites import scene_qa
 from evals.suites.answers import SELECTIONS
-from evals.suites.report import Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

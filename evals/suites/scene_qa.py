@@ -23,6 +23,7 @@ from typing import Any
 
 from evals.datasets.reading import DatasetError
 from evals.items import Item
+from evals.perception.report import Report, Row
 from evals.predictions import Prediction
 from evals.scorers.official.answers.beacon3d import answer_right_strict, object_accuracy_strict
 from evals.scorers.official.answers.cleaning import clean_answer
@@ -32,7 +33,6 @@ from evals.stages.annotated import AnnotatedStage
 from evals.stages.base import Stage
 from evals.stats import interval
 from evals.suites.answers import limited, weights_digest
-from evals.suites.report import Report, Row
 from evals.suites.scene_items import beacon3d_items, sqa3d_items
 from evals.systems.base import System
 from scenes import boxes

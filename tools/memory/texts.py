@@ -23,7 +23,7 @@ TextKind = Literal["note", "caption", "turn"]
 TEXT_KINDS: tuple[TextKind, ...] = ("note", "caption", "turn")
 MAX_TEXT_CHARS = 4000
 MIN_COSINE = 0.4
-"""Below this cosine, all-MiniLM-L6-v2 finds a sentence like a question by chance; see ``evals.suites.memory``."""
+"""Below this cosine, all-MiniLM-L6-v2 finds a sentence like a question by chance; see ``evals.perception.memory``."""
 FUSION_RANK = 60
 """The constant of reciprocal rank fusion, as published."""
 TEXTS_PER_RANKING = 50

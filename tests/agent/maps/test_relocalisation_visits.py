@@ -11,7 +11,7 @@ import pytest
 from torch import Tensor
 
 from agent.maps.relocalisation import RecordingAlignment, align_recording
-from evals.suites.localisation import build_map
+from evals.perception.localisation import build_map
 from scenes.geometry import inverse, pose_error
 from scenes.recordings import open_recording
 from scenes.recordings.reading.base import Gravity

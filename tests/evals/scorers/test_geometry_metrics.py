@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from evals.suites.depth import depth_metrics
-from evals.suites.mapping import reconstruction
-from evals.suites.tracking import associate, ate, umeyama
+from evals.perception.depth import depth_metrics
+from evals.perception.mapping import reconstruction
+from evals.perception.tracking import associate, ate, umeyama
 
 
 def golden(shared_data: Path, name: str):

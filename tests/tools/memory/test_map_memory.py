@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from evals.suites.memory import kill_trials
+from evals.perception.memory import kill_trials
 from tests.tools.box_world import MUG, ROOM, TABLE, render, tour
 from tests.tools.scene_graph.test_builder import built, found
 from tools.memory.map_memory import MapMemory

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.suites.memory import words_found
-from evals.suites.memory_words import ABSENT_QUERIES, SYNONYM_QUERIES
+from evals.perception.memory import words_found
+from evals.perception.memory_words import ABSENT_QUERIES, SYNONYM_QUERIES
 from scenes.types import Box3D, SceneGraph, SceneObject
 from tools.memory import text_encoder
 from tools.memory.joint_search import search_both

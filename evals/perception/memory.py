@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from evals.suites.memory_load import (
+from evals.perception.memory_load import (
     HOUR_FRAMES,
     CallTimes,
     WalkGrowth,
@@ -23,9 +23,9 @@ from evals.suites.memory_load import (
     text_speed,
     walk_for,
 )
-from evals.suites.memory_trials import KillTrial, killed_writer
-from evals.suites.memory_words import ABSENT_QUERIES, MAP_LABELS, SYNONYM_QUERIES
-from evals.suites.report import Report, Row
+from evals.perception.memory_trials import KillTrial, killed_writer
+from evals.perception.memory_words import ABSENT_QUERIES, MAP_LABELS, SYNONYM_QUERIES
+from evals.perception.report import Report, Row
 from scenes.types import Box3D, SceneGraph, SceneObject
 from tools.memory.map_memory import MapMemory
 from tools.memory.text_encoder import TextEncoder, installed_encoder

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from evals.bench.peers import Open3DGrid, missing_peers, with_registered_depth
-from evals.suites.depth import SHARED, depth_metrics
-from evals.suites.report import Report, Row
+from evals.perception.depth import SHARED, depth_metrics
+from evals.perception.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
 from scenes.types import Frame

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evals.suites.memory_words import MAP_LABELS
+from evals.perception.memory_words import MAP_LABELS
 from scenes.errors import InputError
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.types import Box3D, Frame, Relation, Room, SceneGraph, SceneObject

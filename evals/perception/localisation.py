@@ -5,7 +5,7 @@
 PATH holds ``redkitchen`` (7-Scenes frames), ``redkitchen_poses`` (reference poses) and ``hololens`` (another place).
 The map is built from the frames up to 248, the queries are those from 250 on; map and judgement use the same pose
 source, whose poses are of the colour camera. With ``--peer``, a plain pipeline of other libraries is asked each query
-in turn with this one (``evals.suites.localisation_peer``). A query without a pose counts as an infinite error. The
+in turn with this one (``evals.perception.localisation_peer``). A query without a pose counts as an infinite error. The
 queries were looked at while the localiser was written: the lens and the correction of depth come from map frames
 alone, the structure does not.
 """
@@ -22,9 +22,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from evals.perception.localisation_peer import PeerLocaliser
+from evals.perception.report import Report, Row
 from evals.scorers.pose_metrics import median, pose_errors, poses_by_frame, recall
-from evals.suites.localisation_peer import PeerLocaliser
-from evals.suites.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import open_recording
 from scenes.recordings.reading.base import Recording

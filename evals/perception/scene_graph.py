@@ -4,8 +4,8 @@
 
 walks through each world as a headset would have recorded it, and scores the graph at the end. An object had to be found
 when it filled at least 2% of the image in at least five frames. With ``--changes`` each world is visited twice, with a
-restart from the memory file between (``evals.suites.graph_changes``); ``--data`` adds gazes at things in real
-recordings (``evals.suites.gaze_clicks``).
+restart from the memory file between (``evals.perception.graph_changes``); ``--data`` adds gazes at things in real
+recordings (``evals.perception.gaze_clicks``).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from evals.perception.gaze_clicks import GazeClick, run_clicks
+from evals.perception.graph_changes import ChangeScore, run_visits
+from evals.perception.report import Report, Row
 from evals.scorers.graph_scores import Counts, GraphScore, score
-from evals.suites.gaze_clicks import GazeClick, run_clicks
-from evals.suites.graph_changes import ChangeScore, run_visits
-from evals.suites.report import Report, Row
 from scenes.rendering.render import HEAD_CAMERA
 from scenes.worlds.capture.sensors import SENSOR
 from scenes.worlds.capture.writing import iter_recorded

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from evals.bench.scene import RoomScene, pose
-from evals.suites.depth import MIN_FRAMES_BEFORE, REFERENCE_POSES, _chosen, _ids, pose_sources, rows_of
+from evals.perception.depth import MIN_FRAMES_BEFORE, REFERENCE_POSES, _chosen, _ids, pose_sources, rows_of
 from scenes.errors import InputError
 from scenes.recordings import Recording
 from scenes.types import Frame

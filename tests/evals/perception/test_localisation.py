@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from evals.bench.scene import RoomScene, orbit, pose
-from evals.suites.localisation import LocalisationQuery, add_arguments, ask, ask_peer, build_map, rows_of, run
-from evals.suites.localisation_peer import PeerLocaliser
+from evals.perception.localisation import LocalisationQuery, add_arguments, ask, ask_peer, build_map, rows_of, run
+from evals.perception.localisation_peer import PeerLocaliser
 from scenes.errors import InputError
 from scenes.types import Camera
 from tools.localisation.features import PooledGradients

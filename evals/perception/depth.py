@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from evals.perception.report import Report, Row
 from evals.scorers.pose_metrics import poses_by_frame
-from evals.suites.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import Recording, open_recording
 from scenes.types import Frame

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from evals.bench.peers import Open3DOdometry, missing_peers
-from evals.suites.report import Report, Row
+from evals.perception.report import Report, Row
 from scenes.errors import InputError
 from scenes.recordings import open_recording
 from scenes.types import Frame

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from evals.command import main
-from evals.suites.report import Report, Row
+from evals.perception.report import Report, Row
 
 
 def test_a_row_is_met_on_the_right_side_of_its_target():

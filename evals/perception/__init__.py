@@ -1,0 +1,1 @@
+"""Suites of what lies under the answers: depth, mapping, tracking, localisation, scene graph, memory."""
