@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.memory.memory import Memory
 
 from agent.conversation.turn import fact_from_json, fact_to_json
 from scenes.records import GroundedAnswer, TypedValue
+from tools.memory.map_memory import MapMemory
 from tools.toolbox.facts import Fact
 
 VERSION_1: dict[str, Any] = {
@@ -23,9 +23,9 @@ VERSION_1: dict[str, Any] = {
 
 
 def test_a_turn_that_version_1_stored_opens_after_a_restart(tmp_path: Path) -> None:
-    with Memory(tmp_path / "memory.db") as memory:
+    with MapMemory(tmp_path / "memory.db") as memory:
         memory.add_turn("where is the mug?", VERSION_1, 9.0, 7)
-    with Memory(tmp_path / "memory.db") as memory:
+    with MapMemory(tmp_path / "memory.db") as memory:
         (turn,) = memory.texts(kinds=("turn",))
     assert turn.extra is not None
     answer = GroundedAnswer.model_validate(turn.extra["answer"])

@@ -12,14 +12,14 @@ from transformers import Idefics3ForConditionalGeneration
 from agent.model.adapter import merge_adapter
 from agent.model.interface import ModelError
 from agent.model.vlm import LocalVlm
-from finetune.recipes.lora import LoraSettings, adapted, warm_start
+from finetune.recipes.lora import LoraSettings, warm_start, with_new_adapter
 
 
 @pytest.fixture(scope="module")
 def adapter_folder(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter whose update is far from zero."""
     settings = LoraSettings(base=tiny_folder, crops=Path(), out=Path(), rank=4, alpha=8)
-    model = adapted(settings, seed=0)
+    model = with_new_adapter(settings, seed=0)
     generator = torch.Generator().manual_seed(1)
     for name, parameter in model.named_parameters():
         if "lora_B" in name:
@@ -66,7 +66,7 @@ def test_a_missing_adapter_is_refused_in_one_line(tiny_folder: Path, tmp_path: P
 
 def test_training_goes_on_from_an_exported_adapter(tiny_folder: Path, adapter_folder: Path) -> None:
     settings = LoraSettings(base=tiny_folder, crops=Path(), out=Path(), rank=4, alpha=8)
-    model = adapted(settings, seed=5)
+    model = with_new_adapter(settings, seed=5)
     warm_start(model, adapter_folder)
     reference = Idefics3ForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32).eval()
     merge_adapter(reference, adapter_folder)
@@ -74,6 +74,6 @@ def test_training_goes_on_from_an_exported_adapter(tiny_folder: Path, adapter_fo
 
 
 def test_an_adapter_of_another_rank_is_no_start(tiny_folder: Path, adapter_folder: Path) -> None:
-    model = adapted(LoraSettings(base=tiny_folder, crops=Path(), out=Path(), rank=8, alpha=8), seed=0)
+    model = with_new_adapter(LoraSettings(base=tiny_folder, crops=Path(), out=Path(), rank=8, alpha=8), seed=0)
     with pytest.raises(ValueError, match="this run's rank"):
         warm_start(model, adapter_folder)

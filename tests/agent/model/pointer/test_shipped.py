@@ -25,6 +25,7 @@ def test_a_name_that_nobody_knows_is_copied_letter_by_letter(vlm: Vlm, name: str
     """Into the call, and into the sentence that says it was never seen."""
     asked = user_message(f"[3.0 s] where is {name}")
     call = vlm.reply([asked], [], tools_for([])).call
+    assert call is not None
     assert call == ToolCall(name="where_is", arguments={"object": name})
     missed = tool_message("where_is", f"none: never seen: {name.lower()}")
     end = vlm.reply([asked, call_message(call), missed], [], tools_for([])).call
