@@ -43,14 +43,17 @@ def test_calibration_equals_the_golden_values(shared_data: Path):
             assert calibration_error(confidence, correct) is None
             assert aurc(confidence, correct) is None
             continue
-        close = {"rel": 1e-9, "abs": 1e-12}
-        assert calibration_error(confidence, correct) == pytest.approx(out["ece_equal_mass_15"], **close), case["id"]
+        assert calibration_error(confidence, correct) == pytest.approx(out["ece_equal_mass_15"], rel=1e-9, abs=1e-12), (
+            case["id"]
+        )
         width = out["ece_equal_width_15"]
-        assert equal_width_error(confidence, correct) == (None if width is None else pytest.approx(width, **close))
-        assert brier(confidence, correct) == pytest.approx(out["brier"], **close)
-        assert aurc(confidence, correct, ties="stable") == pytest.approx(out["aurc"], **close), case["id"]
-        assert aurc(confidence, correct) == pytest.approx(out["aurc_tie_expected"], **close), case["id"]
-        assert aurc_optimal(correct) == pytest.approx(out["aurc_optimal"], **close)
+        assert equal_width_error(confidence, correct) == (
+            None if width is None else pytest.approx(width, rel=1e-9, abs=1e-12)
+        )
+        assert brier(confidence, correct) == pytest.approx(out["brier"], rel=1e-9, abs=1e-12)
+        assert aurc(confidence, correct, ties="stable") == pytest.approx(out["aurc"], rel=1e-9, abs=1e-12), case["id"]
+        assert aurc(confidence, correct) == pytest.approx(out["aurc_tie_expected"], rel=1e-9, abs=1e-12), case["id"]
+        assert aurc_optimal(correct) == pytest.approx(out["aurc_optimal"], rel=1e-9, abs=1e-12)
         bins = equal_mass_bins(confidence, correct) or []
         assert [b.n for b in bins] == [b["n"] for b in out["equal_mass_bins"]]
         curve = risk_coverage(confidence, correct) or []

@@ -119,7 +119,7 @@ def relaxed_costs(floor, start):
 @pytest.mark.parametrize("seed", range(4))
 def test_path_costs_are_those_of_an_exhaustive_relaxation(seed):
     floor = np.random.default_rng(seed).random((14, 17)) > 0.25
-    cells = [tuple(int(x) for x in cell) for cell in np.argwhere(floor)]
+    cells = [(int(row), int(column)) for row, column in np.argwhere(floor)]
     cost = relaxed_costs(floor, cells[0])
     for cell in cells[::8]:
         path = shortest_path(floor, cells[0], cell)

@@ -39,6 +39,7 @@ def test_a_wrong_prediction_is_corrected(room, room_map, orbit):
     tracker = Tracker(room_map, world_from_camera=moved(truth, (2.0, -1.5, 1.0), (0.03, -0.02, 0.04)), compile=False)
     result = tracker.track(room.frame(truth))
     assert result.status == "tracked"
+    assert result.world_from_camera is not None
     distance, angle = pose_error(result.world_from_camera, truth)
     assert distance < 0.005
     assert math.degrees(angle) < 0.3
@@ -56,6 +57,7 @@ def test_a_walk_is_followed_without_given_poses(room, orbit):
         frame = replace(room.frame(pose, id=i), world_from_camera=None)
         result = tracker.track(frame)
         assert result.status == ("started" if i == 0 else "tracked")
+        assert result.world_from_camera is not None
         distance, angle = pose_error(result.world_from_camera, pose)
         assert distance < 0.01
         assert math.degrees(angle) < 0.5
@@ -90,6 +92,7 @@ def test_after_being_lost_tracking_resumes_at_the_last_pose(room, room_map, orbi
 
 def test_covariance_is_symmetric_and_positive(room, room_map, orbit):
     result = Tracker(room_map, world_from_camera=orbit[3], compile=False).track(room.frame(orbit[3]))
+    assert result.covariance is not None
     torch.testing.assert_close(result.covariance, result.covariance.T)
     assert (torch.linalg.eigvalsh(result.covariance) > 0).all()
 
