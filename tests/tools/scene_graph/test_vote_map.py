@@ -29,7 +29,7 @@ def oracle(frame, hit) -> FrameVotes:  # type: ignore[no-untyped-def]
         points=surface.points[::STRIDE, ::STRIDE][pixels],
         center=center.astype(np.float32),
         log_size=np.log(size).astype(np.float32),
-        turn=np.tile(np.float32([1.0, 0.0]), (len(of), 1)),
+        turn=np.tile(np.array([1.0, 0.0], np.float32), (len(of), 1)),
         weight=thing,
         kinds=np.eye(len(ROOM) + 1, dtype=np.float32)[of + 1],
     )

@@ -31,11 +31,13 @@ def votes(boxes: Sequence[Box3D], n: int = 120, noise_m: float = 0.03) -> tuple[
     """Noisy votes of each box by its visible surface, and the box of each vote."""
     rng = np.random.default_rng(0)
     of = np.repeat(np.arange(len(boxes)), n)
-    yaw = np.array([yaw_of(boxes[k]) for k in of])
+    yaw = np.array([yaw_of(boxes[k]) for k in of.tolist()])
     out = Votes(
         points=np.concatenate([surface(b, n, rng) for b in boxes]),
-        center=(np.array([boxes[k].center for k in of]) + rng.normal(0, noise_m, (len(of), 3))).astype(np.float32),
-        log_size=(np.log([boxes[k].size for k in of]) + rng.normal(0, 0.1, (len(of), 3))).astype(np.float32),
+        center=(np.array([boxes[k].center for k in of.tolist()]) + rng.normal(0, noise_m, (len(of), 3))).astype(
+            np.float32
+        ),
+        log_size=(np.log([boxes[k].size for k in of.tolist()]) + rng.normal(0, 0.1, (len(of), 3))).astype(np.float32),
         turn=np.stack([np.cos(2 * yaw), np.sin(2 * yaw)], -1).astype(np.float32),
         weight=np.ones(len(of), np.float32),
         kinds=np.eye(4, dtype=np.float32)[1 + of % 3],
@@ -94,7 +96,9 @@ def test_what_is_hidden_is_left_to_the_votes() -> None:
 def test_a_sheet_is_turned_as_its_surface_lies() -> None:
     rng = np.random.default_rng(3)
     window = Box3D(center=(0.0, 1.5, 0.0), size=(1.4, 1.2, 0.03))
-    points = (rng.uniform(-0.5, 0.5, (500, 3)) * np.array(window.size)).astype(np.float32) + np.float32([0.0, 1.5, 0.0])
+    points = (rng.uniform(-0.5, 0.5, (500, 3)) * np.array(window.size)).astype(np.float32) + np.array(
+        [0.0, 1.5, 0.0], np.float32
+    )
     turned = Box3D(center=(0.1, 1.5, 0.15), size=(1.3, 1.2, 0.04), quaternion_xyzw=(0.0, 0.15, 0.0, 0.9887))
     assert float(iou(fit_to_surface(turned, points), window)) > 0.4
 

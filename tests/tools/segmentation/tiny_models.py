@@ -38,7 +38,7 @@ def grounding_dino() -> tuple[Any, Any]:
             depths=[1, 1, 1],
             num_heads=[1, 2, 4],
             window_size=4,
-            out_features=["stage1", "stage2", "stage3"],
+            out_features=["stage1", "stage2", "stage3"],  # pyright: ignore[reportCallIssue]  # stubs lack it
         ),
         text_config=tf.BertConfig(
             vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
@@ -106,7 +106,7 @@ def mask2former() -> tuple[Any, Any]:
     config = tf.Mask2FormerConfig(
         backbone_config=tf.SwinConfig(
             embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 1, 2, 2], window_size=4,
-            out_features=["stage1", "stage2", "stage3", "stage4"],
+            out_features=["stage1", "stage2", "stage3", "stage4"],  # pyright: ignore[reportCallIssue]  # stubs lack it
         ),
         feature_size=32, mask_feature_size=32, hidden_dim=32, encoder_feedforward_dim=32, dim_feedforward=32,
         encoder_layers=1, decoder_layers=2, num_attention_heads=2, num_queries=6,
