@@ -50,10 +50,10 @@ def test_trajectory_errors_agree_with_the_public_evaluation(shared_data):
         gap, offset = given.get("max_diff", 0.01), given.get("offset", 0.0)
         # The shorter trajectory chooses its partners in the longer one.
         if len(estimate) <= len(reference):
-            pairs = associate(estimate[:, 0] + offset, reference[:, 0], max_gap_s=gap)
+            pairs = associate((estimate[:, 0] + offset).tolist(), reference[:, 0].tolist(), max_gap_s=gap)
             of_estimate, of_reference = zip(*pairs, strict=True)
         else:
-            pairs = associate(reference[:, 0], estimate[:, 0], max_gap_s=gap, offset_s=offset)
+            pairs = associate(reference[:, 0].tolist(), estimate[:, 0].tolist(), max_gap_s=gap, offset_s=offset)
             of_reference, of_estimate = zip(*pairs, strict=True)
         assert len(pairs) == expected["pairs"], case["id"]
         rmse, _ = ate(

@@ -118,10 +118,12 @@ def test_an_update_inside_the_weights_is_what_peft_adds_and_what_is_merged(
     assert merge_adapter(merged, tmp_path) == len(updates) > 30
     wrapped = PeftModel.from_pretrained(tiny(tokenizer), str(tmp_path))  # type: ignore[arg-type]
     batch = next(batches(pack, tokenizer, 0))
+    inner = wrapped.base_model.model
+    assert isinstance(inner, PointerNetwork)
     with torch.inference_mode():
         losses = [
             float(loss_of(network, batch, frozen_encoder=True)[0])
-            for network in (inside, merged, wrapped.base_model.model, tiny(tokenizer))
+            for network in (inside, merged, inner, tiny(tokenizer))
         ]
     assert losses[1] == pytest.approx(losses[0], abs=1e-4)
     assert losses[2] == pytest.approx(losses[0], abs=1e-4)

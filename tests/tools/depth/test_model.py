@@ -30,7 +30,7 @@ def tiny_model():
         num_attention_heads=2,
         image_size=28,
         patch_size=14,
-        out_features=["stage1", "stage2", "stage1", "stage2"][:2],
+        out_features=["stage1", "stage2", "stage1", "stage2"][:2],  # pyright: ignore[reportCallIssue]  # not in its stubs
         reshape_hidden_states=False,
         apply_layernorm=True,
     )
@@ -47,13 +47,20 @@ def tiny_model():
     return DepthAnythingForDepthEstimation(config).eval()
 
 
+def calibrated(raw, known, *, metric):
+    """Depth and sigma of a calibration that succeeds."""
+    result = calibrate_depth(raw, known, metric=metric)
+    assert result is not None
+    return result
+
+
 def test_scale_and_shift_are_found_from_known_depth(room, orbit):
     frame = room.frame(orbit[0])
     raw = 7.0 / frame.depth_m + 3.0
-    depth_m, sigma_m = calibrate_depth(raw, known_depth(frame), metric=False)
+    depth_m, sigma_m = calibrated(raw, known_depth(frame), metric=False)
     torch.testing.assert_close(depth_m, frame.depth_m, rtol=1e-3, atol=1e-3)
     assert sigma_m.max() < 0.01
-    depth_m, _ = calibrate_depth(frame.depth_m * 1.7, known_depth(frame), metric=True)
+    depth_m, _ = calibrated(frame.depth_m * 1.7, known_depth(frame), metric=True)
     torch.testing.assert_close(depth_m, frame.depth_m, rtol=1e-3, atol=1e-3)
 
 
@@ -61,7 +68,7 @@ def test_a_few_wrong_known_depths_do_not_move_the_calibration(room, orbit):
     frame = room.frame(orbit[0])
     known = known_depth(frame)
     known.depth_m[:20] = 0.6
-    depth_m, _ = calibrate_depth(7.0 / frame.depth_m + 3.0, known, metric=False)
+    depth_m, _ = calibrated(7.0 / frame.depth_m + 3.0, known, metric=False)
     assert ((depth_m - frame.depth_m).abs() / frame.depth_m)[20:].median() < 0.01
 
 

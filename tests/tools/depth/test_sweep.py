@@ -44,10 +44,17 @@ class Blind:
         return iter(self._frames)
 
 
+def view_of(frame):
+    """A frame with a pose as a view."""
+    view = SweepView.of(frame)
+    assert view is not None
+    return view
+
+
 @pytest.fixture(scope="module")
 def swept():
     scene, frames = walk()
-    others = [SweepView.of(frame) for frame in frames[:-1]]
+    others = [view_of(frame) for frame in frames[:-1]]
     return scene, frames[-1], sweep_depth(frames[-1], others, compile=False)
 
 
@@ -73,8 +80,8 @@ def test_sigma_says_how_far_off_it_is(swept):
 def test_bare_walls_and_a_standing_camera_have_no_depth():
     frames = walk(4)[1]
     gray = [replace(frame, rgb=torch.full_like(frame.rgb, 128)) for frame in frames]
-    assert sweep_depth(gray[-1], [SweepView.of(frame) for frame in gray[:-1]], compile=False) is None
-    same = [SweepView.of(frames[0])] * 3
+    assert sweep_depth(gray[-1], [view_of(frame) for frame in gray[:-1]], compile=False) is None
+    same = [view_of(frames[0])] * 3
     assert sweep_depth(frames[0], same, compile=False) is None
     assert sweep_depth(replace(frames[0], world_from_camera=None), same, compile=False) is None
 
@@ -82,8 +89,8 @@ def test_bare_walls_and_a_standing_camera_have_no_depth():
 def test_neighbours_that_look_elsewhere_are_not_used():
     frames = walk(3)[1]
     turned = frames[0].with_pose(pose((1.0, 1.3, 1.2), (3.0, 0.9, 4.0)))
-    views = [SweepView.of(frame) for frame in (turned, frames[1])]
-    assert choose_neighbours(SweepView.of(frames[2]), views) == [views[1]]
+    views = [view_of(frame) for frame in (turned, frames[1])]
+    assert choose_neighbours(view_of(frames[2]), views) == [views[1]]
 
 
 def test_a_recording_without_depth_can_be_mapped():

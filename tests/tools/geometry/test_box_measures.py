@@ -35,19 +35,19 @@ def test_gap_of_axis_aligned_boxes_is_the_distance_of_their_faces() -> None:
 def test_gap_is_symmetric_and_at_most_that_of_sampled_points() -> None:
     rng = random.Random(0)
     for _ in range(5):
-        boxes = [
+        first, second = (
             turned(
                 (rng.uniform(-2, 2), rng.uniform(-1, 1), rng.uniform(-2, 2)),
                 (rng.uniform(0.1, 1), rng.uniform(0.1, 1), rng.uniform(0.1, 1)),
                 rng.uniform(-3, 3),
             )
             for _ in range(2)
-        ]
-        gap = box_gap(*boxes)
-        brute = min(math.dist(p, q) for p in samples(boxes[0], 5) for q in samples(boxes[1], 5))
+        )
+        gap = box_gap(first, second)
+        brute = min(math.dist(p, q) for p in samples(first, 5) for q in samples(second, 5))
         assert gap <= brute + 1e-6
         assert brute - gap < 0.35  # the grid is 20 cm wide at most
-        assert box_gap(boxes[1], boxes[0]) == pytest.approx(gap, abs=2e-3)
+        assert box_gap(second, first) == pytest.approx(gap, abs=2e-3)
 
 
 def test_nearest_point_lies_in_the_box_and_is_nearest() -> None:

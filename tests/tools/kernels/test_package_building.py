@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -97,11 +98,17 @@ def test_a_pause_that_is_no_time_is_bad_input(text: str, monkeypatch: pytest.Mon
         IdleBuilder()
 
 
+def eager(kernel: object) -> Callable[..., Any]:
+    """The eager twin of a kernel."""
+    assert isinstance(kernel, Kernel)
+    return kernel.eager
+
+
 def test_a_sketch_is_json_and_makes_arguments_of_the_same_key() -> None:
     args = (torch.ones(7, 3, dtype=torch.int32), None, 4, torch.tensor(0.5), torch.ones(2, 2, dtype=torch.float64))
     sketch = json.loads(json.dumps(packages.argument_specs(args)))
     like = packages.zero_arguments(sketch)
-    function = COMPILED.refine.eager
+    function = eager(COMPILED.refine)
     assert packages.description(function, like, (0,)) == packages.description(function, args, (0,))
     with pytest.raises(ValueError, match="argument"):
         packages.zero_arguments([["no", "tensor", "this"]])
@@ -131,7 +138,7 @@ def test_the_process_builds_what_it_is_asked_for(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(package_building.sys, "stdin", io.StringIO(json.dumps(request)))
     assert package_building.main() == 0
     assert priorities == [package_building.LOWEST_PRIORITY]
-    loaded = packages.load(COMPILED.backproject_normals.eager, args, ())
+    loaded = packages.load(eager(COMPILED.backproject_normals), args, ())
     assert loaded is not None
-    for got, want in zip(loaded(*args), COMPILED.backproject_normals.eager(*args), strict=True):
+    for got, want in zip(loaded(*args), eager(COMPILED.backproject_normals)(*args), strict=True):
         assert torch.allclose(got.float(), want.float(), atol=1e-5)

@@ -8,7 +8,7 @@ import torch
 
 from evals.bench.scene import RoomScene, orbit, pose
 from scenes.geometry import pose_error
-from scenes.types import Camera
+from scenes.types import Camera, Frame
 from tools.localisation.features import PooledGradients, RootSift
 from tools.localisation.keyframe_index import KeyframeIndex, depth_at_points
 from tools.localisation.keyframes import FILE_NAME, StoredKeyframes
@@ -54,9 +54,23 @@ def test_an_image_from_a_new_place_is_found(mapped):
     assert 0 < result.sigma_m < 0.1
 
 
+def localised(localiser: Localiser, frame: Frame) -> Localisation:
+    """The pose of a frame that has one."""
+    result = localiser.localise(frame)
+    assert isinstance(result, Localisation)
+    return result
+
+
+def refused(localiser: Localiser, frame: Frame) -> NotLocalised:
+    """Why a frame has no pose."""
+    result = localiser.localise(frame)
+    assert isinstance(result, NotLocalised)
+    return result
+
+
 def test_the_same_image_gives_the_same_pose(mapped):
     frame = blind(SCENE.frame(QUERY, camera=CAMERA))
-    a, b = (Localiser(*mapped).localise(frame) for _ in range(2))
+    a, b = (localised(Localiser(*mapped), frame) for _ in range(2))
     assert torch.equal(a.world_from_camera, b.world_from_camera)
 
 
@@ -71,6 +85,7 @@ def test_an_image_of_another_place_has_no_pose(mapped):
 def test_depth_that_contradicts_the_map_refuses_the_pose(mapped):
     frame = replace(SCENE.frame(QUERY, camera=CAMERA), world_from_camera=None)
     assert isinstance(Localiser(*mapped).localise(frame), Localisation)
+    assert frame.depth_m is not None
     result = Localiser(*mapped).localise(replace(frame, depth_m=frame.depth_m * 0.6))
     assert isinstance(result, NotLocalised)
     assert result.reason in ("contradicts_map", "no_consistent_pose")
@@ -78,18 +93,18 @@ def test_depth_that_contradicts_the_map_refuses_the_pose(mapped):
 
 def test_an_image_without_texture_and_an_empty_map_say_so(mapped):
     frame = SCENE.frame(QUERY, camera=CAMERA)
-    assert Localiser(*mapped).localise(replace(frame, rgb=torch.zeros_like(frame.rgb))).reason == "no_texture"
+    assert refused(Localiser(*mapped), replace(frame, rgb=torch.zeros_like(frame.rgb))).reason == "no_texture"
     surface_map = SurfaceMap(map_id="new", compile=False)
     empty = Localiser(surface_map, KeyframeIndex(PooledGradients(), map_id="new"))
-    assert empty.localise(frame).reason == "empty_map"
+    assert refused(empty, frame).reason == "empty_map"
     with pytest.raises(ValueError, match="expected keyframes of map new"):
         Localiser(surface_map, mapped[1])
 
 
 def test_depth_of_its_own_makes_the_pose_more_exact_along_the_view(mapped):
     frame = replace(SCENE.frame(QUERY, camera=CAMERA), world_from_camera=None)
-    with_depth = Localiser(*mapped).localise(frame)
-    without = Localiser(*mapped).localise(blind(frame))
+    with_depth = localised(Localiser(*mapped), frame)
+    without = localised(Localiser(*mapped), blind(frame))
     along_the_view = 5
     variance = [float(r.covariance[along_the_view, along_the_view]) for r in (with_depth, without)]
     assert variance[0] < 0.9 * variance[1]
@@ -137,7 +152,7 @@ def test_pure_blur_and_a_tiny_image_are_reasons_not_poses(mapped):
     assert isinstance(result, NotLocalised)
     assert result.reason in ("no_texture", "too_few_matches", "no_consistent_pose")
     tiny = replace(frame, camera=CAMERA.resized(32, 24), rgb=frame.rgb[::10, ::10].contiguous())
-    assert Localiser(*mapped).localise(tiny).reason == "bad_image"
+    assert refused(Localiser(*mapped), tiny).reason == "bad_image"
 
 
 def test_keyframes_survive_a_restart(mapped, tmp_path):
@@ -152,7 +167,7 @@ def test_keyframes_survive_a_restart(mapped, tmp_path):
         assert float((before.depth_m - after.depth_m).abs().max()) < 0.002
         assert (before.frame_id, before.camera) == (after.frame_id, after.camera)
     frame = blind(SCENE.frame(QUERY, camera=CAMERA))
-    a, b = Localiser(surface_map, index).localise(frame), Localiser(surface_map, loaded).localise(frame)
+    a, b = localised(Localiser(surface_map, index), frame), localised(Localiser(surface_map, loaded), frame)
     assert pose_error(a.world_from_camera, b.world_from_camera)[0] < 0.005
 
 

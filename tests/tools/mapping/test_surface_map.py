@@ -174,10 +174,12 @@ def test_cells_and_blocks_are_inverse(offsets, corner):
     origin = torch.tensor(corner, dtype=torch.int32)
     size = torch.tensor([10, 11, 12], dtype=torch.int32)
     block = torch.tensor(offsets, dtype=torch.int32) + origin
-    cell = cell_of_block(block.unbind(-1), origin, size)
+    x, y, z = block.unbind(-1)
+    cell = cell_of_block((x, y, z), origin, size)
     assert (cell > 0).all()
     assert torch.equal(block_of_cell(cell.long(), origin, size), block)
-    assert (cell_of_block((block + size).unbind(-1), origin, size) == 0).all()
+    x, y, z = (block + size).unbind(-1)
+    assert (cell_of_block((x, y, z), origin, size) == 0).all()
 
 
 @pytest.mark.realdata
