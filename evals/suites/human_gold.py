@@ -172,13 +172,14 @@ def _compared(name: str, arguments: Sequence[Term], s: Situation) -> Answer | No
         return None if _close(a, b) else _thing(first if a < b else second, s).label
     if name in ("contains", "without"):
         found, thing = _value(arguments[0], s), _thing(arguments[1], s).id
-        assert isinstance(found, frozenset)
+        if not isinstance(found, frozenset):
+            raise TypeError(f"expected a set of things for {name}, got {found!r}")
         return thing in found if name == "contains" else found - {thing}
     left, right = (_value(a, s) for a in arguments)
     if name == "same":
         return left == right
-    assert isinstance(left, (int, float))
-    assert isinstance(right, (int, float))
+    if not isinstance(left, (int, float)) or not isinstance(right, (int, float)):
+        raise TypeError(f"expected two numbers for {name}, got {left!r} and {right!r}")
     # A count is exact; a length or a volume is a measure.
     return None if isinstance(left, float) and _close(left, right) else left > right
 

@@ -132,7 +132,11 @@ def _gazed(ctx: ToolContext) -> ResolvedReference | UnresolvedReference:
     if gaze.object_id is None:
         clause = gaze.miss or "there is no object where you look"
         return UnresolvedReference(miss=Miss(reason=gaze.reason or "unsupported", asked=GAZE, clause=clause))
-    return ResolvedReference(object=ctx.graph.objects[gaze.object_id], query=NameQuery(text=GAZE))
+    seen = ctx.graph.objects.get(gaze.object_id)
+    if seen is None:  # known to the map, but its surface is not confirmed yet, so it has no box to answer with
+        clause = "what you look at was not seen well enough yet"
+        return UnresolvedReference(miss=Miss(reason="unsupported", asked=GAZE, clause=clause))
+    return ResolvedReference(object=seen, query=NameQuery(text=GAZE))
 
 
 def _ambiguous(ctx: ToolContext, asked: str, objects: list[SceneObject]) -> UnresolvedReference:

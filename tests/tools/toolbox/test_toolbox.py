@@ -107,6 +107,8 @@ def test_the_gaze_is_an_object_or_a_point_or_a_reason(kitchen: SnapshotContext) 
     assert read(kitchen, "describe", object="gaze").startswith("o6 this thing has no name; it is 40 cm wide")
     wall = dataclasses.replace(kitchen, gazed=Gaze(point=(0.0, 1.6, -4.0), reason="unsupported", miss="no object"))
     assert read(wall, "measure", kind="distance", a="gaze") == "f1 the point you look at is 4 m away"
+    unconfirmed = dataclasses.replace(kitchen, gazed=Gaze(object_id="o99", point=(0.0, 1.0, -2.0)))
+    assert run_tool("describe", {"object": "gaze"}, unconfirmed).reason == "unsupported"
     blind = dataclasses.replace(kitchen, gazed=Gaze(reason="no_depth", miss="there is no depth where you look"))
     assert read(blind, "describe", object="gaze") == "none: no depth: there is no depth where you look"
 
